@@ -1,0 +1,162 @@
+"""What the commands show: tables and the progress of a run, in colour on a terminal, as plain text elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from fastnn import callbacks
+from fastnn.network import Network
+
+PLAIN_WIDTH = 100
+LINES = 10  # of progress in a run
+
+
+def console(quiet: bool = False) -> Console:
+    """A console on the present stdout; without control codes where that is no terminal."""
+    result = Console(file=sys.stdout, highlight=False, quiet=quiet, emoji=False)
+    if not result.is_terminal:
+        result.width = PLAIN_WIDTH
+    return result
+
+
+def _table(title: str, **keywords: Any) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, header_style="dim", **keywords)
+
+
+def network_table(network: Network) -> Table:
+    """Layers, output shapes and parameter counts."""
+    table = _table("Network", show_footer=True)
+    table.add_column("layer", "total")
+    table.add_column("output shape", "")
+    table.add_column("parameters", f"{network.n_parameters:,}", justify="right")
+    for name, units, size in network._rows():
+        table.add_row(name, f"(n, {units})", f"{size:,}" if size else "–")
+    return table
+
+
+def values_table(title: str, values: Mapping[str, Any]) -> Table:
+    """Names and values."""
+    table = _table(title, show_header=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in values.items():
+        table.add_row(name, escape(shown(value)))
+    return table
+
+
+def hyperparameter_table(values: Mapping[str, Any]) -> Table:
+    """Names and values, two pairs a row."""
+    table = _table("Hyperparameters", show_header=False)
+    for _ in range(2):
+        table.add_column(style="dim")
+        table.add_column(min_width=14)
+    pairs = [(name.replace("_", " "), shown(value)) for name, value in values.items()]
+    half = (len(pairs) + 1) // 2
+    for left, right in zip(pairs[:half], [*pairs[half:], ("", "")], strict=False):
+        table.add_row(*left, *right)
+    return table
+
+
+def shown(value: Any) -> str:
+    """A value as a person would write it."""
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(shown, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def percent(share: float) -> str:
+    """A share in per cent with two places."""
+    return f"{100 * share:.2f} %"
+
+
+def confusion_table(counts: np.ndarray, classes: tuple[str, ...] | list[str]) -> Table:
+    """Counts of rows by true class (rows) and predicted class (columns); the diagonal is right."""
+    table = _table("Confusion (rows: true, columns: predicted)")
+    table.add_column("", style="bold")
+    for name in classes:
+        table.add_column(name, justify="right", min_width=3)
+    table.add_column("right", justify="right")
+    for i, name in enumerate(classes):
+        cells = []
+        for j, count in enumerate(counts[i]):
+            style = "green" if i == j else "bold red"
+            cells.append(f"[{style}]{count}[/]" if count else "[dim]·[/]")
+        total = int(counts[i].sum())
+        table.add_row(name, *cells, f"{counts[i, i]}/{total}")
+    return table
+
+
+class ShowProgress(callbacks.Callback):
+    """A bar with the latest loss and accuracy, and a line for about every tenth epoch; a context manager.
+
+    Parameters
+    ----------
+    out : rich.console.Console
+    epochs : int
+        Of the whole run.
+    """
+
+    def __init__(self, out: Console, epochs: int) -> None:
+        self.out = out
+        self.epochs = epochs
+        self.every = max(1, -(-epochs // LINES))
+        self.progress = Progress(
+            TextColumn("training"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[values]}"),
+            TimeElapsedColumn(),
+            console=out,
+            disable=not out.is_terminal or out.quiet,
+        )
+        self.task = self.progress.add_task("training", total=epochs, values="")
+
+    def __enter__(self) -> ShowProgress:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def on_epoch_end(self, trainer: Any, epoch: int, values: Mapping[str, float]) -> None:
+        text = "  ".join(f"{name} {values[column]:.4f}" for column, name in COLUMNS.items() if column in values)
+        self.progress.update(self.task, completed=epoch, values=text)
+        if epoch == 1 or epoch % self.every == 0 or epoch == self.epochs:
+            self.out.print(f"  epoch {epoch:>{len(str(self.epochs))}}/{self.epochs}  {text}")
+
+
+COLUMNS = {
+    "loss": "loss",
+    "accuracy": "accuracy",
+    "val_loss": "val loss",
+    "val_accuracy": "val accuracy",
+    "val_top_1": "val accuracy",
+}
+
+
+def prediction_table(title: str, rows: int, labels: list[str], outputs: np.ndarray, true: list[str] | None) -> Table:
+    """The first ``rows`` predictions, with how sure the network is, and the true labels where they are known."""
+    table = _table(title)
+    table.add_column("row", justify="right", style="dim")
+    table.add_column("label", justify="right")
+    table.add_column("output", justify="right")
+    if true is not None:
+        table.add_column("true", justify="right")
+    for row in range(min(rows, len(labels))):
+        cells = [str(row), labels[row], f"{outputs[row].max():.4f}"]
+        if true is not None:
+            wrong = true[row] != labels[row]
+            cells.append(f"[bold red]{true[row]} ✗[/]" if wrong else f"{true[row]}  ")
+        table.add_row(*cells)
+    return table

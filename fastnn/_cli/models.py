@@ -1,0 +1,56 @@
+"""Model files: a network, and what ``fastnn predict`` needs to know beyond it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastnn import _files
+from fastnn._cli.datasets import Failure, reason
+from fastnn.network import Network
+
+
+def save(path: Path, network: Network, metadata: Mapping[str, Any]) -> None:
+    """Writes a file that ``Network.load`` reads too; ``metadata`` goes with it."""
+    description = {"kind": "network", **network._description(), "digest": network.digest()}
+    _files.write(path, dict(network.parameters), {**description, "metadata": dict(metadata)})
+
+
+def load(path: str) -> tuple[Network, dict[str, Any]]:
+    """The network in a model file and the metadata that go with it (none: empty).
+
+    Raises
+    ------
+    Failure
+        If the file is missing, truncated or not a fastnn model.
+    """
+    try:
+        metadata, _ = _files.read(path, ("network", "trainer"))
+        network = Network.load(path)
+    except (OSError, ValueError) as error:
+        raise Failure(reason(error)) from None
+    given = metadata.get("metadata")
+    known = {key: metadata[key] for key in ("format", "numerics", "kind")}
+    return network, {**known, **(given if isinstance(given, dict) else {})}
+
+
+def scaled(X: np.ndarray, metadata: Mapping[str, Any], network: Network) -> np.ndarray:
+    """Raw features as the network was trained on them, in its dtype; division by a power of two is exact."""
+    return X.astype(network.dtype, copy=False) / np.dtype(network.dtype).type(metadata.get("divisor", 1.0))
+
+
+def classes(network: Network, metadata: Mapping[str, Any]) -> list[str]:
+    """The names of the classes: as the file says, otherwise their numbers."""
+    given = metadata.get("classes")
+    if isinstance(given, list) and len(given) == network.n_outputs:
+        return [str(name) for name in given]
+    return [str(number) for number in range(network.n_outputs)]
+
+
+def file_size(path: str) -> int:
+    """Bytes of a file."""
+    return os.stat(path).st_size

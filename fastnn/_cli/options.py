@@ -1,0 +1,116 @@
+"""What options the commands take: their types, and a help page in groups."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from typing import Any
+
+import click
+
+
+class Name(click.Choice):
+    """One of several names; a wrong one is told the choices and the nearest of them."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            choices = [str(choice) for choice in self.choices]
+            near = difflib.get_close_matches(str(value).lower(), choices, 1, 0.5)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            self.fail(f"{value!r} is not one of {', '.join(choices)}{hint}", param, ctx)
+
+    def get_metavar(self, *_args: Any, **_keywords: Any) -> str:
+        return "NAME"
+
+
+class Number(click.ParamType):
+    """A finite number from ``low`` to ``high``; ``above`` and ``below`` exclude the ends."""
+
+    name = "number"
+
+    def __init__(self, low: float = 0.0, high: float = math.inf, *, above: bool = False, below: bool = False) -> None:
+        self.low, self.high, self.above, self.below = low, high, above, below
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number", param, ctx)
+        too_low = number <= self.low if self.above else number < self.low
+        too_high = number >= self.high if self.below else number > self.high
+        if too_low or too_high or not math.isfinite(number):
+            upper = f" and {'below' if self.below else 'at most'} {self.high:g}" if self.high < math.inf else ""
+            self.fail(f"{value} is not a number {'above' if self.above else 'of at least'} {self.low:g}{upper}", param, ctx)
+        return number
+
+
+class Word(click.ParamType):
+    """A positive whole number, or one word that stands for something else."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+        self.name = f"N|{word}"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        if value == self.word:
+            return self.word
+        try:
+            number = int(value)
+        except ValueError:
+            number = 0
+        if number < 1:
+            self.fail(f"{value!r} is not a whole number of at least 1, nor {self.word!r}", param, ctx)
+        return number
+
+
+class Units(click.ParamType):
+    """Hidden layers: units of each, joined by commas, or ``none``."""
+
+    name = "N,N,…|none"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        if value.strip().lower() == "none":
+            return ()
+        try:
+            units = tuple(int(part) for part in value.split(","))
+        except ValueError:
+            units = (0,)
+        if min(units) < 1:
+            self.fail(f"{value!r} is not a list of whole numbers of at least 1, such as 64,64, nor 'none'", param, ctx)
+        return units
+
+
+class GroupedOption(click.Option):
+    """An option that stands under a heading of the help page."""
+
+    def __init__(self, *args: Any, group: str = "Options", **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        self.group = group
+
+
+class GroupedCommand(click.Command):
+    """A command whose help page lists the options by group, in the order in which they were declared."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            line = parameter.get_help_record(ctx)
+            if line is not None:
+                groups.setdefault(getattr(parameter, "group", "Options"), []).append(line)
+        for heading, lines in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(lines, col_max=32)
+
+
+def group(heading: str) -> Any:
+    """A decorator like ``click.option`` for the options under ``heading``."""
+
+    def option(*declarations: str, **keywords: Any) -> Any:
+        keywords.setdefault("show_default", True)
+        return click.option(*declarations, cls=GroupedOption, group=heading, **keywords)
+
+    return option

@@ -1,0 +1,43 @@
+"""What this installation runs on."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+import numpy as np
+
+from fastnn import _dispatch
+from fastnn._engine import cpu, threads
+from fastnn._files import NUMERICS_VERSION
+from fastnn._version import __version__
+
+
+class Config(dict[str, Any]):
+    """A dict that prints as a table."""
+
+    def __repr__(self) -> str:
+        width = max(map(len, self))
+        return "\n".join(f"{name:<{width}}  {value}" for name, value in self.items())
+
+
+def config() -> Config:
+    """Versions, instruction set, threads and compiler, as a dict that JSON can hold."""
+    return Config(
+        {
+            "fastnn": __version__,
+            "numerics version": NUMERICS_VERSION,
+            "instruction set": _dispatch.current(),
+            "instruction sets available": ", ".join(_dispatch.available()),
+            "threads": threads.get_num_threads(),
+            "compiler": getattr(cpu, "compiler", "unknown"),
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "platform": platform.platform(),
+        }
+    )
+
+
+def show_config() -> None:
+    """Prints `config`: fastnn and numerics versions, instruction set, threads, compiler, Python, NumPy, platform."""
+    print(config())

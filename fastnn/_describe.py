@@ -1,0 +1,57 @@
+"""Descriptions: the small frozen dataclasses that layers, losses, optimizers and schedules are.
+
+They compare by value, print as the call that makes them, and go to JSON and back without anything being executed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+from fastnn import _check
+
+
+class Description:
+    """The base of every description."""
+
+    def __repr__(self) -> str:
+        required, optional = [], []
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+                required.append(repr(value))
+            elif value != field.default:
+                optional.append(f"{field.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(required + optional)})"
+
+    def _set(self, **values: Any) -> None:
+        """Sets fields of the frozen object while it is being made."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+
+def to_data(value: Any) -> Any:
+    """A description, or a value of one of its fields, as what JSON can hold."""
+    if isinstance(value, Description):
+        fields = {field.name: to_data(getattr(value, field.name)) for field in dataclasses.fields(value)}  # type: ignore[arg-type]
+        return {"type": type(value).__name__, **fields}
+    if isinstance(value, (tuple, list)):
+        return [to_data(item) for item in value]
+    return value
+
+
+def from_data(data: Any, classes: Iterable[type], argument: str) -> Any:
+    """The description that ``to_data`` made ``data`` of; it may hold descriptions of ``classes`` only."""
+    by_name = {cls.__name__: cls for cls in classes}
+
+    def build(item: Any) -> Any:
+        if isinstance(item, dict):
+            fields = dict(item)
+            cls = by_name[_check.choice(fields.pop("type", None), by_name, f"the type of {argument}")]
+            return cls(**{name: build(value) for name, value in fields.items()})
+        if isinstance(item, list):
+            return tuple(build(value) for value in item)
+        return item
+
+    return build(data)

@@ -1,0 +1,68 @@
+"""Chooses the instruction set, once, at import.
+
+``FASTNN_ISA`` overrides the choice. The result of a computation never depends on it: only the speed does.
+"""
+
+import difflib
+import importlib
+import os
+from pathlib import Path
+
+from fastnn._engine import random
+from fastnn._engine.cpu import supported
+
+KERNELS = ("dense", "activations", "normalization", "losses", "optimizers", "random", "batch")
+# Best first.
+INSTRUCTION_SETS = ("avx512", "avx2", "neon", "portable")
+
+
+def available():
+    """The instruction sets that were compiled and that this machine can run, best first."""
+    folder = Path(__file__).parent / "_kernels"
+    return tuple(isa for isa in INSTRUCTION_SETS if (folder / isa).is_dir() and supported(isa))
+
+
+def checked(isa):
+    """``isa``, if it can be used here; otherwise a ValueError that lists the choices."""
+    choices = available()
+    if isa not in choices:
+        near = difflib.get_close_matches(isa, choices, 1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ValueError(f"FASTNN_ISA must be one of {', '.join(choices)} on this machine; got {isa!r}{hint}")
+    return isa
+
+
+def choose():
+    wanted = os.environ.get("FASTNN_ISA")
+    return checked(wanted) if wanted else available()[0]
+
+
+_tables = {}
+
+
+def load(isa, dtype, name):
+    """The capsule of one kernel module's function table."""
+    return importlib.import_module(f"fastnn._kernels.{isa}.{dtype}.{name}").table
+
+
+def current():
+    """The instruction set that new networks use."""
+    return _current
+
+
+def use(isa):
+    """Makes new networks use ``isa``; those that exist keep theirs."""
+    global _current
+    _current = checked(isa)
+    random.use(load(isa, "float64", "random"), load(isa, "float32", "batch"), load(isa, "float64", "batch"))
+
+
+def tables(dtype):
+    """The capsules of the kernels' function tables, by module, for ``dtype`` (``"float32"`` or ``"float64"``)."""
+    key = (_current, dtype)
+    if key not in _tables:
+        _tables[key] = {name: load(*key, name) for name in KERNELS}
+    return _tables[key]
+
+
+use(choose())

@@ -1,0 +1,12 @@
+from libc.stdint cimport int64_t
+
+
+cdef class Data:                 # the arrays of a run, kept while it lasts
+    cdef Py_buffer x_view, y_view, weights_view, order_view
+    cdef int n_views
+    cdef const char* x
+    cdef const char* y
+    cdef ssize_t n, x_row, x_column, y_row, y_column, n_targets     # strides in bytes
+    cdef bint has_labels         # y holds int64 class numbers, else reals [n, n_targets]
+    cdef const double* weights
+    cdef const int64_t* order

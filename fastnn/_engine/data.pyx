@@ -1,0 +1,38 @@
+"""The arrays of a run, as pointers and strides."""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
+
+
+cdef class Data:
+    """Holds X (n, features), y (n,) int64 or (n, targets), weights (n,) float64 and order (n,) int64, the last two or None.
+
+    The arrays were validated by the caller; rows are read where they lie, never copied.
+    """
+
+    def __cinit__(self, X, y, weights=None, order=None):
+        PyObject_GetBuffer(X, &self.x_view, PyBUF_STRIDES)
+        self.n_views = 1
+        self.n = self.x_view.shape[0]
+        self.x, self.x_row, self.x_column = <const char*> self.x_view.buf, self.x_view.strides[0], self.x_view.strides[1]
+        PyObject_GetBuffer(y, &self.y_view, PyBUF_STRIDES)
+        self.n_views = 2
+        self.y, self.y_row = <const char*> self.y_view.buf, self.y_view.strides[0]
+        self.has_labels = self.y_view.ndim == 1
+        if not self.has_labels:
+            self.n_targets, self.y_column = self.y_view.shape[1], self.y_view.strides[1]
+        if weights is not None:
+            PyObject_GetBuffer(weights, &self.weights_view, PyBUF_SIMPLE)
+            self.weights = <const double*> self.weights_view.buf
+        if order is not None:
+            PyObject_GetBuffer(order, &self.order_view, PyBUF_SIMPLE)
+            self.order = <const int64_t*> self.order_view.buf
+
+    def __dealloc__(self):
+        if self.n_views > 0:
+            PyBuffer_Release(&self.x_view)
+        if self.n_views > 1:
+            PyBuffer_Release(&self.y_view)
+        if self.weights != NULL:
+            PyBuffer_Release(&self.weights_view)
+        if self.order != NULL:
+            PyBuffer_Release(&self.order_view)

@@ -1,0 +1,103 @@
+"""The loss of a network on data, without training on them."""
+
+import numpy as np
+
+from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy
+
+from fastnn._engine.data cimport Data
+from fastnn._engine.forward cimport apply_activation, forward_rows
+from fastnn._engine.memory cimport Arena, take
+from fastnn._engine.model cimport BLOCK_ROWS, Buffers, Model, choose_threads
+from fastnn._engine.program cimport Operation, Program, Tape
+from fastnn._engine.sums cimport lane_sum
+from fastnn._engine.threads cimport run_team
+from fastnn._kernels.table cimport LossBatch, real
+
+cdef struct Evaluation:
+    Program program              # up to what the loss is computed from
+    const Operation* top         # the last operation, with the activation that outputs are to have
+    Tape* tapes
+    LossBatch loss
+    int loss_kind
+    char* scratch                # for each thread: labels, weights and targets of a block
+    ssize_t scratch_size
+    const char* x
+    const char* y
+    ssize_t n, x_row, x_column, y_row, y_column
+    const double* weights
+    double* losses
+    double* hits
+    char* out                    # or NULL
+    ssize_t out_row, out_column
+
+
+cdef tuple evaluate(Model model, Program program, int loss_kind, LossBatch loss, Data data, out, int threads):
+    """(mean loss, mean accuracy) over the rows of data, by their weights; the outputs go to out unless it is None."""
+    cdef Evaluation job
+    cdef Py_buffer out_view
+    cdef Buffers buffers
+    cdef double weight
+    cdef double[::1] losses = np.empty(data.n), hits = np.empty(data.n)
+    threads = choose_threads(threads, model.multiply_adds() * data.n)
+    buffers = model.buffers(BLOCK_ROWS, threads)
+    job.scratch_size = BLOCK_ROWS * (sizeof(int64_t) + sizeof(double) + loss.n_targets * program.item) + 192
+    scratch = Arena(job.scratch_size * threads)
+    job.program, job.top, job.tapes = program, &model.program.operations[program.n_operations - 1], buffers.tapes
+    job.loss, job.loss_kind, job.scratch = loss, loss_kind, (<Arena> scratch).base
+    job.x, job.x_row, job.x_column, job.n = data.x, data.x_row, data.x_column, data.n
+    job.y, job.y_row, job.y_column, job.weights = data.y, data.y_row, data.y_column, data.weights
+    job.losses, job.hits, job.out = &losses[0], &hits[0], NULL
+    if out is None:
+        run_team(evaluate_rows, &job, threads)
+    else:
+        PyObject_GetBuffer(out, &out_view, PyBUF_STRIDES | PyBUF_WRITABLE)
+        try:
+            job.out, job.out_row, job.out_column = <char*> out_view.buf, out_view.strides[0], out_view.strides[1]
+            run_team(evaluate_rows, &job, threads)
+        finally:
+            PyBuffer_Release(&out_view)
+    model.spare.append(buffers)
+    weight = data.n if data.weights == NULL else lane_sum(data.weights, data.n)
+    if weight == 0:
+        return 0.0, 0.0
+    return lane_sum(&losses[0], data.n) / weight, lane_sum(&hits[0], data.n) / weight
+
+
+cdef void evaluate_rows(void* context, int thread, int n_threads) noexcept nogil:
+    """One thread's share of the rows, block by block."""
+    cdef Evaluation* job = <Evaluation*> context
+    cdef Program* program = &job.program
+    cdef Tape* tape = &job.tapes[thread]
+    cdef ssize_t r = job.n * thread // n_threads, end = job.n * (thread + 1) // n_threads
+    cdef ssize_t n, i, j, n_targets = job.loss.n_targets
+    cdef char* y = tape.slots[program.n_operations - 1].y
+    cdef char* next = job.scratch + thread * job.scratch_size
+    cdef int64_t* labels = <int64_t*> take(&next, BLOCK_ROWS * sizeof(int64_t))
+    cdef double* weights = <double*> take(&next, BLOCK_ROWS * sizeof(double))
+    cdef char* targets = next
+    cdef LossBatch loss = job.loss
+    loss.outputs, loss.deltas, loss.rows, loss.scale = <const real*> y, NULL, tape.rows, 1
+    loss.labels = labels if loss.labels != NULL else NULL
+    loss.targets = <const real*> targets if loss.targets != NULL else NULL
+    while r < end:
+        n = min(end - r, <ssize_t> BLOCK_ROWS)
+        program.batch.gather(job.x, job.x_row, job.x_column, NULL, r, program.operations[0].n_in, <real*> tape.x, tape.rows, 0, n)
+        for i in range(n):
+            if loss.labels != NULL:
+                labels[i] = (<const int64_t*> (job.y + (r + i) * job.y_row))[0]
+            else:
+                for j in range(n_targets):
+                    memcpy(targets + (i * n_targets + j) * program.item, job.y + (r + i) * job.y_row + j * job.y_column,
+                           program.item)
+            weights[i] = job.weights[r + i] if job.weights != NULL else 1
+        forward_rows(program, tape, 0, n)
+        loss.weights, loss.losses, loss.hits = weights, job.losses + r, job.hits + r
+        program.losses.loss(job.loss_kind, &loss, 0, n)
+        if job.out != NULL:
+            if job.top.activation != program.operations[program.n_operations - 1].activation:
+                apply_activation(program, job.top.activation, job.top.alpha, y, y, tape.rows, job.top.n_out, 0, n)
+            program.batch.scatter(<const real*> y, tape.rows, job.top.n_out, 0, n, job.out + r * job.out_row, job.out_row,
+                                  job.out_column)
+        r += n

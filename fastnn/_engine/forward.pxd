@@ -1,0 +1,58 @@
+# The forward pass of a program over a range of rows.
+
+from fastnn._engine.program cimport (
+    ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, Tape
+)
+from fastnn._kernels.table cimport IDENTITY, RELU, SOFTMAX, real
+
+
+cdef inline void apply_activation(const Program* program, int kind, double alpha, const char* z, char* y, ssize_t rows,
+                                  ssize_t n, ssize_t r0, ssize_t r1) noexcept nogil:
+    """y = f(z), panel by panel; y may be z."""
+    cdef ssize_t width = program.panel * program.item
+    cdef ssize_t p, offset
+    if kind == SOFTMAX:
+        program.activations.softmax_forward(<const real*> z, <real*> y, rows, n, r0, r1)
+    elif kind != IDENTITY or z != y:
+        for p in range((n + program.panel - 1) // program.panel):
+            offset = (p * rows + r0) * width
+            program.activations.forward(kind, alpha, <const real*> (z + offset), <real*> (y + offset),
+                                        (r1 - r0) * program.panel)
+
+
+cdef inline void apply_mask(const Program* program, const char* x, const char* mask, char* y, ssize_t rows, ssize_t n, ssize_t r0,
+                            ssize_t r1) noexcept nogil:
+    """y = x * mask, panel by panel; y may be x."""
+    cdef ssize_t width = program.panel * program.item
+    cdef ssize_t p, offset
+    for p in range((n + program.panel - 1) // program.panel):
+        offset = (p * rows + r0) * width
+        program.random.multiply(<const real*> (x + offset), <const real*> (mask + offset), <real*> (y + offset),
+                                (r1 - r0) * program.panel)
+
+
+cdef inline void forward_rows(const Program* program, const Tape* tape, ssize_t r0, ssize_t r1) noexcept nogil:
+    """The outputs of every operation for rows r0..r1 of the tape."""
+    cdef ssize_t k
+    cdef const char* x = tape.x
+    cdef const Operation* op
+    cdef const Slot* slot
+    for k in range(program.n_operations):
+        op = &program.operations[k]
+        slot = &tape.slots[k]
+        if op.kind == DENSE:
+            program.dense.forward(<const real*> x, <const real*> op.weight, <const real*> op.bias, <real*> slot.z, tape.rows,
+                                  op.n_in, op.n_out, r0, r1, op.activation == RELU)
+            if op.activation != RELU:
+                apply_activation(program, op.activation, op.alpha, slot.z, slot.y, tape.rows, op.n_out, r0, r1)
+        elif op.kind == ACTIVATION:
+            apply_activation(program, op.activation, op.alpha, x, slot.y, tape.rows, op.n_out, r0, r1)
+        elif op.kind == LAYER_NORM:
+            program.normalization.layer_norm_forward(
+                <const real*> x, <const real*> op.weight, <const real*> op.bias, <real*> slot.y, slot.statistics, tape.rows,
+                op.n_in, r0, r1, op.epsilon)
+        elif slot.mask != NULL:                                # DROPOUT
+            program.random.dropout_mask(<real*> slot.mask, tape.seed, tape.step, op.stream, op.rate, tape.first_row,
+                                        tape.rows, op.n_in, r0, r1)
+            apply_mask(program, x, slot.mask, slot.y, tape.rows, op.n_in, r0, r1)
+        x = slot.y

@@ -1,0 +1,41 @@
+from fastnn._engine.memory cimport Arena
+from fastnn._engine.program cimport Operation, Program, Tape
+
+cdef struct Tensor:              # a trained parameter: panels of n_in rows by n_out, like a weight; a vector has n_in = 1
+    ssize_t operation            # position in the program
+    bint is_bias
+    bint is_vector
+    ssize_t n_in, n_out
+    ssize_t offset, size         # bytes in the arena of parameters, and in each arena laid out like it
+
+
+cdef class Model:
+    cdef Program program
+    cdef Arena operations_arena, parameters
+    cdef Tensor* layout
+    cdef readonly ssize_t n_tensors, n_inputs, n_outputs
+    cdef readonly str dtype
+    cdef readonly tuple operations
+    cdef ssize_t version         # rises whenever a parameter changes
+    cdef object kernel_tables
+    cdef list spare              # buffers of earlier predictions
+
+    cdef Operation* new_operation(self, int kind, int index, ssize_t n_in, ssize_t n_out) noexcept
+    cdef int allocate_parameters(self) except -1
+    cdef void add_tensor(self, ssize_t operation, bint is_bias, bint is_vector, ssize_t n_in, ssize_t n_out, char** end) noexcept
+    cdef object buffers(self, ssize_t rows, int threads)
+    cdef object panels(self, Arena arena, ssize_t t)
+    cdef double multiply_adds(self) noexcept
+
+
+cdef class Buffers:              # the tapes of a prediction
+    cdef Arena arena
+    cdef Tape* tapes
+    cdef readonly ssize_t rows, n_tapes
+    cdef char* layout(self, Model model, char* next)
+
+
+cdef enum:
+    BLOCK_ROWS = 128             # rows that a thread takes through the network at a time when predicting
+
+cdef int choose_threads(int threads, double multiply_adds) noexcept

@@ -1,0 +1,306 @@
+"""A network compiled for prediction: its operations, its parameters in panels, and the pass over rows.
+
+Callers are the Python layer, which has validated what it passes on.
+"""
+
+import numpy as np
+
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.memoryview cimport PyMemoryView_FromMemory
+from cpython.pycapsule cimport PyCapsule_GetPointer
+
+from fastnn._engine.forward cimport forward_rows
+from fastnn._engine.memory cimport Arena, take
+from fastnn._engine.program cimport (
+    ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, Tape, panels_size
+)
+from fastnn._engine.threads cimport get_num_threads, run_team
+from fastnn._kernels.table cimport (
+    ELU, GELU, IDENTITY, LEAKY_RELU, MISH, RELU, SELU, SIGMOID, SILU, SOFTMAX, SOFTPLUS, TANH, ActivationKernels,
+    BatchKernels, DenseKernels, LossKernels, NormalizationKernels, OptimizerKernels, RandomKernels, real
+)
+
+cdef extern from "Python.h":
+    enum:
+        PyBUF_WRITE
+
+ACTIVATIONS = {
+    "identity": IDENTITY, "relu": RELU, "leaky_relu": LEAKY_RELU, "elu": ELU, "selu": SELU, "gelu": GELU, "silu": SILU,
+    "mish": MISH, "tanh": TANH, "sigmoid": SIGMOID, "softplus": SOFTPLUS, "softmax": SOFTMAX,
+}
+
+cdef enum:
+    MULTIPLY_ADDS_PER_THREAD = 1_000_000   # less work than this for each is not worth a second thread
+
+
+cdef int choose_threads(int threads, double multiply_adds) noexcept:
+    """threads, or for 0 as many as the work is worth."""
+    if threads == 0:
+        threads = <int> min(multiply_adds / MULTIPLY_ADDS_PER_THREAD, <double> get_num_threads())
+    return max(1, threads)
+
+
+cdef class Model:
+    """A network of ``operations`` with zeroed parameters, to be run by the kernels in ``tables``.
+
+    Parameters
+    ----------
+    operations : sequence of tuple
+        In order: ``("dense", n_in, n_out, activation, alpha)``, ``("activation", n, activation, alpha)``,
+        ``("dropout", n, rate, stream)``, ``("layer_norm", n, epsilon)``.
+    dtype : {"float32", "float64"}
+    tables : dict of capsule
+        The kernels' function tables for that dtype, by module.
+    """
+
+    def __cinit__(self, operations, dtype, tables):
+        cdef ssize_t n = len(operations)
+        self.operations = tuple(operations)
+        self.dtype = dtype
+        self.kernel_tables = tables
+        self.spare = []
+        self.program.item = np.dtype(dtype).itemsize
+        self.program.dense = <DenseKernels*> PyCapsule_GetPointer(tables["dense"], "fastnn.dense")
+        self.program.activations = <ActivationKernels*> PyCapsule_GetPointer(tables["activations"], "fastnn.activations")
+        self.program.normalization = <NormalizationKernels*> PyCapsule_GetPointer(tables["normalization"], "fastnn.normalization")
+        self.program.losses = <LossKernels*> PyCapsule_GetPointer(tables["losses"], "fastnn.losses")
+        self.program.optimizers = <OptimizerKernels*> PyCapsule_GetPointer(tables["optimizers"], "fastnn.optimizers")
+        self.program.random = <RandomKernels*> PyCapsule_GetPointer(tables["random"], "fastnn.random")
+        self.program.batch = <BatchKernels*> PyCapsule_GetPointer(tables["batch"], "fastnn.batch")
+        self.program.panel = self.program.dense.panel
+        self.operations_arena = Arena(n * sizeof(Operation) + 2 * n * sizeof(Tensor))
+        self.program.operations = <Operation*> self.operations_arena.base
+        self.layout = <Tensor*> (self.operations_arena.base + n * sizeof(Operation))
+        for index, description in enumerate(operations):
+            self.append(index, *description)
+        self.n_inputs = operations[0][1]
+        self.allocate_parameters()
+
+    cdef Operation* new_operation(self, int kind, int index, ssize_t n_in, ssize_t n_out) noexcept:
+        cdef Operation* op = &self.program.operations[self.program.n_operations]
+        self.program.n_operations += 1
+        self.n_outputs = n_out
+        op.kind, op.index, op.n_in, op.n_out = kind, index, n_in, n_out
+        return op
+
+    def append(self, int index, kind, *arguments):
+        cdef Operation* op
+        if kind == "dense":
+            n_in, n_out, activation, alpha = arguments
+            op = self.new_operation(DENSE, index, n_in, n_out)
+            op.activation, op.alpha = ACTIVATIONS[activation], alpha
+        elif kind == "activation":
+            n, activation, alpha = arguments
+            op = &self.program.operations[self.program.n_operations - 1]
+            if self.program.n_operations == 0 or op.kind != DENSE or op.activation != IDENTITY:
+                op = self.new_operation(ACTIVATION, index, n, n)
+            op.activation, op.alpha = ACTIVATIONS[activation], alpha   # the dense layer before it applies it, if there is one
+        elif kind == "dropout":
+            n, rate, stream = arguments
+            op = self.new_operation(DROPOUT, index, n, n)
+            op.rate, op.stream = rate, stream
+        elif kind == "layer_norm":
+            n, epsilon = arguments
+            op = self.new_operation(LAYER_NORM, index, n, n)
+            op.epsilon = epsilon
+        else:
+            raise ValueError(f"unknown operation {kind!r}")
+
+    cdef int allocate_parameters(self) except -1:
+        cdef ssize_t k, t
+        cdef Operation* op
+        cdef char* end = NULL
+        for k in range(self.program.n_operations):
+            op = &self.program.operations[k]
+            if op.kind == DENSE:
+                self.add_tensor(k, False, False, op.n_in, op.n_out, &end)
+                self.add_tensor(k, True, True, 1, op.n_out, &end)
+            elif op.kind == LAYER_NORM:
+                self.add_tensor(k, False, True, 1, op.n_out, &end)
+                self.add_tensor(k, True, True, 1, op.n_out, &end)
+        self.parameters = Arena(<size_t> end)
+        for t in range(self.n_tensors):
+            op = &self.program.operations[self.layout[t].operation]
+            if self.layout[t].is_bias:
+                op.bias = self.parameters.base + self.layout[t].offset
+            else:
+                op.weight = self.parameters.base + self.layout[t].offset
+        return 0
+
+    cdef void add_tensor(self, ssize_t operation, bint is_bias, bint is_vector, ssize_t n_in, ssize_t n_out, char** end) noexcept:
+        cdef Tensor* tensor = &self.layout[self.n_tensors]
+        self.n_tensors += 1
+        tensor.operation, tensor.is_bias, tensor.is_vector = operation, is_bias, is_vector
+        tensor.n_in, tensor.n_out = n_in, n_out
+        tensor.size = panels_size(&self.program, n_in, n_out)
+        tensor.offset = <ssize_t> take(end, tensor.size)
+
+    @property
+    def tensors(self):
+        """(operation, "weight" or "bias", shape) of every parameter tensor, in the order of the operations."""
+        cdef ssize_t t
+        cdef Tensor* tensor
+        listed = []
+        for t in range(self.n_tensors):
+            tensor = &self.layout[t]
+            shape = (tensor.n_out,)
+            if not tensor.is_vector:
+                shape += (tensor.n_in,)
+            listed.append((self.program.operations[tensor.operation].index, "bias" if tensor.is_bias else "weight", shape))
+        return listed
+
+    cdef object panels(self, Arena arena, ssize_t t):
+        """Tensor t of an arena laid out like the parameters, as a writable array [panels, n_in, P] over its memory."""
+        cdef Tensor* tensor = &self.layout[t]
+        memory = PyMemoryView_FromMemory(arena.base + tensor.offset, tensor.size, PyBUF_WRITE)
+        return np.frombuffer(memory, dtype=self.dtype).reshape(-1, tensor.n_in, self.program.panel)
+
+    def find(self, operation, kind):
+        """The position in ``tensors`` of a tensor."""
+        for t, (index, name, _) in enumerate(self.tensors):
+            if (index, name) == (operation, kind):
+                return t
+        raise KeyError((operation, kind))
+
+    def unpacked(self, panels, ssize_t t):
+        """A copy of tensor t's panels in its public shape."""
+        shape = self.layout[t].n_out, self.layout[t].n_in
+        matrix = panels.transpose(0, 2, 1).reshape(-1, shape[1])[:shape[0]]
+        return np.array(matrix[:, 0] if self.layout[t].is_vector else matrix, order="C")
+
+    def pack(self, panels, ssize_t t, array):
+        """Writes an array of tensor t's public shape into its panels."""
+        width = self.program.panel
+        matrix = array.reshape(self.layout[t].n_out, self.layout[t].n_in)
+        for p in range(len(panels)):
+            part = matrix[p * width:(p + 1) * width]
+            panels[p, :, :len(part)] = part.T
+
+    def read(self, operation, kind):
+        """A copy of a parameter tensor."""
+        t = self.find(operation, kind)
+        return self.unpacked(self.panels(self.parameters, t), t)
+
+    def write(self, operation, kind, array):
+        """Sets a parameter tensor from an array of its shape and dtype."""
+        t = self.find(operation, kind)
+        self.pack(self.panels(self.parameters, t), t, array)
+        self.version += 1
+
+    cdef double multiply_adds(self) noexcept:
+        """Of the forward pass of one row."""
+        cdef ssize_t k
+        cdef double total = 0
+        for k in range(self.program.n_operations):
+            if self.program.operations[k].kind == DENSE:
+                total += <double> self.program.operations[k].n_in * self.program.operations[k].n_out
+        return total
+
+    def forward(self, X, out, int threads=0):
+        """Writes the network's outputs for the rows of X into out; both any-strided arrays of the model's dtype.
+
+        ``threads`` 0 chooses by the amount of work.
+        """
+        cdef Prediction job
+        cdef Py_buffer x_view, out_view
+        cdef Buffers buffers
+        PyObject_GetBuffer(X, &x_view, PyBUF_STRIDES)
+        try:
+            PyObject_GetBuffer(out, &out_view, PyBUF_STRIDES | PyBUF_WRITABLE)
+            try:
+                job.n = x_view.shape[0]
+                if job.n == 0:
+                    return
+                job.x, job.x_row, job.x_column = <const char*> x_view.buf, x_view.strides[0], x_view.strides[1]
+                job.out, job.out_row, job.out_column = <char*> out_view.buf, out_view.strides[0], out_view.strides[1]
+                threads = choose_threads(threads, self.multiply_adds() * job.n)
+                buffers = self.buffers(min(job.n, <ssize_t> BLOCK_ROWS), threads)
+                job.program = &self.program
+                job.tapes = buffers.tapes
+                run_team(predict_rows, &job, threads)
+                self.spare.append(buffers)
+            finally:
+                PyBuffer_Release(&out_view)
+        finally:
+            PyBuffer_Release(&x_view)
+
+    cdef object buffers(self, ssize_t rows, int threads):
+        """Buffers for a prediction, those of an earlier one if they fit; safe from several Python threads at once."""
+        cdef Buffers found
+        try:
+            found = self.spare.pop()
+            if found.rows == rows and found.n_tapes >= threads:
+                return found
+        except IndexError:
+            pass
+        return Buffers(self, rows, threads)
+
+
+cdef class Buffers:
+    """The tapes of a prediction, one a thread: two buffers that the operations use in turn."""
+
+    def __cinit__(self, Model model, ssize_t rows, int n_tapes):
+        self.rows, self.n_tapes = rows, n_tapes
+        self.arena = Arena(<size_t> self.layout(model, NULL))
+        self.layout(model, self.arena.base)
+
+    cdef char* layout(self, Model model, char* next):
+        """Walks the buffers from next on; from NULL only measures."""
+        cdef Program* program = &model.program
+        cdef char* start = next
+        cdef ssize_t k, t, widest = program.operations[0].n_in
+        cdef ssize_t rows = self.rows | 1           # an odd number of rows: no stride between panels is a multiple of 4 KB
+        cdef Tape* tape
+        cdef Slot* slots
+        cdef char* buffer[2]
+        cdef char* statistics
+        for k in range(program.n_operations):
+            widest = max(widest, program.operations[k].n_out)
+        self.tapes = <Tape*> take(&next, self.n_tapes * sizeof(Tape))
+        for t in range(self.n_tapes):
+            slots = <Slot*> take(&next, program.n_operations * sizeof(Slot))
+            buffer[0] = take(&next, panels_size(program, rows, widest))
+            buffer[1] = take(&next, panels_size(program, rows, widest))
+            statistics = take(&next, rows * 2 * sizeof(double))
+            if start != NULL:
+                tape = &self.tapes[t]
+                tape.rows, tape.x, tape.slots = rows, buffer[0], slots
+                fill_slots(program, slots, buffer, statistics)
+        return next
+
+
+cdef void fill_slots(const Program* program, Slot* slots, char** buffer, char* statistics) noexcept:
+    cdef ssize_t k
+    cdef int used = 0
+    for k in range(program.n_operations):
+        if program.operations[k].kind in (DENSE, LAYER_NORM):      # the others work in place
+            used = 1 - used
+        slots[k].y = slots[k].z = buffer[used]
+        slots[k].statistics = <double*> statistics
+
+
+cdef struct Prediction:
+    Program* program
+    Tape* tapes
+    ssize_t n
+    const char* x
+    ssize_t x_row, x_column
+    char* out
+    ssize_t out_row, out_column
+
+
+cdef void predict_rows(void* context, int thread, int n_threads) noexcept nogil:
+    """One thread's share of the rows, block by block."""
+    cdef Prediction* job = <Prediction*> context
+    cdef Program* program = job.program
+    cdef Tape* tape = &job.tapes[thread]
+    cdef ssize_t r = job.n * thread // n_threads, end = job.n * (thread + 1) // n_threads
+    cdef ssize_t n
+    cdef const char* y = tape.slots[program.n_operations - 1].y
+    cdef ssize_t n_in = program.operations[0].n_in, n_out = program.operations[program.n_operations - 1].n_out
+    while r < end:
+        n = min(end - r, <ssize_t> BLOCK_ROWS)
+        program.batch.gather(job.x, job.x_row, job.x_column, NULL, r, n_in, <real*> tape.x, tape.rows, 0, n)
+        forward_rows(program, tape, 0, n)
+        program.batch.scatter(<const real*> y, tape.rows, n_out, 0, n, job.out + r * job.out_row, job.out_row, job.out_column)
+        r += n

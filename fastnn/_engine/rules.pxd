@@ -1,0 +1,73 @@
+# The optimizers' numbers, step by step, in float64.
+#
+# Powers of beta are products stored between steps, never pow(): the same bits from every C library, and after a resume.
+
+from libc.math cimport sqrt
+
+from fastnn._kernels.table cimport ADAGRAD, ADAM, NADAM, RMSPROP, SGD, UpdateRule
+
+cdef struct Hyperparameters:
+    int kind
+    double momentum, beta1, beta2, epsilon
+    double momentum_decay_base       # NAdam: 0.96^psi
+    double learning_rate_decay       # Adagrad
+    double l1, l2, weight_decay
+    double clip_value, clip_norm     # infinity: none
+    bint decay_all                   # biases and norms too
+    bint nesterov, centered, amsgrad
+
+cdef struct Powers:                  # products over the steps done
+    double beta1, beta2
+    double momentum_decay            # NAdam: base^t
+    double momentum                  # NAdam: mu_1 ... mu_t
+
+
+cdef inline Powers next_powers(const Hyperparameters* h, const Powers* old) noexcept nogil:
+    cdef Powers powers
+    powers.beta1 = old.beta1 * h.beta1
+    powers.beta2 = old.beta2 * h.beta2
+    powers.momentum_decay = old.momentum_decay * h.momentum_decay_base
+    powers.momentum = old.momentum * (h.beta1 * (1 - 0.5 * powers.momentum_decay))
+    return powers
+
+
+cdef inline UpdateRule update_rule(const Hyperparameters* h, const Powers* powers, double learning_rate,
+                                   long long t, bint decays) noexcept nogil:
+    """The rule of step t (from 1). powers are those of step t; decays: whether penalties apply to the parameter."""
+    cdef UpdateRule rule
+    cdef double mu_next, mu
+    rule.kind = h.kind
+    rule.gradient_scale = 1
+    rule.clip_value = h.clip_value
+    rule.l1 = h.l1 if decays else 0
+    rule.l2 = h.l2 if decays else 0
+    rule.decay = 1 - learning_rate * h.weight_decay if decays else 1
+    rule.step_size = learning_rate
+    rule.momentum = h.momentum
+    rule.beta1, rule.beta2, rule.epsilon = h.beta1, h.beta2, h.epsilon
+    rule.root_scale = 1
+    rule.gradient_step = 0
+    rule.nesterov, rule.centered, rule.amsgrad = h.nesterov, h.centered, h.amsgrad
+    if h.kind == ADAM:
+        rule.step_size = learning_rate / (1 - powers.beta1)
+        rule.root_scale = 1 / sqrt(1 - powers.beta2)
+    elif h.kind == NADAM:
+        mu = h.beta1 * (1 - 0.5 * powers.momentum_decay)
+        mu_next = h.beta1 * (1 - 0.5 * (powers.momentum_decay * h.momentum_decay_base))
+        rule.gradient_step = learning_rate * (1 - mu) / (1 - powers.momentum)
+        rule.step_size = learning_rate * mu_next / (1 - powers.momentum * mu_next)
+        rule.root_scale = 1 / sqrt(1 - powers.beta2)
+    elif h.kind == ADAGRAD:
+        rule.step_size = learning_rate / (1 + (t - 1) * h.learning_rate_decay)
+    return rule
+
+
+cdef inline int n_states(const Hyperparameters* h) noexcept nogil:
+    """Arrays of the parameters' size that the optimizer keeps; the kernels' state0, state1, state2, of which some unused."""
+    if h.kind == SGD:
+        return 1 if h.momentum != 0 else 0
+    if h.kind == ADAM:
+        return 3 if h.amsgrad else 2
+    if h.kind == RMSPROP:
+        return 3 if h.centered else 2 if h.momentum != 0 else 1
+    return 1 if h.kind == ADAGRAD else 2

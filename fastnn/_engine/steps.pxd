@@ -1,0 +1,87 @@
+# A training run as the threads see it: plain memory that the Training object owns.
+
+from libc.stdint cimport int64_t
+
+from fastnn._engine.atomics cimport atomic_int
+from fastnn._engine.program cimport Program, Tape
+from fastnn._engine.rules cimport Hyperparameters, Powers
+from fastnn._kernels.table cimport LossBatch, UpdateRule
+
+cdef enum:
+    MAX_TEAM = 64
+    SHARD = 64                   # rows of a chain in a gradient; part of the numerics contract
+    TILE_LEVELS = 64             # of partial sums that a gradient kernel may need
+    TILE_ROWS_MAX = 8
+
+cdef enum Part:                  # what a task's gradient is of
+    BLOCK, BIAS, GAIN
+
+cdef struct Task:                # a span of parameters: its gradient over the batch, then its step
+    ssize_t operation
+    int part
+    ssize_t in_panel, out_panel
+    ssize_t offset               # bytes into the parameters' arena
+    ssize_t count                # reals
+    bint decays
+
+cdef struct NormBlock:           # sixteen outputs of a tensor, whose squares are summed together
+    ssize_t offset, n_in, n_out, first_output
+
+cdef struct Run:
+    # the network
+    Program program
+    ssize_t last                 # the lowest operation with parameters
+    char** transposed            # one an operation; NULL where the backward pass does not need it
+    Tape tape
+    ssize_t chunk                # rows that the tape holds: a batch is taken in chunks of whole shards
+
+    # parameters and optimizer; every arena has the layout of the parameters
+    char* parameters
+    char* states[3]
+    char* gradient               # where the gradient is wanted whole: to be clipped or handed out; else NULL
+    char* levels                 # sums of chunks, by level of the tree
+    ssize_t arena_size
+    Hyperparameters hyperparameters
+    Powers powers, coming_powers
+    UpdateRule rule, rule_without_decay
+    bint updates                 # false: leave the gradient, change nothing
+
+    Task* tasks
+    ssize_t first_task[MAX_TEAM + 1]        # thread t owns tasks first_task[t] to first_task[t + 1]
+    NormBlock* norm_blocks
+    ssize_t n_norm_blocks
+    double* square_sums          # one a norm block
+    char* scratch                # for each thread
+    ssize_t scratch_size
+
+    # data
+    const char* x
+    const char* y
+    ssize_t x_row, x_column, y_row, y_column           # strides in bytes
+    const double* weights
+    const int64_t* order
+    ssize_t n, batch_size
+    int loss_kind
+    LossBatch loss               # what does not change between batches
+    int64_t* labels              # of the chunk, gathered
+    char* targets
+    double* row_weights
+    double* losses               # of the batch
+    double* hits
+
+    # progress
+    const double* learning_rates
+    ssize_t n_rates, rates_used
+    ssize_t position             # rows of the epoch done
+    long long steps              # updates done
+    double loss_sum, hit_sum, weight_sum    # over the epoch so far
+    double batch_loss            # of the latest batch
+    double deadline, next_check  # in seconds of the clock
+    atomic_int stop              # asked for from outside
+    bint paused                  # set before the barrier that ends a step, read after it
+    bint abandoned               # set before the barrier that ends a rows phase, read after it
+    bint loss_diverged
+    atomic_int parameter_diverged   # set in a weights phase, read after the barrier that ends it
+
+cdef void run_steps(void* context, int thread, int n_threads) noexcept nogil
+cdef double clock() noexcept nogil

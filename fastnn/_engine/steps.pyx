@@ -1,0 +1,281 @@
+"""The training step, run by every thread of the team together.
+
+A step has two phases, with a barrier after each.
+
+rows      Each thread takes a block of the batch's rows through the forward pass, the loss and the backward pass down to
+          the deltas. Nothing is shared.
+weights   Each thread takes its run of tasks: the gradient of a span of parameters over all rows, summed by shards and the
+          fixed tree, and, while the span is in the first-level cache, the optimizer's step on it.
+
+A batch larger than a chunk repeats both for every chunk, adding the chunks' gradients up by the same tree, and steps
+after the last. Where the gradient is clipped by its norm it is stored first, and the update is a phase of its own.
+"""
+
+from libc.math cimport isfinite, sqrt
+from libc.string cimport memcpy
+
+from fastnn._engine.atomics cimport atomic_load, atomic_store
+from fastnn._engine.backward cimport backward_rows
+from fastnn._engine.forward cimport forward_rows
+from fastnn._engine.program cimport Operation, Slot, Tape
+from fastnn._engine.rules cimport next_powers, update_rule
+from fastnn._engine.sums cimport join_lanes, lane_sum
+from fastnn._engine.threads cimport barrier
+from fastnn._kernels.table cimport LossBatch, UpdateRule, real
+from fastnn._kernels.tree cimport join_level
+
+cdef extern from "<time.h>" nogil:
+    ctypedef long time_t
+    struct timespec:
+        time_t tv_sec
+        long tv_nsec
+    int TIME_UTC
+    int timespec_get(timespec* ts, int base) noexcept
+
+cdef extern from "Python.h":
+    int PyErr_CheckSignals() except -1
+
+cdef enum:
+    ROW_ALIGNMENT = 8                      # threads take rows in multiples of a tile
+
+cdef double SIGNAL_INTERVAL = 0.05         # seconds between looks at pending signals within a long step
+
+
+cdef double clock() noexcept nogil:
+    cdef timespec now
+    timespec_get(&now, TIME_UTC)
+    return now.tv_sec + 1e-9 * now.tv_nsec
+
+
+cdef void run_steps(void* context, int thread, int n_threads) noexcept nogil:
+    """Steps until the data, the learning rates or the time are used up, or something is wrong."""
+    cdef Run* run = <Run*> context
+    while take_step(run, thread, n_threads):
+        pass
+
+
+cdef bint take_step(Run* run, int thread, int n_threads) noexcept nogil:
+    """One step; whether to go on, which all threads agree on."""
+    cdef ssize_t start = run.position
+    cdef ssize_t n = min(run.batch_size, run.n - start)
+    cdef ssize_t n_chunks = (n + run.chunk - 1) // run.chunk
+    cdef ssize_t c, n_rows
+    cdef double weight = batch_weight(run, start, n)
+    for c in range(n_chunks):
+        n_rows = min(run.chunk, n - c * run.chunk)
+        rows_phase(run, start, c * run.chunk, n_rows, 1 / weight if weight > 0 else 0, thread, n_threads)
+        if thread == 0:
+            check_signals(run)
+            if c == n_chunks - 1 and run.updates:
+                set_rules(run)
+        barrier(thread, n_threads)
+        if run.abandoned:
+            return False
+        if c == n_chunks - 1 and not isfinite(lane_sum(run.losses, n)):
+            if thread == 0:
+                run.loss_diverged = True
+            return False
+        weights_phase(run, c, n_chunks, n_rows, thread, n_threads)
+        if c < n_chunks - 1:
+            barrier(thread, n_threads)
+    if run.updates and run.gradient != NULL:
+        clipped_update(run, thread, n_threads)
+    if thread == 0:
+        finish_step(run, n, weight)
+    barrier(thread, n_threads)
+    return not run.paused and not atomic_load(&run.parameter_diverged)
+
+
+# ----------------------------------------------------------------------- rows
+
+cdef double batch_weight(const Run* run, ssize_t start, ssize_t n) noexcept nogil:
+    """The sum of the batch's sample weights, in the order of its rows."""
+    cdef double[16] lane
+    cdef ssize_t r
+    if run.weights == NULL:
+        return n
+    for r in range(16):
+        lane[r] = 0
+    for r in range(n):
+        lane[r & 15] = lane[r & 15] + run.weights[run.order[start + r] if run.order != NULL else start + r]
+    return join_lanes(lane)
+
+
+cdef void rows_phase(Run* run, ssize_t start, ssize_t first_row, ssize_t n_rows, double scale, int thread,
+                     int n_threads) noexcept nogil:
+    """Data, outputs, losses and deltas of this thread's part of the chunk that starts at first_row of the batch."""
+    cdef ssize_t blocks = (n_rows + ROW_ALIGNMENT - 1) // ROW_ALIGNMENT
+    cdef ssize_t r0 = min(blocks * thread // n_threads * ROW_ALIGNMENT, n_rows)
+    cdef ssize_t r1 = min(blocks * (thread + 1) // n_threads * ROW_ALIGNMENT, n_rows)
+    cdef const int64_t* order = run.order + start + first_row if run.order != NULL else NULL
+    cdef Slot* top = &run.tape.slots[run.program.n_operations - 1]
+    cdef Tape tape = run.tape
+    cdef LossBatch loss = run.loss
+    if r0 == r1:
+        return
+    tape.step = run.steps
+    tape.first_row = first_row
+    run.program.batch.gather(run.x, run.x_row, run.x_column, order, start + first_row, run.program.operations[0].n_in,
+                             <real*> tape.x, tape.rows, r0, r1)
+    gather_targets(run, order, start + first_row, r0, r1)
+    forward_rows(&run.program, &tape, r0, r1)
+    loss.outputs = <const real*> top.y
+    loss.deltas = <real*> top.delta
+    loss.rows = tape.rows
+    loss.scale = scale
+    loss.losses = run.losses + first_row
+    loss.hits = run.hits + first_row
+    run.program.losses.loss(run.loss_kind, &loss, r0, r1)
+    backward_rows(&run.program, run.transposed, &tape, run.last, r0, r1)
+
+
+cdef void gather_targets(Run* run, const int64_t* order, ssize_t first, ssize_t r0, ssize_t r1) noexcept nogil:
+    """labels, targets and row_weights of the chunk's rows r0..r1."""
+    cdef ssize_t r, j, row, item = run.program.item
+    cdef const char* y
+    for r in range(r0, r1):
+        row = order[r] if order != NULL else first + r
+        y = run.y + row * run.y_row
+        if run.loss.labels != NULL:
+            run.labels[r] = (<const int64_t*> y)[0]
+        else:
+            for j in range(run.loss.n_targets):
+                memcpy(run.targets + (r * run.loss.n_targets + j) * item, y + j * run.y_column, item)
+        if run.weights != NULL:
+            run.row_weights[r] = run.weights[row]
+
+
+# -------------------------------------------------------------------- weights
+
+cdef void weights_phase(Run* run, ssize_t chunk, ssize_t n_chunks, ssize_t n_rows, int thread, int n_threads) noexcept nogil:
+    """This thread's parameters: their gradient over the chunk, and after the last chunk their step."""
+    cdef char* gradient = run.scratch + thread * run.scratch_size
+    cdef char* level_sum
+    cdef Task* task
+    cdef ssize_t t, level, bytes
+    for t in range(run.first_task[thread], run.first_task[thread + 1]):
+        task = &run.tasks[t]
+        bytes = task.count * run.program.item
+        task_gradient(run, task, n_rows, gradient)
+        level = 0
+        while join_level(chunk, n_chunks, &level):
+            level_sum = run.levels + level * run.arena_size + task.offset
+            run.program.optimizers.add(<real*> gradient, <const real*> level_sum, task.count)
+            level += 1
+        if chunk < n_chunks - 1:
+            memcpy(run.levels + level * run.arena_size + task.offset, gradient, bytes)
+        elif run.gradient != NULL:
+            memcpy(run.gradient + task.offset, gradient, bytes)
+        else:
+            update(run, task, gradient)
+
+
+cdef void task_gradient(const Run* run, const Task* task, ssize_t n_rows, char* gradient) noexcept nogil:
+    """The gradient of the task's parameters over the rows of the tape."""
+    cdef ssize_t k = task.operation, panel = run.program.panel
+    cdef const Operation* op = &run.program.operations[k]
+    cdef const Slot* slot = &run.tape.slots[k]
+    cdef const real* x = <const real*> (run.tape.slots[k - 1].y if k > 0 else run.tape.x)
+    cdef const real* delta = <const real*> slot.delta
+    cdef real* scratch = <real*> (gradient + panel * panel * run.program.item)
+    if task.part == BLOCK:
+        run.program.dense.weight_gradient(x, delta, <real*> gradient, scratch, run.tape.rows, n_rows, SHARD, op.n_in, op.n_out,
+                                          task.in_panel, task.out_panel)
+    elif task.part == BIAS:
+        run.program.dense.bias_gradient(delta, <real*> gradient, scratch, run.tape.rows, n_rows, SHARD, task.out_panel)
+    else:
+        run.program.normalization.gain_gradient(x, slot.statistics, delta, <real*> gradient, scratch, run.tape.rows, n_rows,
+                                                SHARD, op.n_in, task.out_panel)
+
+
+cdef void update(Run* run, const Task* task, const char* gradient) noexcept nogil:
+    """The optimizer's step on the task's parameters, and their copy in the transposed weight."""
+    cdef const Operation* op = &run.program.operations[task.operation]
+    cdef char* states[3]
+    cdef int j
+    for j in range(3):
+        states[j] = run.states[j] + task.offset if run.states[j] != NULL else NULL
+    if run.program.optimizers.update(&run.rule if task.decays else &run.rule_without_decay,
+                                     <real*> (run.parameters + task.offset), <const real*> gradient, <real*> states[0],
+                                     <real*> states[1], <real*> states[2], task.count):
+        atomic_store(&run.parameter_diverged, 1)
+    if task.part == BLOCK and run.transposed[task.operation] != NULL:
+        run.program.dense.transpose(<const real*> op.weight, <real*> run.transposed[task.operation], op.n_in, op.n_out,
+                                    task.in_panel, task.out_panel)
+
+
+cdef void clipped_update(Run* run, int thread, int n_threads) noexcept nogil:
+    """The update as a phase of its own, once the norm of the whole gradient is known."""
+    cdef ssize_t i, t
+    cdef NormBlock* block
+    barrier(thread, n_threads)
+    for i in range(run.n_norm_blocks * thread // n_threads, run.n_norm_blocks * (thread + 1) // n_threads):
+        block = &run.norm_blocks[i]
+        run.square_sums[i] = run.program.optimizers.sum_squares(<const real*> (run.gradient + block.offset), block.n_in,
+                                                                block.n_out, block.first_output)
+    barrier(thread, n_threads)
+    if thread == 0:
+        # A norm that overflows scales the gradient to nothing; one that is NaN reaches the parameters' own guard.
+        run.rule.gradient_scale = clip_scale(run.hyperparameters.clip_norm, sqrt(lane_sum(run.square_sums, run.n_norm_blocks)))
+        run.rule_without_decay.gradient_scale = run.rule.gradient_scale
+    barrier(thread, n_threads)
+    for t in range(run.first_task[thread], run.first_task[thread + 1]):
+        update(run, &run.tasks[t], run.gradient + run.tasks[t].offset)
+
+
+cdef inline double clip_scale(double limit, double norm) noexcept nogil:
+    """min(1, limit / norm), with PyTorch's guard against a norm of zero."""
+    cdef double scale = limit / (norm + 1e-6)
+    return scale if scale < 1 else 1
+
+
+# ----------------------------------------------------------------- book-keeping, by thread 0 while the others wait or compute
+
+cdef void set_rules(Run* run) noexcept nogil:
+    cdef double learning_rate = run.learning_rates[run.rates_used]
+    run.coming_powers = next_powers(&run.hyperparameters, &run.powers)
+    run.rule = update_rule(&run.hyperparameters, &run.coming_powers, learning_rate, run.steps + 1, True)
+    run.rule_without_decay = update_rule(&run.hyperparameters, &run.coming_powers, learning_rate, run.steps + 1,
+                                         run.hyperparameters.decay_all)
+
+
+cdef void finish_step(Run* run, ssize_t n, double weight) noexcept nogil:
+    cdef double loss_sum = lane_sum(run.losses, n)
+    run.batch_loss = loss_sum / weight if weight > 0 else 0
+    if not run.updates:
+        run.paused = True
+        return
+    run.loss_sum += loss_sum
+    run.hit_sum += lane_sum(run.hits, n)
+    run.weight_sum += weight
+    run.powers = run.coming_powers
+    run.steps += 1
+    run.position += n
+    run.rates_used += 1
+    run.paused = (run.position >= run.n or run.rates_used >= run.n_rates or atomic_load(&run.stop)
+                  or clock() >= run.deadline)
+
+
+cdef void check_signals(Run* run) noexcept nogil:
+    """Within a long step, lets Python's signal handlers run; if one asks to stop, the step is as if never begun."""
+    cdef double now = clock()
+    if now < run.next_check:
+        return
+    run.next_check = now + SIGNAL_INTERVAL
+    with gil:
+        try:
+            PyErr_CheckSignals()
+        except BaseException as error:
+            _raised.append(error)
+            run.abandoned = True
+    if atomic_load(&run.stop):
+        run.abandoned = True
+
+
+_raised = []          # by a signal's handler during a run; only the main thread's run can get one
+
+
+def raise_pending():
+    """Raises what a signal's handler raised during the run that has just ended."""
+    if _raised:
+        raise _raised.pop()

@@ -1,0 +1,304 @@
+"""Activation functions and their derivatives.
+
+To add one: write the function and its derivative as a pair below, and give each a line in `forward` and `backward`.
+A derivative is a function of y, so that z need not be kept, where y tells it well; otherwise of z. Everything is computed
+in float64 and rounded once; ReLU and leaky ReLU only select, and stay in the dtype.
+"""
+
+from cpython.pycapsule cimport PyCapsule_New
+from libc.math cimport INFINITY
+from libc.string cimport memcpy
+
+from fastnn._kernels.elementary cimport (
+    vd_exp_nonpositive, vd_exp, vd_expm1, vd_normal_cdf, vd_sigmoid, vd_softplus, vd_tanh
+)
+from fastnn._kernels.lanes cimport LANE_VECTORS, lane_max
+from fastnn._kernels.rows cimport clear_lanes, join_lanes, load_units, panel_vectors, store_units
+from fastnn._kernels.simd cimport (
+    DLANES, FASTNN_REAL_BITS, ISA_NAME, LANES, PANEL, real, vd, vd_add, vd_div, vd_fma, vd_from_real, vd_max, vd_min,
+    vd_mul, vd_select_gt, vd_set, vd_store, vd_sub, vd_to_real, vr, vr_load, vr_mul, vr_select_gt, vr_set, vr_store
+)
+from fastnn._kernels.table cimport (
+    ELU, GELU, IDENTITY, LEAKY_RELU, MISH, RELU, SELU, SIGMOID, SILU, SOFTPLUS, TANH, ActivationKernels
+)
+
+
+# ------------------------------------------------------------------------ ReLU
+# A NaN is let through; the derivative at 0 is 0, or the slope.
+
+cdef inline vr relu(vr z) noexcept nogil:
+    return vr_select_gt(vr_set(0), z, vr_set(0), z)
+
+
+cdef inline vr relu_chain(vr y, vr dy) noexcept nogil:
+    return vr_select_gt(y, vr_set(0), dy, vr_set(0))
+
+
+cdef inline vr leaky_relu(vr z, vr slope) noexcept nogil:
+    return vr_select_gt(z, vr_set(0), z, vr_mul(slope, z))
+
+
+cdef inline vr leaky_relu_chain(vr y, vr slope, vr dy) noexcept nogil:
+    return vr_select_gt(y, vr_set(0), dy, vr_mul(slope, dy))
+
+
+# ------------------------------------------- ELU: z above 0, alpha (e^z - 1) below
+# Clevert, Unterthiner & Hochreiter, "Fast and accurate deep network learning by exponential linear units" (2016)
+
+cdef inline vd elu(vd z, vd alpha) noexcept nogil:
+    return vd_select_gt(z, vd_set(0), z, vd_mul(alpha, vd_expm1(z)))
+
+
+cdef inline vd elu_derivative(vd y, vd alpha) noexcept nogil:
+    return vd_select_gt(y, vd_set(0), vd_set(1), vd_add(y, alpha))
+
+
+# ------------------------- SELU: lambda ELU(z, alpha) that keep mean 0, variance 1
+# Klambauer, Unterthiner, Mayr & Hochreiter, "Self-normalizing neural networks" (2017)
+
+cdef inline vd selu(vd z, vd alpha) noexcept nogil:
+    cdef vd scale, scaled_alpha
+    scale = vd_set(1.0507009873554805)
+    scaled_alpha = vd_set(1.7580993408473768)
+    return vd_select_gt(z, vd_set(0), vd_mul(scale, z), vd_mul(scaled_alpha, vd_expm1(z)))
+
+
+cdef inline vd selu_derivative(vd y, vd alpha) noexcept nogil:
+    return vd_select_gt(y, vd_set(0), vd_set(1.0507009873554805), vd_add(y, vd_set(1.7580993408473768)))
+
+
+# -------------------------------------- GELU: z P(X <= z) for a standard normal X
+# Hendrycks & Gimpel, "Gaussian error linear units" (2016), the exact form
+
+cdef inline vd gelu(vd z, vd alpha) noexcept nogil:
+    cdef vd density
+    return vd_mul(z, vd_normal_cdf(z, &density))
+
+
+cdef inline vd gelu_derivative(vd z, vd alpha) noexcept nogil:
+    cdef vd density, cdf
+    cdf = vd_normal_cdf(z, &density)
+    return vd_fma(z, density, cdf)
+
+
+# --------------------------------------------------------------- SiLU: z sigmoid(z)
+# Elfwing, Uchibe & Doya, "Sigmoid-weighted linear units" (2018)
+
+cdef inline vd silu(vd z, vd alpha) noexcept nogil:
+    return vd_mul(z, vd_sigmoid(z))
+
+
+cdef inline vd silu_derivative(vd z, vd alpha) noexcept nogil:
+    cdef vd s
+    s = vd_sigmoid(z)
+    return vd_mul(s, vd_fma(z, vd_sub(vd_set(1), s), vd_set(1)))
+
+
+# ---------------------------------------------------------- Mish: z tanh(softplus(z))
+# Misra, "Mish: a self regularized non-monotonic activation function" (2020). With e = e^z and m = e (e + 2),
+#     tanh(softplus(z)) = m / (m + 2)        d/dz tanh(softplus(z)) = 4 e (1 + e) / (m + 2)²
+
+cdef inline vd mish_exp(vd z) noexcept nogil:
+    return vd_exp(vd_min(vd_set(20), z))                        # beyond, tanh(softplus(z)) is 1
+
+
+cdef inline vd mish(vd z, vd alpha) noexcept nogil:
+    cdef vd e, m
+    e = mish_exp(z)
+    m = vd_mul(e, vd_add(e, vd_set(2)))
+    return vd_mul(z, vd_div(m, vd_add(m, vd_set(2))))
+
+
+cdef inline vd mish_derivative(vd z, vd alpha) noexcept nogil:
+    cdef vd e, m, reciprocal, slope
+    e = mish_exp(z)
+    m = vd_mul(e, vd_add(e, vd_set(2)))
+    reciprocal = vd_div(vd_set(1), vd_add(m, vd_set(2)))
+    slope = vd_mul(vd_mul(vd_mul(vd_set(4), e), vd_add(e, vd_set(1))), reciprocal)
+    return vd_mul(reciprocal, vd_fma(z, slope, m))
+
+
+# ----------------------------------------------------- tanh, sigmoid, softplus
+
+cdef inline vd tanh(vd z, vd alpha) noexcept nogil:
+    return vd_tanh(z)
+
+
+cdef inline vd tanh_derivative(vd y, vd alpha) noexcept nogil:
+    return vd_fma(vd_sub(vd_set(0), y), y, vd_set(1))
+
+
+cdef inline vd sigmoid(vd z, vd alpha) noexcept nogil:
+    return vd_sigmoid(z)
+
+
+cdef inline vd sigmoid_derivative(vd y, vd alpha) noexcept nogil:
+    return vd_mul(y, vd_sub(vd_set(1), y))
+
+
+cdef inline vd softplus(vd z, vd alpha) noexcept nogil:
+    return vd_softplus(z)
+
+
+cdef inline vd softplus_derivative(vd y, vd alpha) noexcept nogil:
+    return vd_sub(vd_set(0), vd_expm1(vd_sub(vd_set(0), y)))
+
+
+# -------------------------------------------------------------------- dispatch
+
+ctypedef vd (*Function)(vd, vd) noexcept nogil
+
+
+cdef inline void transform(Function f, double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    """y = f(z). f is constant at every call, hence inlined."""
+    cdef vd a
+    cdef ssize_t i
+    a = vd_set(alpha)
+    for i in range(count // DLANES):
+        vd_to_real(y + i * DLANES, f(vd_from_real(z + i * DLANES), a))
+
+
+cdef inline void chain(Function derivative, double alpha, const real* value, real* delta, ssize_t count) noexcept nogil:
+    """delta *= derivative(value)."""
+    cdef vd a, slope
+    cdef ssize_t i
+    a = vd_set(alpha)
+    for i in range(count // DLANES):
+        slope = derivative(vd_from_real(value + i * DLANES), a)
+        vd_to_real(delta + i * DLANES, vd_mul(vd_from_real(delta + i * DLANES), slope))
+
+
+cdef void forward(int kind, double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    cdef ssize_t i
+    if kind == IDENTITY:
+        if y != z:
+            memcpy(y, z, count * sizeof(real))
+    elif kind == RELU:
+        for i in range(count // LANES):
+            vr_store(y + i * LANES, relu(vr_load(z + i * LANES)))
+    elif kind == LEAKY_RELU:
+        for i in range(count // LANES):
+            vr_store(y + i * LANES, leaky_relu(vr_load(z + i * LANES), vr_set(<real> alpha)))
+    elif kind == ELU:
+        transform(elu, alpha, z, y, count)
+    elif kind == SELU:
+        transform(selu, alpha, z, y, count)
+    elif kind == GELU:
+        transform(gelu, alpha, z, y, count)
+    elif kind == SILU:
+        transform(silu, alpha, z, y, count)
+    elif kind == MISH:
+        transform(mish, alpha, z, y, count)
+    elif kind == TANH:
+        transform(tanh, alpha, z, y, count)
+    elif kind == SIGMOID:
+        transform(sigmoid, alpha, z, y, count)
+    elif kind == SOFTPLUS:
+        transform(softplus, alpha, z, y, count)
+
+
+cdef void backward(int kind, double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    cdef ssize_t i
+    if kind == RELU:
+        for i in range(count // LANES):
+            vr_store(delta + i * LANES, relu_chain(vr_load(y + i * LANES), vr_load(delta + i * LANES)))
+    elif kind == LEAKY_RELU:
+        for i in range(count // LANES):
+            vr_store(delta + i * LANES,
+                     leaky_relu_chain(vr_load(y + i * LANES), vr_set(<real> alpha), vr_load(delta + i * LANES)))
+    elif kind == ELU:
+        chain(elu_derivative, alpha, y, delta, count)
+    elif kind == SELU:
+        chain(selu_derivative, alpha, y, delta, count)
+    elif kind == GELU:
+        chain(gelu_derivative, alpha, z, delta, count)
+    elif kind == SILU:
+        chain(silu_derivative, alpha, z, delta, count)
+    elif kind == MISH:
+        chain(mish_derivative, alpha, z, delta, count)
+    elif kind == TANH:
+        chain(tanh_derivative, alpha, y, delta, count)
+    elif kind == SIGMOID:
+        chain(sigmoid_derivative, alpha, y, delta, count)
+    elif kind == SOFTPLUS:
+        chain(softplus_derivative, alpha, y, delta, count)
+
+
+# --------------------------------------------------------------------- softmax
+
+cdef inline double row_max(const real* z, ssize_t rows, ssize_t n) noexcept nogil:
+    cdef vd largest[LANE_VECTORS]
+    cdef double lane[16]
+    cdef ssize_t block
+    cdef int k
+    for k in range(LANE_VECTORS):
+        largest[k] = vd_set(-INFINITY)
+    for block in range(0, n, 16):
+        for k in range(LANE_VECTORS):
+            if block + k * DLANES < n:
+                largest[k] = vd_max(load_units(z, rows, block + k * DLANES, n, -INFINITY), largest[k])
+    for k in range(LANE_VECTORS):
+        vd_store(lane + k * DLANES, largest[k])
+    return lane_max(lane)
+
+
+cdef inline void softmax_row(const real* z, real* y, ssize_t rows, ssize_t n) noexcept nogil:
+    """y_j = e^(z_j - max) / sum of them. Exponentials are computed twice: rounded to the dtype they could not be kept."""
+    cdef vd sums[LANE_VECTORS]
+    cdef vd largest, sum, e
+    cdef ssize_t block, i, j
+    cdef int k
+    largest = vd_set(row_max(z, rows, n))
+    clear_lanes(sums)
+    for block in range(0, n, 16):
+        for k in range(LANE_VECTORS):
+            j = block + k * DLANES
+            if j < n:
+                sums[k] = vd_add(sums[k], vd_exp_nonpositive(vd_sub(load_units(z, rows, j, n, -INFINITY), largest)))
+    sum = vd_set(join_lanes(sums))
+    for i in range(panel_vectors(n)):
+        j = i * DLANES
+        e = vd_set(0)
+        if j < n:
+            e = vd_exp_nonpositive(vd_sub(load_units(z, rows, j, n, -INFINITY), largest))
+        store_units(y, rows, j, n, vd_div(e, sum))
+
+
+cdef void softmax_forward(const real* z, real* y, ssize_t rows, ssize_t n, ssize_t r0, ssize_t r1) noexcept nogil:
+    cdef ssize_t r
+    for r in range(r0, r1):
+        softmax_row(z + r * PANEL, y + r * PANEL, rows, n)
+
+
+cdef inline void softmax_chain_row(const real* y, real* delta, ssize_t rows, ssize_t n) noexcept nogil:
+    """dL/dz_j = y_j (dL/dy_j - sum_k y_k dL/dy_k)."""
+    cdef vd sums[LANE_VECTORS]
+    cdef vd mean, y_j
+    cdef ssize_t block, i, j
+    cdef int k
+    clear_lanes(sums)
+    for block in range(0, n, 16):
+        for k in range(LANE_VECTORS):
+            j = block + k * DLANES
+            if j < n:
+                sums[k] = vd_fma(load_units(y, rows, j, n, 0), load_units(delta, rows, j, n, 0), sums[k])
+    mean = vd_set(join_lanes(sums))
+    for i in range(panel_vectors(n)):
+        j = i * DLANES
+        y_j = load_units(y, rows, j, n, 0)
+        store_units(delta, rows, j, n, vd_mul(y_j, vd_sub(load_units(delta, rows, j, n, 0), mean)))
+
+
+cdef void softmax_backward(const real* y, real* delta, ssize_t rows, ssize_t n, ssize_t r0, ssize_t r1) noexcept nogil:
+    cdef ssize_t r
+    for r in range(r0, r1):
+        softmax_chain_row(y + r * PANEL, delta + r * PANEL, rows, n)
+
+
+cdef ActivationKernels kernels
+kernels.forward = forward
+kernels.backward = backward
+kernels.softmax_forward = softmax_forward
+kernels.softmax_backward = softmax_backward
+table = PyCapsule_New(&kernels, "fastnn.activations", NULL)
+isa, real_bits = ISA_NAME.decode(), FASTNN_REAL_BITS

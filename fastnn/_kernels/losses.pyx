@@ -1,0 +1,376 @@
+"""Losses of rows of raw outputs o against targets t, and their gradients.
+
+Everything is computed in float64; a gradient is rounded to `real` once, as it is stored. Of one output (q: its quantile):
+
+    mean squared     (o - t)²                                     2 (o - t)
+    mean absolute    |o - t|                                      sign(o - t), 0 at 0
+    Huber            d²/2 if |d| < parameter,                     d = o - t within ±parameter          Huber 1964
+                     else parameter (|d| - parameter / 2)
+    pinball          max(q (t - o), (q - 1) (t - o))              -q below the target, 1 - q above, 0 at it       Koenker & Bassett 1978
+    Poisson          e^o - t o                                    e^o - t
+    binary cross-entropy  max(o, 0) - o t + log(1 + e^-|o|)       (1 - t) sigmoid(o) - t sigmoid(-o)
+
+A row's loss is the mean over its n outputs, the sum in 16 lanes divided by n; its gradient is (weight * scale / n) * (the above). Pinball's
+outputs are n_targets * n_quantiles columns, those of one target side by side.
+
+    cross-entropy    sum over j of T_j (log(sum over k of e^o_k) - o_j)     softmax(o)_j * (sum of T) - T_j
+                     T = (1 - parameter) t + parameter / n, t the targets or the one-hot vector of the label
+
+which is shifted by the largest output (the first, if several are). A row of weight 0 has loss and gradient 0, whatever its outputs.
+"""
+
+from cpython.pycapsule cimport PyCapsule_New
+from libc.math cimport INFINITY
+from libc.stdint cimport int64_t
+
+from fastnn._kernels.elementary cimport vd_exp, vd_exp_nonpositive, vd_log, vd_softplus
+from fastnn._kernels.lanes cimport LANE_VECTORS, lane_max
+from fastnn._kernels.rows cimport clear_lanes, join_lanes, load_units, mask_units, panel_vectors, store_units, unit_offset
+from fastnn._kernels.simd cimport *
+from fastnn._kernels.table cimport (
+    BINARY_CROSS_ENTROPY, CROSS_ENTROPY, HUBER, MEAN_ABSOLUTE, MEAN_SQUARED, PINBALL, POISSON, LossBatch, LossKernels
+)
+
+
+# ------------------------------------------------------------- access to rows
+
+cdef inline vd load_reals(const real* p, ssize_t readable) noexcept nogil:
+    """DLANES reals, of which only `readable` may be touched: zeros after those."""
+    cdef real buffer[DLANES]
+    cdef ssize_t k
+    if readable >= DLANES:
+        return vd_from_real(p)
+    for k in range(DLANES):
+        buffer[k] = p[k] if k < readable else 0
+    return vd_from_real(buffer)
+
+
+cdef inline vd load_targets(const LossBatch* batch, ssize_t r, ssize_t r1, ssize_t j) noexcept nogil:
+    """Targets j, j + 1, … of row r; what stands beyond the last is not to be used."""
+    return load_reals(batch.targets + r * batch.n_targets + j, (r1 - r) * batch.n_targets - j)
+
+
+cdef inline double weight_of(const LossBatch* batch, ssize_t r) noexcept nogil:
+    return batch.weights[r] if batch.weights != NULL else 1
+
+
+cdef inline void clear_deltas(const LossBatch* batch, ssize_t r, ssize_t first) noexcept nogil:
+    """Zeros in row r from its vector `first` to the end of its last panel."""
+    cdef ssize_t k
+    for k in range(first, panel_vectors(batch.n_outputs)):
+        vd_to_real(batch.deltas + r * PANEL + unit_offset(batch.rows, k * DLANES), vd_set(0))
+
+
+cdef inline void skip_row(const LossBatch* batch, ssize_t r) noexcept nogil:
+    batch.losses[r] = 0
+    batch.hits[r] = 0
+    if batch.deltas != NULL:
+        clear_deltas(batch, r, 0)
+
+
+# ------------------------------------------- losses that treat outputs apart
+
+cdef struct Term:            # of one output: its loss, the loss's derivative, and whether a classifier is right (1 or 0)
+    vd loss, gradient, hit
+
+
+cdef inline Term mean_squared(vd o, vd t) noexcept nogil:
+    cdef vd d = vd_sub(o, t)
+    return Term(vd_mul(d, d), vd_add(d, d), vd_set(0))
+
+
+cdef inline Term mean_absolute(vd o, vd t) noexcept nogil:
+    cdef vd d = vd_sub(o, t), zero = vd_set(0)
+    cdef vd sign = vd_select_gt(d, zero, vd_set(1), vd_select_gt(zero, d, vd_set(-1), zero))
+    return Term(vd_abs(d), sign, zero)
+
+
+cdef inline Term huber(vd o, vd t, double parameter) noexcept nogil:
+    cdef vd d = vd_sub(o, t), bound = vd_set(parameter)
+    cdef vd size = vd_abs(d)
+    cdef vd linear = vd_mul(bound, vd_sub(size, vd_set(0.5 * parameter)))
+    cdef vd square = vd_mul(vd_mul(vd_set(0.5), d), d)
+    return Term(vd_select_gt(bound, size, square, linear), vd_min(bound, vd_max(vd_set(-parameter), d)), vd_set(0))
+
+
+cdef inline Term pinball(vd o, vd t, vd q) noexcept nogil:
+    cdef vd d = vd_sub(t, o), zero = vd_set(0), below = vd_sub(q, vd_set(1))
+    cdef vd slope = vd_select_gt(d, zero, q, vd_select_gt(zero, d, below, zero))
+    return Term(vd_max(vd_mul(q, d), vd_mul(below, d)), vd_sub(zero, slope), zero)
+
+
+cdef inline Term poisson(vd o, vd t) noexcept nogil:
+    cdef vd rate = vd_exp(o)
+    return Term(vd_fma(vd_sub(vd_set(0), t), o, rate), vd_sub(rate, t), vd_set(0))
+
+
+cdef inline Term binary_cross_entropy(vd o, vd t) noexcept nogil:
+    cdef vd zero = vd_set(0), one = vd_set(1)
+    cdef vd minus_size = vd_copysign(o, vd_set(-1))
+    cdef vd e = vd_exp_nonpositive(minus_size)
+    cdef vd likely = vd_div(one, vd_add(one, e))             # sigmoid(|o|)
+    cdef vd unlikely = vd_mul(e, likely)                     # sigmoid(-|o|)
+    cdef vd up = vd_select_gt(o, zero, likely, unlikely), down = vd_select_gt(o, zero, unlikely, likely)
+    cdef vd loss = vd_add(vd_fma(vd_sub(zero, o), t, vd_max(o, zero)), vd_softplus(minus_size))
+    cdef vd gradient = vd_fma(vd_sub(one, t), up, vd_mul(vd_sub(zero, t), down))
+    cdef vd hit = vd_select_eq(vd_select_gt(o, zero, one, zero), vd_select_gt(t, vd_set(0.5), one, zero), one, zero)
+    return Term(loss, gradient, hit)
+
+
+cdef inline Term term(int kind, double parameter, vd o, vd t, vd q) noexcept nogil:
+    if kind == MEAN_SQUARED:
+        return mean_squared(o, t)
+    if kind == MEAN_ABSOLUTE:
+        return mean_absolute(o, t)
+    if kind == HUBER:
+        return huber(o, t, parameter)
+    if kind == PINBALL:
+        return pinball(o, t, q)
+    if kind == POISSON:
+        return poisson(o, t)
+    return binary_cross_entropy(o, t)
+
+
+cdef inline void single_output(int kind, const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil:
+    """n_outputs = 1: rows, not units, fill the vectors."""
+    cdef double o[16]
+    cdef double t[16]
+    cdef double w[16]
+    cdef double loss[16]
+    cdef double hit[16]
+    cdef real delta[16]
+    cdef ssize_t start, count, k, g
+    cdef vd weight, zero = vd_set(0), q = vd_set(batch.quantiles[0] if kind == PINBALL else 0)
+    cdef Term x
+    for start in range(r0, r1, 16):
+        count = min(r1 - start, <ssize_t> 16)
+        for k in range(16):
+            o[k] = t[k] = w[k] = 0
+        for k in range(count):
+            o[k] = batch.outputs[(start + k) * PANEL]
+            t[k] = batch.targets[(start + k) * batch.n_targets] if batch.labels == NULL else batch.labels[start + k]
+            w[k] = weight_of(batch, start + k)
+        for g in range(LANE_VECTORS):
+            x = term(kind, batch.parameter, vd_load(o + g * DLANES), vd_load(t + g * DLANES), q)
+            weight = vd_load(w + g * DLANES)
+            vd_store(loss + g * DLANES, vd_select_eq(weight, zero, zero, vd_mul(weight, x.loss)))
+            vd_store(hit + g * DLANES, vd_mul(weight, x.hit))
+            x.gradient = vd_mul(vd_mul(weight, vd_set(batch.scale)), x.gradient)
+            vd_to_real(delta + g * DLANES, vd_select_eq(weight, zero, zero, x.gradient))
+        for k in range(count):
+            batch.losses[start + k] = loss[k]
+            batch.hits[start + k] = hit[k]
+        if batch.deltas != NULL:
+            for k in range(count):
+                clear_deltas(batch, start + k, 0)
+                batch.deltas[(start + k) * PANEL] = delta[k]
+
+
+cdef inline void many_outputs(int kind, const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil:
+    cdef ssize_t n = batch.n_outputs, r, block, g, j, k
+    cdef double weight
+    cdef vd losses[LANE_VECTORS]
+    cdef vd hits[LANE_VECTORS]
+    cdef vd factor, o, t, q = vd_set(0)
+    cdef double t_lane[DLANES]
+    cdef double q_lane[DLANES]
+    cdef Term x
+    for r in range(r0, r1):
+        weight = weight_of(batch, r)
+        if weight == 0:
+            skip_row(batch, r)
+            continue
+        factor = vd_set(weight * batch.scale / n)
+        clear_lanes(losses)
+        clear_lanes(hits)
+        for block in range(0, n, 16):
+            for g in range(LANE_VECTORS):
+                j = block + g * DLANES
+                if j < n:
+                    o = load_units(batch.outputs + r * PANEL, batch.rows, j, n, 0)
+                    if kind == PINBALL:
+                        for k in range(DLANES):
+                            t_lane[k] = batch.targets[r * batch.n_targets + (j + k) // batch.n_quantiles] if j + k < n else 0
+                            q_lane[k] = batch.quantiles[(j + k) % batch.n_quantiles]
+                        t, q = vd_load(t_lane), vd_load(q_lane)
+                    else:
+                        t = load_targets(batch, r, r1, j)
+                    x = term(kind, batch.parameter, o, t, q)
+                    losses[g] = vd_add(losses[g], mask_units(x.loss, j, n, 0))
+                    hits[g] = vd_add(hits[g], mask_units(x.hit, j, n, 0))
+                    if batch.deltas != NULL:
+                        store_units(batch.deltas + r * PANEL, batch.rows, j, n, vd_mul(factor, x.gradient))
+        batch.losses[r] = weight * (join_lanes(losses) / n)
+        batch.hits[r] = weight * (join_lanes(hits) / n) if kind == BINARY_CROSS_ENTROPY else 0
+        if batch.deltas != NULL:
+            clear_deltas(batch, r, (n + DLANES - 1) // DLANES)
+
+
+cdef inline void separate(int kind, const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil:
+    if batch.n_outputs == 1:
+        single_output(kind, batch, r0, r1)
+    else:
+        many_outputs(kind, batch, r0, r1)
+
+
+# -------------------------------------------------------------- cross-entropy
+
+cdef inline vd positions(ssize_t j) noexcept nogil:
+    """j, j + 1, …"""
+    cdef double lane[DLANES]
+    cdef int k
+    for k in range(DLANES):
+        lane[k] = k
+    return vd_add(vd_set(<double> j), vd_load(lane))
+
+
+cdef inline vd load_logits(const LossBatch* batch, ssize_t r, ssize_t j, double fill) noexcept nogil:
+    """Row r's outputs from class j on; `fill` beyond the last."""
+    return load_units(batch.outputs + r * PANEL, batch.rows, j, batch.n_outputs, fill)
+
+
+cdef inline vd exponentials(const LossBatch* batch, ssize_t r, ssize_t j, double top) noexcept nogil:
+    """e^(o - top); 0 beyond the last class, by way of e^0, for the denormals on the way of e^-infinity are slow."""
+    cdef vd e = vd_exp_nonpositive(vd_sub(load_logits(batch, r, j, top), vd_set(top)))
+    return mask_units(e, j, batch.n_outputs, 0)
+
+
+cdef inline vd smoothed_targets(const LossBatch* batch, ssize_t r, ssize_t r1, ssize_t j, double on, double off) noexcept nogil:
+    """T = on * t + off of row r's classes from j on; 0 beyond the last."""
+    cdef vd t
+    if batch.labels != NULL:
+        t = vd_select_eq(positions(j), vd_set(<double> batch.labels[r]), vd_set(on + off), vd_set(off))
+    else:
+        t = vd_fma(vd_set(on), load_targets(batch, r, r1, j), vd_set(off))
+    return mask_units(t, j, batch.n_outputs, 0)
+
+
+cdef inline double largest(const vd* lanes) noexcept nogil:
+    cdef double lane[16]
+    cdef ssize_t g
+    for g in range(LANE_VECTORS):
+        vd_store(lane + g * DLANES, lanes[g])
+    return lane_max(lane)
+
+
+cdef inline double first_largest(bint of_targets, const LossBatch* batch, ssize_t r, ssize_t r1, double* where) noexcept nogil:
+    """The largest output (or target) of row r, and in `where` the first class that has it."""
+    cdef ssize_t n = batch.n_outputs, block, g, j
+    cdef vd best[LANE_VECTORS]
+    cdef vd earliest[LANE_VECTORS]                           # the class, negated, so that the first is the largest
+    cdef vd x
+    cdef double top
+    for g in range(LANE_VECTORS):
+        best[g] = earliest[g] = vd_set(-INFINITY)
+    for block in range(0, n, 16):
+        for g in range(LANE_VECTORS):
+            j = block + g * DLANES
+            if j < n:
+                if of_targets:
+                    x = mask_units(load_targets(batch, r, r1, j), j, n, -INFINITY)
+                else:
+                    x = load_logits(batch, r, j, -INFINITY)
+                earliest[g] = vd_select_gt(x, best[g], vd_sub(vd_set(0), positions(j)), earliest[g])
+                best[g] = vd_max(x, best[g])
+    top = largest(best)
+    for g in range(LANE_VECTORS):
+        earliest[g] = vd_select_eq(best[g], vd_set(top), earliest[g], vd_set(-INFINITY))
+    where[0] = -largest(earliest)
+    return top
+
+
+cdef inline void cross_entropy_row(bint hard, const LossBatch* batch, ssize_t r, ssize_t r1, double weight, double* total,
+                                   double* mass, double* rest) noexcept nogil:
+    """Row r's hit and deltas, and its loss as mass * log(total) + rest. `hard`: labels without smoothing."""
+    cdef ssize_t n = batch.n_outputs, block, g, j, k
+    cdef double predicted, wanted, top = first_largest(False, batch, r, r1, &predicted)
+    cdef double on = 1 if hard else 1 - batch.parameter, off = 0 if hard else batch.parameter / n
+    cdef vd sums[LANE_VECTORS]
+    cdef vd gaps[LANE_VECTORS]
+    cdef vd factor, share, t, gap
+    clear_lanes(sums)
+    for block in range(0, n, 16):
+        for g in range(LANE_VECTORS):
+            j = block + g * DLANES
+            if j < n:
+                sums[g] = vd_add(sums[g], exponentials(batch, r, j, top))
+    total[0] = join_lanes(sums)
+
+    if hard:
+        mass[0] = 1
+        rest[0] = top - batch.outputs[r * PANEL + unit_offset(batch.rows, batch.labels[r])]
+    else:
+        clear_lanes(sums)
+        clear_lanes(gaps)
+        for block in range(0, n, 16):
+            for g in range(LANE_VECTORS):
+                j = block + g * DLANES
+                if j < n:
+                    t = smoothed_targets(batch, r, r1, j, on, off)
+                    gap = vd_mul(t, vd_sub(vd_set(top), load_logits(batch, r, j, top)))
+                    sums[g] = vd_add(sums[g], t)
+                    gaps[g] = vd_add(gaps[g], vd_select_eq(t, vd_set(0), vd_set(0), gap))     # 0 times infinity as well
+        mass[0] = join_lanes(sums) if batch.labels == NULL else 1
+        rest[0] = join_lanes(gaps)
+    if batch.labels != NULL:
+        wanted = <double> batch.labels[r]
+    else:
+        first_largest(True, batch, r, r1, &wanted)
+    batch.hits[r] = weight if predicted == wanted else 0
+
+    if batch.deltas != NULL:
+        factor, share = vd_set(weight * batch.scale), vd_set(mass[0] / total[0])
+        for k in range((n + DLANES - 1) // DLANES):
+            t = smoothed_targets(batch, r, r1, k * DLANES, on, off)
+            t = vd_fma(exponentials(batch, r, k * DLANES, top), share, vd_sub(vd_set(0), t))
+            store_units(batch.deltas + r * PANEL, batch.rows, k * DLANES, n, vd_mul(factor, t))
+        clear_deltas(batch, r, (n + DLANES - 1) // DLANES)
+
+
+cdef inline void cross_entropy(bint hard, const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil:
+    cdef double total[16]
+    cdef double mass[16]
+    cdef double rest[16]
+    cdef double weight
+    cdef ssize_t start, count, k, g
+    for start in range(r0, r1, 16):
+        count = min(r1 - start, <ssize_t> 16)
+        for k in range(16):
+            total[k], mass[k], rest[k] = 1, 0, 0
+        for k in range(count):
+            weight = weight_of(batch, start + k)
+            if weight == 0:
+                skip_row(batch, start + k)
+            else:
+                cross_entropy_row(hard, batch, start + k, r1, weight, &total[k], &mass[k], &rest[k])
+        for g in range(LANE_VECTORS):
+            vd_store(rest + g * DLANES, vd_fma(vd_load(mass + g * DLANES), vd_log(vd_load(total + g * DLANES)),
+                                               vd_load(rest + g * DLANES)))
+        for k in range(count):
+            batch.losses[start + k] = weight_of(batch, start + k) * rest[k]
+
+
+cdef void loss(int kind, const LossBatch* given, ssize_t r0, ssize_t r1) noexcept nogil:
+    cdef LossBatch batch = given[0]                          # a copy that no store to an array can be thought to change
+    if kind == MEAN_SQUARED:
+        separate(MEAN_SQUARED, &batch, r0, r1)
+    elif kind == MEAN_ABSOLUTE:
+        separate(MEAN_ABSOLUTE, &batch, r0, r1)
+    elif kind == HUBER:
+        separate(HUBER, &batch, r0, r1)
+    elif kind == PINBALL:
+        separate(PINBALL, &batch, r0, r1)
+    elif kind == POISSON:
+        separate(POISSON, &batch, r0, r1)
+    elif kind == BINARY_CROSS_ENTROPY:
+        separate(BINARY_CROSS_ENTROPY, &batch, r0, r1)
+    elif batch.labels != NULL and batch.parameter == 0:
+        cross_entropy(True, &batch, r0, r1)
+    else:
+        cross_entropy(False, &batch, r0, r1)
+
+
+cdef LossKernels kernels
+kernels.loss = loss
+table = PyCapsule_New(&kernels, "fastnn.losses", NULL)
+isa, real_bits = ISA_NAME.decode(), FASTNN_REAL_BITS

@@ -1,0 +1,148 @@
+# What the kernels of one instruction set and dtype offer the engine: a struct of function pointers for each module.
+#
+# `real` is float or double in the kernels and void in the engine, which only hands pointers on.
+#
+# Shapes.  P = PANEL, the columns of a panel, differs between instruction sets; no result depends on it.
+#   activations, deltas   panels [ceil(n / P)][rows][P]     row r, unit j at  (j // P) * rows * P + r * P + j % P
+#   weight                panels [ceil(n_out / P)][n_in][P]          output o, input i at  (o // P) * n_in * P + i * P + o % P
+#   transposed weight     panels [ceil(n_in / P)][n_out][P]
+#   bias, gain            [ceil(n / P) * P]
+# Lanes beyond n in the last panel are padding: those of parameters, gradients and deltas are zero, and no kernel
+# lets the padding of an activation reach a result.
+#
+# A kernel that takes r0 and r1 computes rows r0 <= r < r1 and touches no other row: threads split the rows.
+
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+cdef extern from "simd.h":
+    ctypedef float real
+
+
+cdef enum ActivationKind:
+    IDENTITY, RELU, LEAKY_RELU, ELU, SELU, GELU, SILU, MISH, TANH, SIGMOID, SOFTPLUS, SOFTMAX
+
+cdef enum LossKind:
+    MEAN_SQUARED, MEAN_ABSOLUTE, HUBER, PINBALL, POISSON, CROSS_ENTROPY, BINARY_CROSS_ENTROPY
+
+cdef enum OptimizerKind:
+    SGD, ADAM, NADAM, RMSPROP, ADAGRAD
+
+
+# dense.pyx
+ctypedef struct DenseKernels:
+    ssize_t panel                                           # P
+    # y = x Wᵀ + bias for rows r0..r1, then ReLU if asked.
+    void (*forward)(const real* x, const real* weight, const real* bias, real* y, ssize_t rows, ssize_t n_in,
+                    ssize_t n_out, ssize_t r0, ssize_t r1, bint relu) noexcept nogil
+    # dx = dy W for rows r0..r1; multiplied by ReLU'(x) where relu_x is not NULL.
+    void (*backward)(const real* dy, const real* transposed, const real* relu_x, real* dx, ssize_t rows, ssize_t n_out,
+                     ssize_t n_in, ssize_t r0, ssize_t r1) noexcept nogil
+    # One block of dW = dyᵀ x over rows 0..n_rows: outputs of panel `out_panel`, inputs of panel `in_panel`, as
+    # gradient[i - in_panel * P][P].  Shards of `shard` rows, joined by the fixed binary tree.
+    # scratch: 64 * TILE_ROWS * P reals.
+    void (*weight_gradient)(const real* x, const real* dy, real* gradient, real* scratch, ssize_t rows, ssize_t n_rows,
+                            ssize_t shard, ssize_t n_in, ssize_t n_out, ssize_t in_panel, ssize_t out_panel) noexcept nogil
+    # One panel of the column sums of dy over rows 0..n_rows, as gradient[P], by the same shards and tree.
+    void (*bias_gradient)(const real* dy, real* gradient, real* scratch, ssize_t rows, ssize_t n_rows, ssize_t shard,
+                          ssize_t panel) noexcept nogil
+    # Copies one block of the weight, rows of panel `out_panel`, inputs of panel `in_panel`, to the transposed weight.
+    void (*transpose)(const real* weight, real* transposed, ssize_t n_in, ssize_t n_out, ssize_t in_panel,
+                      ssize_t out_panel) noexcept nogil
+
+
+# activations.pyx
+ctypedef struct ActivationKernels:
+    # y = f(z) over `count` contiguous reals, a multiple of P; y may be z.
+    void (*forward)(int kind, double alpha, const real* z, real* y, ssize_t count) noexcept nogil
+    # delta *= f'(z) over `count` contiguous reals. Only GELU, SILU and MISH read z; the others read y alone.
+    void (*backward)(int kind, double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil
+    # Over the n units of each row; y may be z.
+    void (*softmax_forward)(const real* z, real* y, ssize_t rows, ssize_t n, ssize_t r0, ssize_t r1) noexcept nogil
+    # delta = dL/dy in, dL/dz out.
+    void (*softmax_backward)(const real* y, real* delta, ssize_t rows, ssize_t n, ssize_t r0, ssize_t r1) noexcept nogil
+
+
+# normalization.pyx
+ctypedef struct NormalizationKernels:
+    # y = (x - mean) * rstd * gain + bias over the n units of each row; statistics[r] = (mean, rstd).
+    void (*layer_norm_forward)(const real* x, const real* gain, const real* bias, real* y, double* statistics, ssize_t rows,
+                               ssize_t n, ssize_t r0, ssize_t r1, double epsilon) noexcept nogil
+    # dx may be dy.
+    void (*layer_norm_backward)(const real* x, const real* gain, const double* statistics, const real* dy, real* dx,
+                                ssize_t rows, ssize_t n, ssize_t r0, ssize_t r1) noexcept nogil
+    # One panel of the gradient of the gain, gradient[P], over rows 0..n_rows by shards and tree (the bias's is bias_gradient).
+    void (*gain_gradient)(const real* x, const double* statistics, const real* dy, real* gradient, real* scratch,
+                          ssize_t rows, ssize_t n_rows, ssize_t shard, ssize_t n, ssize_t panel) noexcept nogil
+
+
+# losses.pyx
+ctypedef struct LossBatch:
+    const real* outputs          # the network's raw outputs, panels
+    real* deltas                 # dL/d outputs, panels with zeroed padding; NULL where only the loss is wanted
+    ssize_t rows                 # of the panels
+    ssize_t n_outputs
+    const int64_t* labels        # [rows] class numbers, or NULL
+    const real* targets          # [rows][n_targets] row by row, or NULL
+    ssize_t n_targets
+    const double* weights        # [rows] sample weights, or NULL for 1
+    double scale                 # 1 / (sum of the sample weights of the whole batch)
+    double* losses               # [rows] out: sample weight times the row's loss (a mean over its outputs)
+    double* hits                 # [rows] out: sample weight times the row's accuracy (classifiers; 0 elsewhere)
+    double parameter             # Huber's delta; the label smoothing of cross-entropy
+    const double* quantiles      # [n_quantiles], pinball
+    ssize_t n_quantiles
+
+ctypedef struct LossKernels:
+    void (*loss)(int kind, const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil
+
+
+# optimizers.pyx
+ctypedef struct UpdateRule:      # one step's numbers in float64; the kernel rounds each to real once
+    int kind
+    double gradient_scale        # clipping by global norm; 1: none
+    double clip_value            # clipping by value; infinity: none
+    double l1, l2                # added to the gradient: l1 * sign(w) + l2 * w
+    double decay                 # multiplies the parameter before the step: 1 - learning rate * decoupled weight decay
+    double step_size             # what multiplies the step, bias corrections included
+    double momentum              # SGD, RMSprop
+    double beta1, beta2          # Adam, NAdam; beta2 also RMSprop's smoothing
+    double epsilon
+    double root_scale            # what multiplies sqrt(second moment): 1 / sqrt(1 - beta2^t)
+    double gradient_step         # NAdam: what multiplies the gradient's share of the step
+    bint nesterov, centered, amsgrad
+
+ctypedef struct OptimizerKernels:
+    # One step over `count` contiguous parameters (a multiple of P). state: up to three arrays, unused ones NULL.
+    # A parameter that would leave the finite range keeps its value; the result tells whether one did.
+    bint (*update)(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1, real* state2,
+                   ssize_t count) noexcept nogil
+    # The sum of squares, in float64, of a gradient's block of 16 outputs starting at o0 (a multiple of 16): gradient in
+    # panels like a weight (n_in = 1 for a bias); lane o mod 16, inputs ascending, lanes joined 8-4-2-1.
+    double (*sum_squares)(const real* gradient, ssize_t n_in, ssize_t n_out, ssize_t o0) noexcept nogil
+    void (*add)(real* a, const real* b, ssize_t count) noexcept nogil              # a += b
+
+
+# random.pyx
+ctypedef struct RandomKernels:
+    # Philox4x32-10: words[4 * k + w] is word w of counter (first + k, step, stream).
+    void (*philox)(uint64_t seed, uint64_t first, uint64_t step, uint32_t stream, uint32_t* words, ssize_t n_blocks) noexcept nogil
+    void (*uniform)(uint64_t seed, uint32_t stream, double* out, ssize_t count) noexcept nogil     # [0, 1)
+    void (*normal)(uint64_t seed, uint32_t stream, double* out, ssize_t count) noexcept nogil      # standard normal
+    # mask = 0 or 1 / (1 - rate), a function of (seed, stream, step, first_row + r, unit); panels.
+    void (*dropout_mask)(real* mask, uint64_t seed, uint64_t step, uint32_t stream, double rate, ssize_t first_row,
+                         ssize_t rows, ssize_t n, ssize_t r0, ssize_t r1) noexcept nogil
+    void (*multiply)(const real* x, const real* mask, real* y, ssize_t count) noexcept nogil       # y may be x
+    # Elementary functions over arrays, for schedules and initializers; name: 'e'xp, 'l'og, 'c'os, 's'in
+    void (*elementary)(char name, const double* x, double* y, ssize_t count) noexcept nogil
+
+
+# batch.pyx
+ctypedef struct BatchKernels:
+    # panels[r] = x[index[r]] for r0 <= r < r1 (x[first + r] where index is NULL); strides in bytes.
+    void (*gather)(const char* x, ssize_t row_stride, ssize_t column_stride, const int64_t* index, ssize_t first, ssize_t n,
+                   real* panels, ssize_t rows, ssize_t r0, ssize_t r1) noexcept nogil
+    # out[r] = panels[r], n columns; strides in bytes.
+    void (*scatter)(const real* panels, ssize_t rows, ssize_t n, ssize_t r0, ssize_t r1, char* out, ssize_t row_stride,
+                    ssize_t column_stride) noexcept nogil
+    # The flat index (row * n + column) of the first NaN or infinity, or -1.
+    ssize_t (*first_nonfinite)(const char* x, ssize_t row_stride, ssize_t column_stride, ssize_t n_rows, ssize_t n) noexcept nogil

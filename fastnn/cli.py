@@ -1,0 +1,26 @@
+"""The command ``fastnn``: see ``fastnn --help``. Needs click, rich and matplotlib (the extra ``cli``)."""
+
+import sys
+
+OUTSIDE = ("click", "rich", "matplotlib")
+
+
+def main() -> None:
+    """The entry point of the command; ends the process with status 0, or 1 for a failed run, or 2 for wrong usage or files."""
+    try:
+        import click  # noqa: F401
+        import matplotlib  # noqa: F401
+        import rich  # noqa: F401
+    except ModuleNotFoundError as error:
+        if error.name not in OUTSIDE:
+            raise
+        print(f"fastnn: the command needs {error.name}: pip install 'fastnn[cli]'", file=sys.stderr)
+        raise SystemExit(2) from None
+
+    from fastnn._cli.commands import fastnn
+
+    fastnn(prog_name="fastnn")
+
+
+if __name__ == "__main__":
+    main()

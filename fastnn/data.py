@@ -1,0 +1,174 @@
+"""Data: the embedded data set, splits, standardisation, fingerprints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastnn import _check, _streams
+from fastnn._engine import random
+
+_BLOCK_BYTES = 2**24
+
+
+def load_digits() -> tuple[np.ndarray, np.ndarray]:
+    """Handwritten digits: 8×8 images of the digits 0 to 9.
+
+    The test set of *Optical Recognition of Handwritten Digits* by E. Alpaydin and C. Kaynak, UCI Machine Learning Repository
+    (1998), CC BY 4.0.
+
+    Returns
+    -------
+    X : float32 ndarray, shape (1797, 64)
+        Pixels from 0 to 16, row by row.
+    y : int64 ndarray, shape (1797,)
+        The digits.
+    """
+    from importlib import resources
+
+    with resources.files("fastnn").joinpath("datasets/digits.npz").open("rb") as file, np.load(file) as arrays:
+        return arrays["pixels"].astype(np.float32), arrays["labels"].astype(np.int64)
+
+
+def split(
+    X: ArrayLike, y: ArrayLike, fraction: float = 0.2, seed: int = 0, stratify: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Splits rows at random into a part to train on and a part to test with.
+
+    Parameters
+    ----------
+    X, y : array_like
+        As many rows each.
+    fraction : float, default 0.2
+        The share of rows, rounded to the nearest, to test with; above 0 and below 1, and at least one row in each part.
+    seed : int, default 0
+    stratify : bool, default False
+        Whether each value of ``y`` (1-D) has, as near as can be, the same share in both parts.
+
+    Returns
+    -------
+    X_train, X_test, y_train, y_test : ndarray
+    """
+    X, y = np.asarray(X), np.asarray(y)
+    if X.ndim == 0 or y.ndim == 0:
+        raise ValueError(f"X and y must have rows; got shapes {X.shape} and {y.shape}")
+    _check.same_rows(len(X), len(y), "y")
+    train, test = split_rows(len(X), fraction, seed, y if _check.boolean(stratify, "stratify") else None)
+    return X[train], X[test], y[train], y[test]
+
+
+def split_rows(
+    n: int, fraction: float, seed: int = 0, strata: np.ndarray | None = None, argument: str = "fraction"
+) -> tuple[np.ndarray, np.ndarray]:
+    """The row numbers, ascending, of the two parts that `split` makes of ``n`` rows."""
+    fraction = _check.number(fraction, argument, 0.0, 1.0, above=True, below=True)
+    order = random.permutation(n, _check.seed(seed), _streams.SPLIT_EPOCH)
+    count = int(n * fraction + 0.5)
+    if not 0 < count < n:
+        raise ValueError(f"{argument} must leave at least one row in each part; got {fraction} of {n} rows")
+    chosen = order[:count] if strata is None else _chosen_by_stratum(order, strata, count)
+    held_out = np.zeros(n, dtype=bool)
+    held_out[chosen] = True
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def _chosen_by_stratum(order: np.ndarray, strata: np.ndarray, count: int) -> np.ndarray:
+    """The first rows of ``order`` of each stratum; ``count`` in all, by the method of the largest remainder."""
+    if strata.ndim != 1:
+        raise ValueError(f"y must be 1-D to stratify by; got shape {strata.shape}")
+    _, member, sizes = np.unique(strata, return_inverse=True, return_counts=True)
+    counts, remainders = np.divmod(sizes * count, len(strata))
+    most = np.argsort(-remainders, kind="stable")[: count - int(counts.sum())]
+    counts[most] += 1
+    ordered = member[order]
+    return np.concatenate([order[ordered == stratum][:k] for stratum, k in enumerate(counts)])
+
+
+class Standardizer:
+    """Shifts and scales each feature to mean 0 and standard deviation 1, as the rows given to `fit` have it.
+
+    Sums are the numerics contract's: the same numbers on every machine. A constant feature is only shifted.
+
+    Attributes
+    ----------
+    mean, scale : float64 ndarray, shape (n_features,)
+
+    Examples
+    --------
+    >>> scaler = fn.data.Standardizer().fit(X_train)
+    >>> X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
+    """
+
+    def __init__(self) -> None:
+        self.mean: np.ndarray | None = None
+        self.scale: np.ndarray | None = None
+
+    def fit(self, X: ArrayLike) -> Standardizer:
+        """Takes mean and (population) standard deviation of each column of ``X``, shape (n, n_features)."""
+        rows = self._rows(X)
+        n, n_features = rows.shape
+        mean, scale = np.empty(n_features), np.empty(n_features)
+        for j in range(n_features):
+            column = rows[:, j].astype(np.float64)
+            mean[j] = random.lane_sum(column) / n
+            column -= mean[j]
+            # The rounding of the mean leaves a little variance to a constant column.
+            constant = (rows[:, j] == rows[0, j]).all()
+            scale[j] = 1.0 if constant else np.sqrt(random.lane_sum(column * column) / n)
+        self.mean, self.scale = mean, scale
+        return self
+
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """``(X - mean) / scale``, computed in float64; float32 for a float32 ``X``, otherwise float64."""
+        if self.mean is None or self.scale is None:
+            raise ValueError("the Standardizer must be fitted before it transforms")
+        given = self._rows(X)
+        if given.shape[1] != len(self.mean):
+            raise ValueError(f"X must have {len(self.mean)} features a row; got {given.shape[1]}")
+        return ((given - self.mean) / self.scale).astype(np.float32 if given.dtype == np.float32 else np.float64)
+
+    def __repr__(self) -> str:
+        return "Standardizer()" if self.mean is None else f"Standardizer(n_features={len(self.mean)})"
+
+    @staticmethod
+    def _rows(X: ArrayLike) -> np.ndarray:
+        array = _check.numeric(X, "X")
+        if array.ndim != 2 or not len(array):
+            raise ValueError(f"X must have shape (n, n_features), n at least 1; got shape {array.shape}")
+        rows = array if array.dtype == np.float32 else _check.converted(array, np.dtype(np.float64))
+        _check.finite(rows, "X", array)
+        return rows
+
+
+def standardize(X: ArrayLike, *others: ArrayLike) -> Any:
+    """``X`` and others, standardised by the mean and standard deviation of ``X``; see `Standardizer`.
+
+    Returns
+    -------
+    ndarray, or tuple of ndarray if there are others
+    """
+    scaler = Standardizer().fit(X)
+    results = tuple(scaler.transform(array) for array in (X, *others))
+    return results if others else results[0]
+
+
+def fingerprint(X: ArrayLike, y: ArrayLike) -> str:
+    """SHA-256, in hexadecimal, of a data set: of shape, dtype and values in C order, little-endian; memory maps are read in blocks."""
+    import hashlib
+
+    result = hashlib.sha256()
+    for name, given in (("X", X), ("y", y)):
+        array = np.asarray(given)
+        if array.dtype.kind == "O":
+            raise TypeError(f"{name} must hold numbers or strings of fixed length; got dtype object")
+        little = array.dtype.newbyteorder("<")
+        result.update(f"{name} {array.shape} {little.str}\n".encode())
+        if not array.size:
+            continue
+        rows = array.reshape(1) if array.ndim == 0 else array
+        block = max(1, _BLOCK_BYTES // max(1, rows[0].nbytes))
+        for start in range(0, len(rows), block):
+            result.update(np.ascontiguousarray(rows[start : start + block], dtype=little).tobytes())
+    return result.hexdigest()

@@ -1,0 +1,164 @@
+"""Metrics: how good outputs are, on data that was not trained on.
+
+Sums are the numerics contract's, and what is summed comes from exact elementwise operations in float64: the same values
+on every machine. Training itself reports loss and accuracy; metrics are for validation data and `fastnn.Trainer.evaluate`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from fastnn import _check
+from fastnn._describe import Description
+from fastnn._engine.random import lane_sum
+
+
+class Metric(Description):
+    """The base of every metric."""
+
+    #: The default column of `fastnn.History`, after ``"val_"``.
+    name: str
+    #: What is better; decides the default mode of early stopping.
+    maximise: ClassVar[bool] = False
+    #: Whether it is for classes or for numbers.
+    classifies: ClassVar[bool] = False
+
+    def __call__(self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
+        """The value.
+
+        Parameters
+        ----------
+        outputs : ndarray, shape (n, k)
+            What the network predicts.
+        targets : ndarray, shape (n,) of int or (n, k)
+            Labels or values, checked by the loss.
+        weights : float64 ndarray, shape (n,), optional
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, repr=False)
+class Accuracy(Metric):
+    """The share of rows (several labels at once: of labels) that are right. Every classifier reports it unasked."""
+
+    name: ClassVar[str] = "accuracy"  # type: ignore[misc]
+    maximise = True
+    classifies = True
+
+    def __call__(self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
+        if outputs.shape[1] == 1:
+            raise ValueError("one output does not tell logits from probabilities: its accuracy is in Trainer.evaluate")
+        return TopK(1)(outputs, targets, weights)
+
+
+@dataclass(frozen=True, repr=False)
+class TopK(Metric):
+    """The share of rows whose class is among the k largest outputs; of equal outputs the earlier comes first.
+
+    Parameters
+    ----------
+    k : int, default 5
+    """
+
+    k: int = 5
+    maximise = True
+    classifies = True
+
+    def __post_init__(self) -> None:
+        self._set(k=_check.integer(self.k, "k"))
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return f"top_{self.k}"
+
+    def __call__(self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
+        labels = targets if targets.ndim == 1 else targets.argmax(axis=1)
+        own = outputs[np.arange(len(labels)), labels][:, None]
+        ahead = np.count_nonzero(outputs > own, axis=1)
+        earlier = np.arange(outputs.shape[1]) < labels[:, None]
+        ahead += np.count_nonzero((outputs == own) & earlier, axis=1)
+        return _mean((ahead < self.k).astype(np.float64), weights)
+
+
+@dataclass(frozen=True, repr=False)
+class MeanAbsoluteError(Metric):
+    """The mean of |output - y|."""
+
+    name: ClassVar[str] = "mae"  # type: ignore[misc]
+
+    def __call__(self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
+        return _mean_over_columns(np.abs(_errors(outputs, targets)), weights)
+
+
+@dataclass(frozen=True, repr=False)
+class RootMeanSquaredError(Metric):
+    """The root of the mean of (output - y)²."""
+
+    name: ClassVar[str] = "rmse"  # type: ignore[misc]
+
+    def __call__(self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
+        errors = _errors(outputs, targets)
+        return math.sqrt(_mean_over_columns(errors * errors, weights))
+
+
+@dataclass(frozen=True, repr=False)
+class R2(Metric):
+    """The coefficient of determination, the mean over the outputs: 1 is perfect, 0 as good as the mean of y.
+
+    As ``sklearn.metrics.r2_score``: a constant y gives 1 if it is met exactly, otherwise 0.
+    """
+
+    name: ClassVar[str] = "r2"  # type: ignore[misc]
+    maximise = True
+
+    def __call__(self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
+        errors = _errors(outputs, targets)
+        values = np.empty(errors.shape[1])
+        for column in range(errors.shape[1]):
+            y = targets[:, column].astype(np.float64)
+            centred = y - _mean(y, weights)
+            spread = _mean(centred * centred, weights)
+            left = _mean(errors[:, column] * errors[:, column], weights)
+            if spread == 0.0:
+                values[column] = float(left == 0.0)
+            else:
+                values[column] = 1.0 - left / spread
+        return lane_sum(values) / len(values)
+
+
+METRICS: dict[str, type[Metric]] = {
+    "accuracy": Accuracy,
+    "top_k": TopK,
+    "mae": MeanAbsoluteError,
+    "rmse": RootMeanSquaredError,
+    "r2": R2,
+}
+_MAXIMISED = ("accuracy", "top_", "r2")
+
+
+def is_maximised(column: str) -> bool:
+    """Whether more is better in a column of the history."""
+    return column.removeprefix("val_").startswith(_MAXIMISED)
+
+
+def _errors(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    if outputs.shape != targets.shape:
+        raise ValueError(f"outputs and targets must have the same shape; got {outputs.shape} and {targets.shape}")
+    return outputs.astype(np.float64) - targets
+
+
+def _mean(values: np.ndarray, weights: np.ndarray | None) -> float:
+    """The weighted mean of a float64 vector."""
+    values = np.ascontiguousarray(values)
+    if weights is None:
+        return lane_sum(values) / len(values)
+    return lane_sum(values * weights) / lane_sum(weights)
+
+
+def _mean_over_columns(values: np.ndarray, weights: np.ndarray | None) -> float:
+    columns = np.array([_mean(values[:, column], weights) for column in range(values.shape[1])])
+    return lane_sum(columns) / len(columns)

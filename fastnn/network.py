@@ -1,0 +1,367 @@
+"""The network: layers and their parameters."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastnn import _check, _describe, _dispatch, _files, _streams, initializers
+from fastnn._engine import random
+from fastnn._engine.model import Model
+from fastnn.layers import LAYERS, Activation, Dense, Dropout, Input, Layer, LayerNorm, activation_of
+
+_Tensor = tuple[int, str]  # what the engine calls a parameter tensor: (operation, "weight" or "bias")
+
+
+class Network:
+    """A feed-forward network: a sequence of layers, and the parameters that training changes.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        An `Input`, then at least one `Dense` among the other layers.
+    seed : int, default 0
+        Decides the initial parameters.
+    dtype : {"float32", "float64"}
+        Of parameters and computations.
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+    seed : int
+    dtype : str
+    parameters : Parameters
+        Names and arrays; see there.
+    n_features, n_outputs, n_parameters : int
+
+    Notes
+    -----
+    Compatibility: the same layers, seed and dtype give the same initial parameters to the last bit, on every machine and in
+    every release with the same numerics version.
+
+    Examples
+    --------
+    >>> net = fn.Network([fn.Input(64), fn.Dense(128, "relu"), fn.Dropout(0.1), fn.Dense(10)], seed=0)
+    >>> net.parameters["0.weight"].shape
+    (128, 64)
+    """
+
+    def __init__(self, layers: Sequence[Layer], seed: int = 0, dtype: str = "float32") -> None:
+        self._build(layers, seed, dtype)
+        for number, (name, (operation, kind)) in enumerate(self._names.items()):
+            position = self._positions[operation]
+            layer = self.layers[position]
+            shape = self._shapes[name]
+            if isinstance(layer, Dense):
+                following = _following_activation(self.layers, position)
+                given = layer.weight_initializer if kind == "weight" else layer.bias_initializer
+                initializer = initializers.resolved(given, following)
+            else:
+                initializer = initializers.Constant(1.0) if kind == "weight" else initializers.Zeros()
+            values = initializer.values(shape, self.seed, _streams.INITIALIZER + number)
+            self._model.write(operation, kind, values.astype(self._np_dtype))
+
+    def _build(self, layers: Sequence[Layer], seed: int, dtype: str) -> None:
+        """Everything but the values of the parameters."""
+        self.layers = _checked(layers)
+        self.seed = _check.seed(seed)
+        self.dtype = _check.dtype_name(dtype)
+        self._np_dtype = np.dtype(self.dtype)
+        operations, self._names, self._positions = _compiled(self.layers)
+        self._model = Model(operations, self.dtype, _dispatch.tables(self.dtype))
+        shapes = {(operation, kind): tuple(shape) for operation, kind, shape in self._model.tensors}
+        self._shapes = {name: shapes[tensor] for name, tensor in self._names.items()}
+        self.n_features: int = self._model.n_inputs
+        self.n_outputs: int = self._model.n_outputs
+        last = self.layers[-1]
+        has_activation = isinstance(last, (Dense, Activation))
+        self._output_activation = activation_of(last).name if has_activation else "identity"  # type: ignore[arg-type]
+
+    @classmethod
+    def _restored(
+        cls, layers: Sequence[Layer], seed: int, dtype: str, parameters: Mapping[str, np.ndarray]
+    ) -> Network:
+        """A network with given parameters."""
+        network = cls.__new__(cls)
+        network._build(layers, seed, dtype)
+        missing = network._names.keys() - parameters.keys()
+        if missing:
+            raise ValueError(f"parameters must hold every tensor of the network; missing: {', '.join(sorted(missing))}")
+        network.parameters.update(parameters)
+        return network
+
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters by name; assigning to an entry sets it."""
+        return Parameters(self)
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers the parameters hold."""
+        return sum(_size(shape) for shape in self._shapes.values())
+
+    def predict(self, X: ArrayLike, out: np.ndarray | None = None) -> np.ndarray:
+        """The outputs of the last layer.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, n_features) or (n_features,)
+            Rows, or one row. Computed in the network's dtype; other real dtypes are converted.
+        out : ndarray, shape (n, n_outputs) or (n_outputs,), optional
+            Where to put the outputs, of the network's dtype; nothing is allocated then.
+
+        Returns
+        -------
+        ndarray, shape (n, n_outputs) or (n_outputs,)
+            ``out`` if given. Raw outputs, logits for a classifier, unless the network ends in an activation.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``X`` is not real, has another number of features, no rows, or a NaN or an infinity; or ``out`` does not fit.
+        """
+        if (
+            type(X) is not np.ndarray
+            or X.dtype is not self._np_dtype
+            or X.ndim != 2
+            or X.shape[1] != self.n_features
+            or X.shape[0] == 0
+            or random.first_nonfinite(X) >= 0
+        ):
+            X = _check.numeric(X, "X")
+            if X.shape == (self.n_features,):
+                return self._predict_one(X, out)
+            X = _check.features(X, self.n_features, self._np_dtype)
+        if out is None:
+            out = np.empty((X.shape[0], self.n_outputs), self._np_dtype)
+        elif type(out) is not np.ndarray or out.dtype != self._np_dtype or out.shape != (X.shape[0], self.n_outputs):
+            self._refuse_out(out, (X.shape[0], self.n_outputs))
+        elif not out.flags.writeable:
+            raise ValueError("out must be writeable; got a read-only array")
+        self._model.forward(X, out)
+        return out
+
+    def _predict_one(self, x: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+        if out is None:
+            return self.predict(x[None, :])[0]
+        if type(out) is not np.ndarray or out.shape != (self.n_outputs,):
+            self._refuse_out(out, (self.n_outputs,))
+        self.predict(x[None, :], out[None, :])
+        return out
+
+    def _refuse_out(self, out: Any, shape: tuple[int, ...]) -> None:
+        expected = f"out must be an ndarray of shape {shape} and dtype {self.dtype}"
+        if not isinstance(out, np.ndarray):
+            raise TypeError(f"{expected}; got {_check.described(out)}")
+        raise ValueError(f"{expected}; got shape {out.shape} and dtype {out.dtype}")
+
+    def digest(self) -> str:
+        """SHA-256 of the parameters, in hexadecimal: equal networks have equal digests, on every machine."""
+        return _files.digest(self.parameters)
+
+    def astype(self, dtype: str) -> Network:
+        """A copy with parameters rounded, or widened, to ``dtype``."""
+        target = np.dtype(_check.dtype_name(dtype))
+        return Network._restored(
+            self.layers, self.seed, target.name, {name: array.astype(target) for name, array in self.parameters.items()}
+        )
+
+    def summary(self) -> str:
+        """The network as a table in plain text: each layer, the shape of its output, how many parameters it has."""
+        header = ("layer", "output shape", "parameters")
+        total = ("total", "", f"{self.n_parameters:,}")
+        body = [(name, f"(n, {units})", f"{size:,}" if size else "") for name, units, size in self._rows()]
+        table = [header, *body, total]
+        widths = [max(len(row[column]) for row in table) for column in range(3)]
+        lines = ["  ".join((a.ljust(widths[0]), b.ljust(widths[1]), c.rjust(widths[2]))).rstrip() for a, b, c in table]
+        rule = "-" * (sum(widths) + 4)
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+    def _rows(self) -> Iterator[tuple[str, int, int]]:
+        """For each layer: what it is, its units and how many parameters it has."""
+        units = 0
+        for layer in self.layers:
+            size = 0
+            if isinstance(layer, Input):
+                units = layer.features
+            elif isinstance(layer, Dense):
+                units, size = layer.units, (units + 1) * layer.units
+            elif isinstance(layer, LayerNorm):
+                size = 2 * units
+            yield repr(layer), units, size
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the network to a safetensors file; an existing one is replaced in one go."""
+        parameters = dict(self.parameters)
+        _files.write(path, parameters, {"kind": "network", **self._description(), "digest": _files.digest(parameters)})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Network:
+        """Reads a network that `save`, or `Trainer.save`, wrote.
+
+        Raises
+        ------
+        OSError
+            If there is no such file, or it cannot be read.
+        ValueError
+            If it is truncated, damaged or not a fastnn model.
+        """
+        metadata, tensors = _files.read(path, ("network", "trainer"))
+        return cls._from_file(metadata, tensors, os.fspath(path))
+
+    def _description(self) -> dict[str, Any]:
+        return {"layers": _describe.to_data(self.layers), "dtype": self.dtype, "seed": self.seed}
+
+    @classmethod
+    def _from_file(cls, metadata: Mapping[str, Any], tensors: Mapping[str, np.ndarray], name: str) -> Network:
+        classes = (*LAYERS, *initializers.CLASSES)
+        parameters = {key: array for key, array in tensors.items() if "/" not in key}
+        try:
+            described = _describe.from_data(metadata["layers"], classes, "a layer")
+            network = cls._restored(described, metadata["seed"], metadata["dtype"], parameters)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{name!r} is damaged or not a fastnn model: {error}") from error
+        if metadata.get("digest") != network.digest():
+            raise ValueError(f"{name!r} is damaged: its parameters do not have the digest it states")
+        return network
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Network._restored, (self.layers, self.seed, self.dtype, dict(self.parameters))
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the layers, the dtype and every bit of the parameters are the same."""
+        if not isinstance(other, Network):
+            return NotImplemented
+        return self.layers == other.layers and self.dtype == other.dtype and self.digest() == other.digest()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Network([{', '.join(map(repr, self.layers))}], seed={self.seed}, dtype={self.dtype!r})"
+
+
+class Parameters(MutableMapping[str, np.ndarray]):
+    """The parameters of a network: names and shapes as in the equivalent ``torch.nn.Sequential``.
+
+    Every `Dense`, every activation other than the identity, every `Dropout` and `LayerNorm` counts as a module; `Input` does
+    not. Weights have the shape (outputs, inputs). Reading an entry gives a copy; assigning to one sets it.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._network._model.read(*self._tensor(name))
+
+    def __setitem__(self, name: str, value: ArrayLike) -> None:
+        self.update({name: value})
+
+    def update(self, other: Any = (), /, **more: Any) -> None:
+        """Sets several entries, all or, if one does not fit, none."""
+        checked = [(self._tensor(name), self._checked(name, value)) for name, value in dict(other, **more).items()]
+        for tensor, array in checked:
+            self._network._model.write(*tensor, array)
+
+    def _tensor(self, name: str) -> _Tensor:
+        names = self._network._names
+        if name not in names:
+            hint = _check.nearest(name, names) if isinstance(name, str) else ""
+            raise KeyError(f"the parameters are {', '.join(names)}; got {name!r}{hint}")
+        return names[name]
+
+    def _checked(self, name: str, value: ArrayLike) -> np.ndarray:
+        argument = f"parameter {name!r}"
+        given = _check.numeric(value, argument)
+        shape = self._network._shapes[name]
+        if given.shape != shape:
+            raise ValueError(f"{argument} must have shape {shape}; got shape {given.shape}")
+        array = _check.converted(given, self._network._np_dtype)
+        _check.finite(array, argument, given)
+        return array
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError("parameters can be set but not removed")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._network._names)
+
+    def __len__(self) -> int:
+        return len(self._network._names)
+
+    def __repr__(self) -> str:
+        return f"Parameters({', '.join(f'{name}: {shape}' for name, shape in self._network._shapes.items())})"
+
+
+def _checked(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """The layers as a tuple, if they make a network."""
+    if isinstance(layers, (str, Layer)) or not hasattr(layers, "__iter__"):
+        raise TypeError(f"layers must be a sequence of layers; got {_check.described(layers)}")
+    result = tuple(layers)
+    for position, layer in enumerate(result):
+        if not isinstance(layer, Layer):
+            raise TypeError(f"layers must hold layers only; got {_check.described(layer)} at position {position}")
+        if isinstance(layer, Input) != (position == 0):
+            raise ValueError(f"layers must begin with an Input and hold no other; got {layer!r} at position {position}")
+        is_softmax = isinstance(layer, (Dense, Activation)) and activation_of(layer).name == "softmax"
+        if is_softmax and position < len(result) - 1:
+            raise ValueError(f"the activation 'softmax' must be at the end of a network; got {layer!r} at position {position}")
+    if not any(isinstance(layer, Dense) for layer in result):
+        raise ValueError(f"layers must hold at least one Dense; got {list(result)}")
+    return result
+
+
+def _compiled(
+    checked: tuple[Layer, ...],
+) -> tuple[list[tuple[Any, ...]], dict[str, _Tensor], dict[int, int]]:
+    """The engine's operations; its tensor for each parameter's name; where the layer of each operation stands."""
+    operations: list[tuple[Any, ...]] = []
+    names: dict[str, _Tensor] = {}
+    positions: dict[int, int] = {}
+    module = units = 0
+
+    def own(number: int) -> None:
+        for kind in ("weight", "bias"):
+            names[f"{module}.{kind}"] = (len(operations), kind)
+        positions[len(operations)] = number
+
+    for number, layer in enumerate(checked):
+        if isinstance(layer, Input):
+            units = layer.features
+        elif isinstance(layer, Dropout):
+            operations.append(("dropout", units, layer.rate, _streams.DROPOUT + number))
+            module += 1
+        elif isinstance(layer, LayerNorm):
+            own(number)
+            operations.append(("layer_norm", units, layer.epsilon))
+            module += 1
+        elif isinstance(layer, (Dense, Activation)):
+            activation = activation_of(layer)
+            alpha = activation.alpha or 0.0
+            if isinstance(layer, Dense):
+                own(number)
+                operations.append(("dense", units, layer.units, activation.name, alpha))
+                units = layer.units
+                module += 1
+            elif activation.name != "identity":
+                operations.append(("activation", units, activation.name, alpha))
+            module += activation.name != "identity"
+    return operations, names, positions
+
+
+def _following_activation(layers: tuple[Layer, ...], position: int) -> str:
+    """The first activation of the dense layer at ``position`` or after it, before the next dense layer."""
+    name = activation_of(layers[position]).name  # type: ignore[arg-type]
+    for layer in layers[position + 1 :]:
+        if name != "identity" or isinstance(layer, Dense):
+            break
+        if isinstance(layer, Activation):
+            name = layer.name
+    return name
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    return shape[0] * (shape[1] if len(shape) > 1 else 1)
