@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 MAX_SEED = 2**64 - 1
 _NUMERIC_KINDS = "fiub"
@@ -80,7 +82,9 @@ def number(
             bounds.append(f"{'above' if above else 'at least'} {low:g}")
         if high < math.inf:
             bounds.append(f"{'below' if below else 'at most'} {high:g}")
-        raise ValueError(f"{argument} must be a finite number{' ' * bool(bounds)}{' and '.join(bounds)}; got {result!r}")
+        raise ValueError(
+            f"{argument} must be a finite number{' ' * bool(bounds)}{' and '.join(bounds)}; got {result!r}"
+        )
     return result
 
 
@@ -169,7 +173,9 @@ def features(X: ArrayLike, n_features: int, dtype: np.dtype, argument: str = "X"
         hint = ": one row is X[None, :], one feature is X[:, None]" if array.ndim == 1 else ""
         raise ValueError(f"{argument} must have shape (n, {n_features}); got shape {array.shape}{hint}")
     if array.shape[1] != n_features:
-        raise ValueError(f"{argument} must have {n_features} features a row; got {array.shape[1]} (shape {array.shape})")
+        raise ValueError(
+            f"{argument} must have {n_features} features a row; got {array.shape[1]} (shape {array.shape})"
+        )
     if array.shape[0] == 0:
         raise ValueError(f"{argument} must have at least one row; got shape {array.shape}")
     result = converted(array, dtype)

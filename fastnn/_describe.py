@@ -7,17 +7,43 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, dataclass_transform
 
 from fastnn import _check
 
 
+@dataclass_transform(frozen_default=True)
+def description(cls: Any = None, *, kw_only: bool = False) -> Any:
+    """Makes a subclass of `Description` a dataclass.
+
+    `Description` itself provides what ``frozen=True`` and ``eq=True`` would compile anew for each class, at the cost of
+    import time.
+    """
+    make = dataclasses.dataclass(repr=False, eq=False, kw_only=kw_only)
+    return make if cls is None else make(cls)
+
+
+@dataclasses.dataclass(repr=False, eq=False)
 class Description:
     """The base of every description."""
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in vars(self) or name not in self.__dataclass_fields__:
+            raise dataclasses.FrozenInstanceError(f"{type(self).__name__} cannot be changed; make a new one")
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        raise dataclasses.FrozenInstanceError(f"{type(self).__name__} cannot be changed; make a new one")
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other) if type(other) is type(self) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((type(self), *vars(self).items()))
+
     def __repr__(self) -> str:
         required, optional = [], []
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+        for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
                 required.append(repr(value))
@@ -34,7 +60,7 @@ class Description:
 def to_data(value: Any) -> Any:
     """A description, or a value of one of its fields, as what JSON can hold."""
     if isinstance(value, Description):
-        fields = {field.name: to_data(getattr(value, field.name)) for field in dataclasses.fields(value)}  # type: ignore[arg-type]
+        fields = {field.name: to_data(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {"type": type(value).__name__, **fields}
     if isinstance(value, (tuple, list)):
         return [to_data(item) for item in value]

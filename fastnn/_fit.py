@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from fastnn._engine import random
 from fastnn._engine.training import Diverged
 from fastnn._prepare import Dataset
 from fastnn.callbacks import Callback
-from fastnn.errors import DivergedError
 
 if TYPE_CHECKING:
     from fastnn.training import Trainer
@@ -83,8 +82,8 @@ class Loop:
             seconds = min(SLICE_SECONDS, max(0.0, self.deadline - time.monotonic()))
             try:
                 training.run(data.X, data.y, data.weights, order, self.batch_size, ahead, seconds)
-            except Diverged:
-                raise trainer._diverged() from None
+            except Diverged as error:
+                raise trainer._diverged(error.step) from None
             if self.by_step and training.steps > first + done:
                 for callback in self.callbacks:
                     callback.on_step_end(trainer, training.steps)
@@ -114,7 +113,8 @@ class Loop:
 def evaluate(trainer: Trainer, data: Dataset, interrupts: Interrupts | None = None) -> dict[str, float]:
     """Loss, accuracy and metrics over ``data``.
 
-    Taken in blocks whose size follows from the network alone, so that Ctrl-C is heard and the sums are the same everywhere.
+    Taken in blocks whose size follows from the network alone, so that Ctrl-C is heard and the sums are the same
+    everywhere.
     """
     network = trainer.network
     n, block = len(data), network._rows_per_block
@@ -156,7 +156,7 @@ class Interrupts:
         self.caught: tuple[int, FrameType | None] | None = None
         self.outer: Any = None
 
-    def __enter__(self) -> Interrupts:
+    def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             outer = signal.getsignal(signal.SIGINT)
             if callable(outer):  # neither ignored, nor the system's, nor another program's
@@ -176,7 +176,9 @@ class Interrupts:
             caught, self.caught = self.caught, None
             self.outer(*caught)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.outer is not None:
             signal.signal(signal.SIGINT, self.outer)
             if kind is None:
@@ -219,7 +221,7 @@ class Progress:
             self.bar.set_postfix(shown, refresh=False)
             self.bar.set_description(self.title(self.loop.trainer.epoch + 1), refresh=False)
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -235,6 +237,3 @@ def checked_callbacks(callbacks: Any) -> tuple[Callback, ...]:
             hint = f": write {callback.__name__}(...)" if isinstance(callback, type) else ""
             raise TypeError(f"callbacks must hold fastnn.Callback objects; got {_check.described(callback)}{hint}")
     return given
-
-
-__all__ = ["DivergedError", "Loop", "checked_callbacks", "evaluate"]

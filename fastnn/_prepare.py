@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from fastnn import _check, data
 from fastnn.losses import BinaryCrossEntropy, CrossEntropy, Loss
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 @dataclass
@@ -82,7 +84,9 @@ def class_weight(given: Any, loss: Loss, n_outputs: int) -> np.ndarray | str | N
     else:
         array = _check.numeric(given, "class_weight")
         if array.shape != (n_classes,):
-            raise ValueError(f"class_weight must hold one weight for each of {n_classes} classes; got shape {array.shape}")
+            raise ValueError(
+                f"class_weight must hold one weight for each of {n_classes} classes; got shape {array.shape}"
+            )
         weights = np.array([_check.number(weight, "class_weight", 0.0) for weight in array.tolist()])
     if not weights.any():
         raise ValueError("class_weight must not be 0 for every class")

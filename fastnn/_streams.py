@@ -1,7 +1,8 @@
 """Which random numbers each use of a seed draws from.
 
 A random number is a function of (seed, stream, counter). Uses that share a seed take streams of their own, so that no
-two of them ever see the same numbers. These values are part of the numerics contract: changing one changes every network.
+two of them ever see the same numbers. These values are part of the numerics contract: changing one changes every
+network.
 """
 
 # Plus the number of the tensor, counting every weight and bias in order.

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class Callback:
     """The base of every callback; override what you need. Epochs and steps (updates) count from 1.
 
-    ``trainer.stop()`` ends the run: from `on_epoch_end` after that epoch, from `on_step_end` after that step, in which case the
-    next ``fit`` finishes the epoch first. ``trainer.save(path)`` works anywhere. A callback that overrides `on_step_end`
-    makes the run come back to Python after every update.
+    ``trainer.stop()`` ends the run: from `on_epoch_end` after that epoch, from `on_step_end` after that step, in which
+    case the next ``fit`` finishes the epoch first. ``trainer.save(path)`` works anywhere. A callback that overrides
+    `on_step_end` makes the run come back to Python after every update.
     """
 
     def on_fit_begin(self, trainer: Trainer) -> None:
@@ -109,10 +109,10 @@ class EarlyStopping(Callback):
 
     Notes
     -----
-    A run that ended for another reason goes on with the same bits as an unbroken one when the same callback is passed again (after
-    ``Trainer.load``: a new one with the same arguments): it keeps the last parameters too, and puts them back first, unless
-    the network was changed meanwhile. After it has stopped a run, the next ``fit`` goes on from the best parameters and
-    counts anew.
+    A run that ended for another reason goes on with the same bits as an unbroken one when the same callback is passed
+    again (after ``Trainer.load``: a new one with the same arguments): it keeps the last parameters too, and puts them
+    back first, unless the network was changed meanwhile. After it has stopped a run, the next ``fit`` goes on from the
+    best parameters and counts anew.
     """
 
     def __init__(

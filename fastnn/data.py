@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from fastnn import _check, _streams
 from fastnn._engine import random
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 _BLOCK_BYTES = 2**24
 
@@ -16,8 +18,8 @@ _BLOCK_BYTES = 2**24
 def load_digits() -> tuple[np.ndarray, np.ndarray]:
     """Handwritten digits: 8×8 images of the digits 0 to 9.
 
-    The test set of *Optical Recognition of Handwritten Digits* by E. Alpaydin and C. Kaynak, UCI Machine Learning Repository
-    (1998), CC BY 4.0.
+    The test set of *Optical Recognition of Handwritten Digits* by E. Alpaydin and C. Kaynak, UCI Machine Learning
+    Repository (1998), CC BY 4.0.
 
     Returns
     -------
@@ -155,7 +157,9 @@ def standardize(X: ArrayLike, *others: ArrayLike) -> Any:
 
 
 def fingerprint(X: ArrayLike, y: ArrayLike) -> str:
-    """SHA-256, in hexadecimal, of a data set: of shape, dtype and values in C order, little-endian; memory maps are read in blocks."""
+    """SHA-256, in hexadecimal, of a data set: of shape, dtype and values in C order, little-endian; memory maps are
+    read in blocks.
+    """
     import hashlib
 
     result = hashlib.sha256()

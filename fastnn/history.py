@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 class History(Mapping[str, list[float]]):
     """What `fastnn.Trainer.fit` records: a mapping of column → list, one entry for each completed epoch.
 
-    Columns: ``"loss"`` (the mean over the epoch while it was trained on, by sample weight), ``"accuracy"`` (classifiers; likewise),
-    ``"learning_rate"`` (of the epoch's last update), and with validation data ``"val_loss"``, ``"val_accuracy"`` and
-    ``"val_…"`` for each metric. An epoch that has no value in a column holds NaN there. The lists are copies.
+    Columns: ``"loss"`` (the mean over the epoch while it was trained on, by sample weight), ``"accuracy"``
+    (classifiers; likewise), ``"learning_rate"`` (of the epoch's last update), and with validation data ``"val_loss"``,
+    ``"val_accuracy"`` and ``"val_…"`` for each metric. An epoch that has no value in a column holds NaN there. The
+    lists are copies.
     """
 
     def __init__(self, columns: Mapping[str, list[float]] | None = None) -> None:

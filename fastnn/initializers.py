@@ -4,19 +4,18 @@ Only +, -, ×, ÷ and square roots are used here, elementwise, and sums in an or
 not depend on a BLAS, on NumPy's own summation or on the processor.
 
 ``"auto"``, the default of `fastnn.Dense`, goes by the activation that follows the layer: `HeNormal` for ``relu``,
-``leaky_relu``, ``elu``, ``gelu``, ``silu`` and ``mish``; `LecunNormal` for ``selu``; `GlorotUniform` for ``tanh``, ``sigmoid``,
-``softplus``, ``softmax`` and where no activation follows.
+``leaky_relu``, ``elu``, ``gelu``, ``silu`` and ``mish``; `LecunNormal` for ``selu``; `GlorotUniform` for ``tanh``,
+``sigmoid``, ``softplus``, ``softmax`` and where no activation follows.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from fastnn import _check
-from fastnn._describe import Description
+from fastnn._describe import Description, description
 
 _AUTO = dict.fromkeys(("relu", "leaky_relu", "elu", "gelu", "silu", "mish"), "he_normal") | {"selu": "lecun_normal"}
 
@@ -65,7 +64,7 @@ class _Normal(_Scaled):
         return random.normal(seed, stream, shape) * math.sqrt(self.variance(*_fans(shape)))
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class GlorotUniform(_Uniform):
     """Uniform with variance 2 / (inputs + outputs). Glorot and Bengio, AISTATS 2010."""
 
@@ -74,14 +73,14 @@ class GlorotUniform(_Uniform):
         return 2.0 / (fan_in + fan_out)
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class GlorotNormal(_Normal):
     """Normal with variance 2 / (inputs + outputs). Glorot and Bengio, AISTATS 2010."""
 
     variance = staticmethod(GlorotUniform.variance)
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class HeUniform(_Uniform):
     """Uniform with variance 2 / inputs. He et al., ICCV 2015, arXiv:1502.01852."""
 
@@ -90,14 +89,14 @@ class HeUniform(_Uniform):
         return 2.0 / fan_in
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class HeNormal(_Normal):
     """Normal with variance 2 / inputs. He et al., ICCV 2015, arXiv:1502.01852."""
 
     variance = staticmethod(HeUniform.variance)
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class LecunUniform(_Uniform):
     """Uniform with variance 1 / inputs. LeCun et al., *Efficient BackProp*, 1998."""
 
@@ -106,14 +105,14 @@ class LecunUniform(_Uniform):
         return 1.0 / fan_in
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class LecunNormal(_Normal):
     """Normal with variance 1 / inputs. LeCun et al., *Efficient BackProp*, 1998."""
 
     variance = staticmethod(LecunUniform.variance)
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class Constant(Initializer):
     """Every value the same."""
 
@@ -126,7 +125,7 @@ class Constant(Initializer):
         return np.full(shape, self.value)
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class Zeros(Initializer):
     """Every value 0."""
 
@@ -134,7 +133,7 @@ class Zeros(Initializer):
         return np.zeros(shape)
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class Orthogonal(Initializer):
     """A random matrix with orthonormal rows or, where it has more rows than columns, columns; times ``gain``.
 

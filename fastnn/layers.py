@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fastnn import _check
-from fastnn._describe import Description
+from fastnn._describe import Description, description
 from fastnn.initializers import INITIALIZERS, Initializer
 
 # Activations by name, with the default of the parameter for those that have one.
@@ -30,7 +28,7 @@ class Layer(Description):
     """The base of every layer."""
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class Input(Layer):
     """The input layer: always the first, and only there.
 
@@ -46,7 +44,7 @@ class Input(Layer):
         self._set(features=_check.integer(self.features, "Input features"))
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class Activation(Layer):
     """An elementwise function as a layer, or, with a parameter, as the ``activation`` of a `Dense`.
 
@@ -75,7 +73,9 @@ class Activation(Layer):
         if self.alpha is not None:
             if alpha is None:
                 taking = ", ".join(repr(key) for key, default in ACTIVATIONS.items() if default is not None)
-                raise ValueError(f"alpha is a parameter of the activations {taking}; got alpha={self.alpha!r} for {name!r}")
+                raise ValueError(
+                    f"alpha is a parameter of the activations {taking}; got alpha={self.alpha!r} for {name!r}"
+                )
             alpha = _check.number(self.alpha, "alpha", 0.0)
         self._set(name=name, alpha=alpha)
 
@@ -88,7 +88,7 @@ class Activation(Layer):
         return self.alpha == ACTIVATIONS[self.name]
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class Dense(Layer):
     """A fully connected layer, ``activation(x Wᵀ + b)``.
 
@@ -131,7 +131,7 @@ class Dense(Layer):
         return text
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class Dropout(Layer):
     """Sets each unit to 0 with probability ``rate`` while training, and scales the others by 1 / (1 - rate).
 
@@ -150,7 +150,7 @@ class Dropout(Layer):
         self._set(rate=_check.number(self.rate, "Dropout rate", 0.0, 1.0, below=True))
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class LayerNorm(Layer):
     """Normalises the units of each row to mean 0 and variance 1, then applies a gain and a bias to each unit.
 

@@ -1,20 +1,21 @@
 """Losses: what training makes small. Each says how the targets of a network must look.
 
-Every loss is computed stably from the raw outputs of the network, is a mean over the outputs of a row (cross-entropy: one
-value a row), and over a batch the mean of its rows weighted by the sample weights.
+Every loss is computed stably from the raw outputs of the network, is a mean over the outputs of a row (cross-entropy:
+one value a row), and over a batch the mean of its rows weighted by the sample weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from fastnn import _check
-from fastnn._describe import Description
+from fastnn._describe import Description, description
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 class Loss(Description):
@@ -60,7 +61,9 @@ class Loss(Description):
             return array[:, None]
         if array.ndim != 2 or array.shape[1] != n_targets:
             expected = f"(n, {n_targets})" + (" or (n,)" if n_targets == 1 else "")
-            raise ValueError(f"{argument} must have shape {expected} for the loss {self.kind!r}; got shape {array.shape}")
+            raise ValueError(
+                f"{argument} must have shape {expected} for the loss {self.kind!r}; got shape {array.shape}"
+            )
         return array
 
     def _check_values(self, targets: np.ndarray, argument: str) -> None:
@@ -76,21 +79,21 @@ class Loss(Description):
             )
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class MeanSquaredError(Loss):
     """(output - y)², the mean over the outputs. ``torch.nn.MSELoss``."""
 
     kind = "mean_squared"
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class MeanAbsoluteError(Loss):
     """|output - y|, the mean over the outputs. ``torch.nn.L1Loss``."""
 
     kind = "mean_absolute"
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class Huber(Loss):
     """Half the squared error up to ``delta``, linear beyond. Huber (1964); ``torch.nn.HuberLoss``.
 
@@ -110,12 +113,12 @@ class Huber(Loss):
         return super().specification() | {"parameter": self.delta}
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class Pinball(Loss):
     """Quantile regression: max(q (y - output), (q - 1)(y - output)). Koenker and Bassett, Econometrica 46 (1978).
 
-    Several quantiles at once: a network for t targets and q quantiles has t·q outputs, the quantiles of the first target
-    first.
+    Several quantiles at once: a network for t targets and q quantiles has t·q outputs, the quantiles of the first
+    target first.
 
     Parameters
     ----------
@@ -147,7 +150,7 @@ class Pinball(Loss):
         return n_outputs // len(self.quantiles)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class Poisson(Loss):
     """exp(output) - y · output: the output is the logarithm of a rate. ``torch.nn.PoissonNLLLoss``; y at least 0."""
 
@@ -162,7 +165,7 @@ class Poisson(Loss):
         self._check_range(targets, argument, 0.0, np.inf, "at least 0")
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class CrossEntropy(Loss):
     """-Σ y log softmax(outputs), from logits. ``torch.nn.CrossEntropyLoss``.
 
@@ -219,7 +222,7 @@ class CrossEntropy(Loss):
         self._check_range(targets, argument, 0.0, np.inf, "at least 0")
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class BinaryCrossEntropy(Loss):
     """-y log σ(output) - (1 - y) log(1 - σ(output)), from logits, the mean over the outputs.
 
@@ -232,7 +235,9 @@ class BinaryCrossEntropy(Loss):
 
     def check_outputs(self, n_outputs: int, activation: str) -> None:
         if activation == "softmax":
-            raise ValueError("the loss 'binary_cross_entropy' takes logits or sigmoid outputs; the network ends in 'softmax'")
+            raise ValueError(
+                "the loss 'binary_cross_entropy' takes logits or sigmoid outputs; the network ends in 'softmax'"
+            )
 
     def _check_values(self, targets: np.ndarray, argument: str) -> None:
         self._check_range(targets, argument, 0.0, 1.0, "from 0 to 1")

@@ -1,19 +1,19 @@
 """Metrics: how good outputs are, on data that was not trained on.
 
 Sums are the numerics contract's, and what is summed comes from exact elementwise operations in float64: the same values
-on every machine. Training itself reports loss and accuracy; metrics are for validation data and `fastnn.Trainer.evaluate`.
+on every machine. Training itself reports loss and accuracy; metrics are for validation data and
+`fastnn.Trainer.evaluate`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from fastnn import _check
-from fastnn._describe import Description
+from fastnn._describe import Description, description
 from fastnn._engine.random import lane_sum
 
 
@@ -41,7 +41,7 @@ class Metric(Description):
         raise NotImplementedError
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class Accuracy(Metric):
     """The share of rows (several labels at once: of labels) that are right. Every classifier reports it unasked."""
 
@@ -55,7 +55,7 @@ class Accuracy(Metric):
         return TopK(1)(outputs, targets, weights)
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class TopK(Metric):
     """The share of rows whose class is among the k largest outputs; of equal outputs the earlier comes first.
 
@@ -84,7 +84,7 @@ class TopK(Metric):
         return _mean((ahead < self.k).astype(np.float64), weights)
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class MeanAbsoluteError(Metric):
     """The mean of |output - y|."""
 
@@ -94,7 +94,7 @@ class MeanAbsoluteError(Metric):
         return _mean_over_columns(np.abs(_errors(outputs, targets)), weights)
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class RootMeanSquaredError(Metric):
     """The root of the mean of (output - y)²."""
 
@@ -105,7 +105,7 @@ class RootMeanSquaredError(Metric):
         return math.sqrt(_mean_over_columns(errors * errors, weights))
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class R2(Metric):
     """The coefficient of determination, the mean over the outputs: 1 is perfect, 0 as good as the mean of y.
 

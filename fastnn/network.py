@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from fastnn import _check, _describe, _dispatch, _files, _streams, initializers
 from fastnn._engine import random
 from fastnn._engine.model import Model
 from fastnn.layers import LAYERS, Activation, Dense, Dropout, Input, Layer, LayerNorm, activation_of
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 _Tensor = tuple[int, str]  # what the engine calls a parameter tensor: (operation, "weight" or "bias")
 
@@ -40,8 +42,8 @@ class Network:
 
     Notes
     -----
-    Compatibility: the same layers, seed and dtype give the same initial parameters to the last bit, on every machine and in
-    every release with the same numerics version.
+    Compatibility: the same layers, seed and dtype give the same initial parameters to the last bit, on every machine
+    and in every release with the same numerics version.
 
     Examples
     --------
@@ -82,9 +84,7 @@ class Network:
         self._output_activation = activation_of(last).name if has_activation else "identity"  # type: ignore[arg-type]
 
     @classmethod
-    def _restored(
-        cls, layers: Sequence[Layer], seed: int, dtype: str, parameters: Mapping[str, np.ndarray]
-    ) -> Network:
+    def _restored(cls, layers: Sequence[Layer], seed: int, dtype: str, parameters: Mapping[str, np.ndarray]) -> Network:
         """A network with given parameters."""
         network = cls.__new__(cls)
         network._build(layers, seed, dtype)
@@ -98,6 +98,11 @@ class Network:
     def parameters(self) -> Parameters:
         """The parameters by name; assigning to an entry sets it."""
         return Parameters(self)
+
+    @property
+    def _rows_per_block(self) -> int:
+        """Rows that are evaluated at a time: some tens of milliseconds of work, a function of the layers alone."""
+        return max(128, 2**31 // self.n_parameters // 128 * 128)
 
     @property
     def n_parameters(self) -> int:
@@ -122,7 +127,8 @@ class Network:
         Raises
         ------
         TypeError, ValueError
-            If ``X`` is not real, has another number of features, no rows, or a NaN or an infinity; or ``out`` does not fit.
+            If ``X`` is not real, has another number of features, no rows, or a NaN or an infinity; or ``out`` does not
+            fit.
         """
         if (
             type(X) is not np.ndarray
@@ -247,8 +253,8 @@ class Network:
 class Parameters(MutableMapping[str, np.ndarray]):
     """The parameters of a network: names and shapes as in the equivalent ``torch.nn.Sequential``.
 
-    Every `Dense`, every activation other than the identity, every `Dropout` and `LayerNorm` counts as a module; `Input` does
-    not. Weights have the shape (outputs, inputs). Reading an entry gives a copy; assigning to one sets it.
+    Every `Dense`, every activation other than the identity, every `Dropout` and `LayerNorm` counts as a module; `Input`
+    does not. Weights have the shape (outputs, inputs). Reading an entry gives a copy; assigning to one sets it.
     """
 
     def __init__(self, network: Network) -> None:
@@ -308,7 +314,9 @@ def _checked(layers: Sequence[Layer]) -> tuple[Layer, ...]:
             raise ValueError(f"layers must begin with an Input and hold no other; got {layer!r} at position {position}")
         is_softmax = isinstance(layer, (Dense, Activation)) and activation_of(layer).name == "softmax"
         if is_softmax and position < len(result) - 1:
-            raise ValueError(f"the activation 'softmax' must be at the end of a network; got {layer!r} at position {position}")
+            raise ValueError(
+                f"the activation 'softmax' must be at the end of a network; got {layer!r} at position {position}"
+            )
     if not any(isinstance(layer, Dense) for layer in result):
         raise ValueError(f"layers must hold at least one Dense; got {list(result)}")
     return result

@@ -1,29 +1,30 @@
 """Optimizers: how parameters follow the gradient.
 
 Every one takes, by keyword, the penalties and clipping of `Optimizer`, in this order within a step: the gradient is
-scaled to the global norm, then clipped by value; L1 and L2 penalties are added to it; decoupled weight decay shrinks the
-parameter; then the rule of the optimizer applies. Penalties and decay leave biases and normalisation layers alone unless ``decay_all``.
+scaled to the global norm, then clipped by value; L1 and L2 penalties are added to it; decoupled weight decay shrinks
+the parameter; then the rule of the optimizer applies. Penalties and decay leave biases and normalisation layers alone
+unless ``decay_all``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
 from fastnn import _check
-from fastnn._describe import Description
+from fastnn._describe import Description, description
 from fastnn.schedules import Constant, Schedule
 
 
-@dataclass(frozen=True, repr=False, kw_only=True)
+@description(kw_only=True)
 class Optimizer(Description):
     """The base of every optimizer, with the arguments that all share.
 
     Parameters
     ----------
     l1, l2 : float, default 0.0
-        Penalties added to the gradient, l1 · sign(w) + l2 · w. ``l2`` is what PyTorch's optimizers other than AdamW call
-        ``weight_decay``.
+        Penalties added to the gradient, l1 · sign(w) + l2 · w. ``l2`` is what PyTorch's optimizers other than AdamW
+        call ``weight_decay``.
     weight_decay : float, default 0.0
         Decoupled: a step first multiplies the parameter by 1 - learning rate · weight_decay.
         Loshchilov and Hutter, arXiv:1711.05101.
@@ -50,7 +51,9 @@ class Optimizer(Description):
         rate = self.learning_rate
         if not isinstance(rate, Schedule):
             if isinstance(rate, type) and issubclass(rate, Schedule):
-                raise TypeError(f"learning_rate must be a number or a schedule, not a class: write {rate.__name__}(...)")
+                raise TypeError(
+                    f"learning_rate must be a number or a schedule, not a class: write {rate.__name__}(...)"
+                )
             rate = _check.number(rate, "learning_rate", 0.0)
         self._set(learning_rate=rate, decay_all=_check.boolean(self.decay_all, "decay_all"))
         self._numbers("l1", "l2", "weight_decay")
@@ -86,7 +89,7 @@ class Optimizer(Description):
         return {name: getattr(self, name) for name in names}
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class SGD(Optimizer):
     """Gradient descent, stochastic by the batch size; with momentum, plain or Nesterov's. ``torch.optim.SGD``.
 
@@ -117,7 +120,7 @@ class SGD(Optimizer):
         return super().specification() | self._named("momentum", "nesterov")
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class Adam(Optimizer):
     """Adaptive moments. Kingma and Ba, arXiv:1412.6980; ``torch.optim.Adam``.
 
@@ -150,14 +153,14 @@ class Adam(Optimizer):
         return super().specification() | self._named("beta1", "beta2", "epsilon", "amsgrad")
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class AdamW(Adam):
     """`Adam` with a decoupled weight decay of 0.01. Loshchilov and Hutter, arXiv:1711.05101; ``torch.optim.AdamW``."""
 
     weight_decay: float = field(default=0.01, kw_only=True)
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class NAdam(Optimizer):
     """Adam with Nesterov's momentum. Dozat, ICLR workshop 2016; ``torch.optim.NAdam``.
 
@@ -190,7 +193,7 @@ class NAdam(Optimizer):
         return super().specification() | self._named("beta1", "beta2", "epsilon", "momentum_decay")
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class RMSprop(Optimizer):
     """Steps divided by a running root mean square of the gradient. Tieleman and Hinton (2012); ``torch.optim.RMSprop``.
 
@@ -225,7 +228,7 @@ class RMSprop(Optimizer):
         return super().specification() | self._named("epsilon", "momentum", "centered") | {"beta2": self.smoothing}
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class Adagrad(Optimizer):
     """Steps divided by the root of the sum of squared gradients. Duchi et al., JMLR 12 (2011); ``torch.optim.Adagrad``.
 

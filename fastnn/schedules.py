@@ -1,19 +1,19 @@
 """Learning-rate schedules: the rate as a function of how many updates or epochs were made before.
 
-Pass one as the ``learning_rate`` of an optimizer. ``unit`` says what a schedule counts: ``"step"`` (updates) or ``"epoch"``.
-Everything is computed in float64 from exact operations and the package's own exp, log and cos: the same on every machine.
+Pass one as the ``learning_rate`` of an optimizer. ``unit`` says what a schedule counts: ``"step"`` (updates) or
+``"epoch"``. Everything is computed in float64 from exact operations and the package's own exp, log and cos: the same on
+every machine.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from fastnn import _check
-from fastnn._describe import Description
+from fastnn._describe import Description, description
 
 UNITS = ("step", "epoch")
 
@@ -64,7 +64,7 @@ class Schedule(Description):
         return None
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class Constant(Schedule):
     """The same rate throughout."""
 
@@ -78,7 +78,7 @@ class Constant(Schedule):
         return np.full(t.shape, self.learning_rate)
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class Step(Schedule):
     """Multiplied by ``factor`` every ``every`` units. ``torch.optim.lr_scheduler.StepLR``.
 
@@ -105,7 +105,7 @@ class Step(Schedule):
         return self.learning_rate * _powers(self.factor, t.astype(np.int64) // self.every)
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class Exponential(Schedule):
     """Multiplied by ``factor`` every unit. ``torch.optim.lr_scheduler.ExponentialLR``.
 
@@ -129,7 +129,7 @@ class Exponential(Schedule):
         return self.learning_rate * _powers(self.factor, t.astype(np.int64))
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class Cosine(Schedule):
     """Half a cosine from the rate down to ``minimum`` over ``steps`` units, ``minimum`` from there on.
 
@@ -160,12 +160,12 @@ class Cosine(Schedule):
         return _annealed(self.learning_rate, self.minimum, np.minimum(t, self.steps) / self.steps)
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class OneCycle(Schedule):
     """Up from ``learning_rate / start_divisor`` and down to that over ``end_divisor``, both along half a cosine.
 
-    Smith and Topin, arXiv:1708.07120; ``torch.optim.lr_scheduler.OneCycleLR``, the learning rate only. After ``steps`` units
-    the last rate stays.
+    Smith and Topin, arXiv:1708.07120; ``torch.optim.lr_scheduler.OneCycleLR``, the learning rate only. After ``steps``
+    units the last rate stays.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ class OneCycle(Schedule):
         return np.where(t <= peak, up, down if end > peak else last)
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class InverseScaling(Schedule):
     """learning_rate / (t + 1)^power. ``learning_rate="invscaling"`` of scikit-learn's ``MLPClassifier``, t in units.
 
@@ -236,7 +236,7 @@ class InverseScaling(Schedule):
         return self.learning_rate * random.exp(-self.power * random.log(t + 1.0))
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class ReduceOnPlateau(Schedule):
     """Multiplied by ``factor`` whenever a column of the history has stopped getting better.
 
@@ -297,9 +297,10 @@ class ReduceOnPlateau(Schedule):
         return np.full(stop - start, reduced)
 
 
-@dataclass(frozen=True, repr=False)
+@description
 class Warmup(Schedule):
-    """A linear warm-up in front of any schedule: from ``start`` up to its first rate, then the schedule from its beginning.
+    """A linear warm-up in front of any schedule: from ``start`` up to its first rate, then the schedule from its
+    beginning.
 
     ``torch.optim.lr_scheduler.LinearLR`` and then the schedule. Goyal et al., arXiv:1706.02677.
 
@@ -350,7 +351,9 @@ class Warmup(Schedule):
             return warm
         inner = self._inner
         if inner.unit != self.unit and not isinstance(inner, Constant):
-            raise ValueError(f"the warm-up counts in {self.unit}s and its schedule in {inner.unit}s: no one list holds both")
+            raise ValueError(
+                f"the warm-up counts in {self.unit}s and its schedule in {inner.unit}s: no one list holds both"
+            )
         return np.concatenate([warm, inner.rates(max(start, self.steps) - self.steps, stop - self.steps)])
 
     def of_steps(self, start: int, stop: int, epoch: int, reduced: float) -> np.ndarray:

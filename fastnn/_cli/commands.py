@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +10,12 @@ import click
 import numpy as np
 from rich.markup import escape
 
-from fastnn import _config, callbacks, data, layers, optimizers
+from fastnn import data, optimizers
 from fastnn._cli import display, models, run
 from fastnn._cli.datasets import DATASETS, Failure, predictions_csv, read_rows, reason, write_predictions
 from fastnn._cli.options import GroupedCommand, Name, Number, Units, Word, group
 from fastnn._version import __version__
+from fastnn.errors import DivergedError
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 INTERRUPTED = 130
@@ -37,32 +36,118 @@ def fastnn() -> None:
 
 @fastnn.command(cls=GroupedCommand)
 @click.argument("dataset", type=Name(tuple(DATASETS)), metavar="DATASET")
-@in_network("--hidden", type=Units(), default="128", help="Units of each hidden layer.")
-@in_network("--activation", type=Name(run.HIDDEN_ACTIVATIONS), default="relu", help=f"Of the hidden layers: {', '.join(run.HIDDEN_ACTIVATIONS)}.")
-@in_network("--dropout", type=Number(high=1.0, below=True), default=0.2, help="Share of hidden units dropped while training.")
+@in_network("--hidden", type=Units(), metavar="N,N…|none", default="128", help="Units of each hidden layer.")
+@in_network(
+    "--activation",
+    type=Name(run.HIDDEN_ACTIVATIONS),
+    default="relu",
+    help=f"Of the hidden layers: {', '.join(run.HIDDEN_ACTIVATIONS)}.",
+)
+@in_network(
+    "--dropout",
+    metavar="X",
+    type=Number(high=1.0, below=True),
+    default=0.2,
+    help="Share of hidden units dropped while training.",
+)
 @in_network("--layer-norm", is_flag=True, help="Layer normalisation before each activation.")
 @in_network("--dtype", type=Name(("float32", "float64")), default="float32", help="float32 or float64.")
 @in_training("--loss", type=Name(tuple(run.OUTPUTS)), default="cross_entropy", help=f"{', '.join(run.OUTPUTS)}.")
-@in_training("--label-smoothing", type=Number(high=1.0, below=True), default=0.0, help="Share of each target spread over all classes.")
-@in_training("--optimizer", type=Name(tuple(optimizers.OPTIMIZERS)), default="adamw", help=f"{', '.join(optimizers.OPTIMIZERS)}.")
-@in_training("--learning-rate", type=Number(above=True), show_default="the optimizer's", help="Of the optimizer; the highest of the schedule.")
-@in_training("--momentum", type=Number(high=1.0, below=True), show_default="0.9 for sgd, 0 for rmsprop", help="Of sgd and rmsprop.")
-@in_training("--weight-decay", type=Number(), default=0.01, help="Decoupled; of weights only.")
-@in_training("--clip-norm", type=Number(above=True), show_default="off", help="Largest norm of the whole gradient.")
-@in_training("--batch-size", type=Word("full"), default="64", help="Rows of a step; full: all of them.")
+@in_training(
+    "--label-smoothing",
+    metavar="X",
+    type=Number(high=1.0, below=True),
+    default=0.0,
+    help="Share of each target spread over all classes.",
+)
+@in_training(
+    "--optimizer", type=Name(tuple(optimizers.OPTIMIZERS)), default="adamw", help=f"{', '.join(optimizers.OPTIMIZERS)}."
+)
+@in_training(
+    "--learning-rate",
+    metavar="X",
+    type=Number(above=True),
+    without="the optimizer's",
+    help="Of the optimizer; the highest of the schedule.",
+)
+@in_training(
+    "--momentum",
+    metavar="X",
+    type=Number(high=1.0, below=True),
+    without="0.9 for sgd, 0 for rmsprop",
+    help="Of sgd and rmsprop.",
+)
+@in_training("--weight-decay", metavar="X", type=Number(), default=0.01, help="Decoupled; of weights only.")
+@in_training(
+    "--clip-norm", metavar="X", type=Number(above=True), without="off", help="Largest norm of the whole gradient."
+)
+@in_training(
+    "--batch-size", type=Word("full"), metavar="N|full", default="64", help="Rows of a step; full: all of them."
+)
 @in_training("--epochs", type=click.IntRange(1), metavar="N", default=60, help="Passes over the training data.")
-@in_training("--patience", type=click.IntRange(1), metavar="N", show_default="off", help="Stop after N epochs without a better validation loss, and keep the best parameters.")
+@in_training(
+    "--patience",
+    type=click.IntRange(1),
+    metavar="N",
+    without="off",
+    help="Stop after N epochs without a better validation loss, and keep the best parameters.",
+)
 @in_schedule("--schedule", type=Name(run.SCHEDULES), default="cosine", help=f"{', '.join(run.SCHEDULES)}.")
 @in_schedule("--warmup", type=click.IntRange(0), metavar="N", default=0, help="Epochs of linear warm-up in front.")
 @in_schedule("--decay-every", type=click.IntRange(1), metavar="N", default=20, help="step: epochs between decays.")
-@in_schedule("--decay-factor", type=Number(high=1.0, above=True), show_default="0.1; exponential 0.95", help="step, exponential, plateau: what a decay multiplies by.")
-@in_schedule("--plateau-patience", type=click.IntRange(0), metavar="N", default=5, help="plateau: epochs to wait for a better loss.")
-@in_data("--test-fraction", type=Number(high=1.0, above=True, below=True), default=0.2, help="Share of the data held out for the final test.")
-@in_data("--validation-fraction", type=Number(high=1.0, below=True), default=0.1, help="Share of the rest to validate each epoch with; 0: none.")
-@in_data("--seed", type=click.IntRange(0, 2**64 - 1), metavar="N", default=0, help="Decides the run: initial parameters, shuffling, dropout, split.")
-@in_data("--split-seed", type=click.IntRange(0, 2**64 - 1), metavar="N", show_default="the seed", help="Decides the split instead.")
-@in_output("--threads", type=Word("auto"), default="auto", help="At most so many; the result is the same.")
-@in_output("--output", "-o", type=click.Path(file_okay=False, path_type=Path), show_default="runs/DATASET", metavar="FOLDER", help="Where model, record and picture go.")
+@in_schedule(
+    "--decay-factor",
+    metavar="X",
+    type=Number(high=1.0, above=True),
+    without="0.1; exponential 0.95",
+    help="step, exponential, plateau: what a decay multiplies by.",
+)
+@in_schedule(
+    "--plateau-patience",
+    type=click.IntRange(0),
+    metavar="N",
+    default=5,
+    help="plateau: epochs to wait for a better loss.",
+)
+@in_data(
+    "--test-fraction",
+    metavar="X",
+    type=Number(high=1.0, above=True, below=True),
+    default=0.2,
+    help="Share of the data held out for the final test.",
+)
+@in_data(
+    "--validation-fraction",
+    metavar="X",
+    type=Number(high=1.0, below=True),
+    default=0.1,
+    help="Share of the rest to validate each epoch with; 0: none.",
+)
+@in_data(
+    "--seed",
+    type=click.IntRange(0, 2**64 - 1),
+    metavar="N",
+    default=0,
+    help="Decides the run: initial parameters, shuffling, dropout, split.",
+)
+@in_data(
+    "--split-seed",
+    type=click.IntRange(0, 2**64 - 1),
+    metavar="N",
+    without="the seed",
+    help="Decides the split instead.",
+)
+@in_output(
+    "--threads", type=Word("auto"), metavar="N|auto", default="auto", help="At most so many; the result is the same."
+)
+@in_output(
+    "--output",
+    "-o",
+    type=click.Path(file_okay=False, path_type=Path),
+    without="runs/DATASET",
+    metavar="FOLDER",
+    help="Where model, record and picture go.",
+)
 @in_output("--quiet", "-q", is_flag=True, help="Print one line at the end.")
 @click.pass_context
 def train(ctx: click.Context, dataset: str, output: Path | None, quiet: bool, **given: Any) -> None:
@@ -87,25 +172,120 @@ def train(ctx: click.Context, dataset: str, output: Path | None, quiet: bool, **
         prepared = run.prepare(source, chosen)
     except (OSError, ValueError) as error:
         raise Failure(reason(error)) from None
-
-    out.print(f"[bold]fastnn {__version__}[/]: {escape(source.title)}; {prepared.sizes}\n")
-    out.print(display.network_table(prepared.network))
+    network = prepared.trainer.network
+    sizes = ", ".join(f"{count:,} {part}" for part, count in prepared.sizes.items())
+    out.print(f"[bold]{escape(source.title)}[/]: {sizes}\n")
+    out.print(display.network_table(network))
     out.print(display.hyperparameter_table(chosen.described()))
     try:
-        with display.ShowProgress(out, chosen.epochs) as progress:
+        with display.ShowProgress(out, chosen.epochs, prepared.validation_accuracy) as progress:
             result = run.fit(prepared, [progress])
-    except FloatingPointError as error:
-        raise Failure(error, 1) from None
-
-    out.print()
-    out.print(display.confusion_table(result.confusion, source.classes))
-    out.print(display.values_table("Result", result.summary()))
-    try:
         paths = run.write(folder, prepared, result)
+    except DivergedError as error:
+        raise Failure(error, 1) from None
     except OSError as error:
         raise Failure(reason(error)) from None
-    out.print(display.values_table("Written", paths))
+
+    summary = {
+        "test accuracy": f"{display.percent(result.test_accuracy)} of {prepared.sizes['test']} rows held out",
+        "training time": f"{result.seconds:.2f} s, {prepared.trainer.history.epochs} epochs",
+        "best epoch": result.best_epoch,
+        "digest": network.digest(),
+        **paths,
+    }
+    out.print()
+    out.print(display.confusion_table(result.confusion, source.classes))
+    out.print(display.values_table("Result", {name: value for name, value in summary.items() if value is not None}))
     if quiet:
-        click.echo(f"test accuracy {display.percent(result.test_accuracy)}  digest {result.digest}  {paths['model']}")
+        click.echo(
+            f"test accuracy {display.percent(result.test_accuracy)}, digest {network.digest()}, {paths['model']}"
+        )
     if result.interrupted:
+        click.echo("fastnn: interrupted; what was trained by then has been written", err=True)
         ctx.exit(INTERRUPTED)
+
+
+@fastnn.command(cls=GroupedCommand)
+@click.argument("model", metavar="MODEL")
+@click.argument("rows", metavar="[DATA]", required=False)
+@click.option(
+    "--output",
+    "-o",
+    metavar="FILE",
+    help="Write all rows there (.csv or .npy; - is CSV on stdout) instead of showing some.",
+)
+@click.option(
+    "--rows",
+    "n_shown",
+    type=click.IntRange(0),
+    metavar="N",
+    default=SHOWN_ROWS,
+    show_default=True,
+    help="Rows to show.",
+)
+def predict(model: str, rows: str | None, output: str | None, n_shown: int) -> None:
+    """Predict with a model that `fastnn train` wrote.
+
+    DATA is a built-in data set (digits: the rows that the model was not trained on), or a .npy or .csv file of raw features, a row each.
+    By default it is the data set that the model was trained on.
+    """
+    if output is not None and output != "-" and not output.lower().endswith((".csv", ".npy")):
+        raise Failure(f"--output must end in .csv or .npy, or be - ; got {output}")
+    network, metadata = models.load(model)
+    name = rows or str(metadata.get("data", "digits"))
+    true = None
+    if name in DATASETS:
+        X, true, name = _held_out(name, metadata)
+    else:
+        X = read_rows(name)
+    try:
+        outputs = network.predict(run.scaled(X, metadata.get("divisor", 1.0), network.dtype))
+    except (TypeError, ValueError) as error:
+        raise Failure(f"{name}: {error}") from None
+    classes = models.classes(network, metadata)
+    labels = [classes[number] for number in outputs.argmax(axis=1)]
+
+    if output == "-":
+        click.echo(predictions_csv(labels, outputs, classes), nl=False)
+        return
+    out = display.console()
+    if output is None:
+        expected = None if true is None else [classes[number] for number in true]
+        out.print(
+            display.prediction_table(
+                f"First {min(n_shown, len(labels))} of {len(labels):,} rows", n_shown, labels, outputs, expected
+            )
+        )
+    else:
+        try:
+            write_predictions(output, labels, outputs, classes)
+        except OSError as error:
+            raise Failure(reason(error)) from None
+        out.print(f"{len(labels):,} rows written to {escape(output)}")
+    if true is not None:
+        out.print(f"accuracy on {escape(name)}: {display.percent(float(np.mean(outputs.argmax(axis=1) == true)))}")
+
+
+def _held_out(name: str, metadata: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, str]:
+    """The rows of a built-in data set that the model was not trained on (all, if it says nothing), with their labels."""
+    X, y = DATASETS[name].load()
+    if metadata.get("data") != name:
+        return X, y, f"all {len(y):,} rows of {name}"
+    _, X, _, y = data.split(X, y, metadata["test_fraction"], metadata["split_seed"], stratify=True)
+    return X, y, f"the {len(y):,} rows of {name} that were held out"
+
+
+@fastnn.command(cls=GroupedCommand)
+@click.argument("model", metavar="MODEL")
+def info(model: str) -> None:
+    """Show what is in a model file: layers, parameters, digest, metadata."""
+    network, metadata = models.load(model)
+    out = display.console()
+    out.print(f"[bold]{escape(model)}[/]: {os.path.getsize(model):,} bytes\n")
+    out.print(display.network_table(network))
+    out.print(
+        display.values_table(
+            "Model",
+            {"dtype": network.dtype, "seed": network.seed, "digest": network.digest(), **metadata},
+        )
+    )

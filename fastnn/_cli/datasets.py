@@ -35,7 +35,11 @@ class Dataset:
 
 DATASETS = {
     "digits": Dataset(
-        "digits", "handwritten digits, 8×8 pixels (UCI)", data.load_digits, 16.0, tuple(str(digit) for digit in range(10))
+        "digits",
+        "handwritten digits, 8×8 pixels (UCI)",
+        data.load_digits,
+        16.0,
+        tuple(str(digit) for digit in range(10)),
     ),
 }
 
@@ -108,7 +112,9 @@ def _is_number(cell: str) -> bool:
 def write_predictions(path: str, labels: list[str], outputs: np.ndarray, classes: list[str]) -> None:
     """Writes predictions as CSV, or as a .npy table of the fields ``label`` and ``outputs``."""
     if path.lower().endswith(".npy"):
-        table = np.empty(len(labels), [("label", f"<U{max(map(len, classes))}"), ("outputs", outputs.dtype, outputs.shape[1])])
+        table = np.empty(
+            len(labels), [("label", f"<U{max(map(len, classes))}"), ("outputs", outputs.dtype, outputs.shape[1])]
+        )
         table["label"], table["outputs"] = labels, outputs
         np.save(path, table)
         return

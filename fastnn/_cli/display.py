@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 import numpy as np
 from rich import box
@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from fastnn import callbacks
+from fastnn.losses import CrossEntropy
 from fastnn.network import Network
 
 PLAIN_WIDTH = 100
@@ -29,7 +30,9 @@ def console(quiet: bool = False) -> Console:
 
 
 def _table(title: str, **keywords: Any) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, header_style="dim", **keywords)
+    return Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, header_style="dim", **keywords
+    )
 
 
 def network_table(network: Network) -> Table:
@@ -105,10 +108,13 @@ class ShowProgress(callbacks.Callback):
     out : rich.console.Console
     epochs : int
         Of the whole run.
+    validation_accuracy : callable
+        Gives the accuracy of the network on the validation data, where training does not (all losses but cross-entropy).
     """
 
-    def __init__(self, out: Console, epochs: int) -> None:
+    def __init__(self, out: Console, epochs: int, validation_accuracy: Callable[[], float | None]) -> None:
         self.out = out
+        self.validation_accuracy = validation_accuracy
         self.epochs = epochs
         self.every = max(1, -(-epochs // LINES))
         self.progress = Progress(
@@ -122,7 +128,7 @@ class ShowProgress(callbacks.Callback):
         )
         self.task = self.progress.add_task("training", total=epochs, values="")
 
-    def __enter__(self) -> ShowProgress:
+    def __enter__(self) -> Self:
         self.progress.start()
         return self
 
@@ -130,19 +136,20 @@ class ShowProgress(callbacks.Callback):
         self.progress.stop()
 
     def on_epoch_end(self, trainer: Any, epoch: int, values: Mapping[str, float]) -> None:
-        text = "  ".join(f"{name} {values[column]:.4f}" for column, name in COLUMNS.items() if column in values)
+        figures = {"loss": values["loss"]}
+        if isinstance(trainer.loss, CrossEntropy):
+            figures["accuracy"] = values["accuracy"]
+        if "val_loss" in values:
+            figures["val loss"] = values["val_loss"]
+            accuracy = (
+                values.get("val_accuracy") if isinstance(trainer.loss, CrossEntropy) else self.validation_accuracy()
+            )
+            if accuracy is not None:
+                figures["val accuracy"] = accuracy
+        text = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
         self.progress.update(self.task, completed=epoch, values=text)
         if epoch == 1 or epoch % self.every == 0 or epoch == self.epochs:
             self.out.print(f"  epoch {epoch:>{len(str(self.epochs))}}/{self.epochs}  {text}")
-
-
-COLUMNS = {
-    "loss": "loss",
-    "accuracy": "accuracy",
-    "val_loss": "val loss",
-    "val_accuracy": "val accuracy",
-    "val_top_1": "val accuracy",
-}
 
 
 def prediction_table(title: str, rows: int, labels: list[str], outputs: np.ndarray, true: list[str] | None) -> Table:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from fastnn import _files
 from fastnn._cli.datasets import Failure, reason
@@ -38,19 +35,9 @@ def load(path: str) -> tuple[Network, dict[str, Any]]:
     return network, {**known, **(given if isinstance(given, dict) else {})}
 
 
-def scaled(X: np.ndarray, metadata: Mapping[str, Any], network: Network) -> np.ndarray:
-    """Raw features as the network was trained on them, in its dtype; division by a power of two is exact."""
-    return X.astype(network.dtype, copy=False) / np.dtype(network.dtype).type(metadata.get("divisor", 1.0))
-
-
 def classes(network: Network, metadata: Mapping[str, Any]) -> list[str]:
     """The names of the classes: as the file says, otherwise their numbers."""
     given = metadata.get("classes")
     if isinstance(given, list) and len(given) == network.n_outputs:
         return [str(name) for name in given]
     return [str(number) for number in range(network.n_outputs)]
-
-
-def file_size(path: str) -> int:
-    """Bytes of a file."""
-    return os.stat(path).st_size

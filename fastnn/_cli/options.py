@@ -42,7 +42,9 @@ class Number(click.ParamType):
         too_high = number >= self.high if self.below else number > self.high
         if too_low or too_high or not math.isfinite(number):
             upper = f" and {'below' if self.below else 'at most'} {self.high:g}" if self.high < math.inf else ""
-            self.fail(f"{value} is not a number {'above' if self.above else 'of at least'} {self.low:g}{upper}", param, ctx)
+            self.fail(
+                f"{value} is not a number {'above' if self.above else 'of at least'} {self.low:g}{upper}", param, ctx
+            )
         return number
 
 
@@ -51,7 +53,7 @@ class Word(click.ParamType):
 
     def __init__(self, word: str) -> None:
         self.word = word
-        self.name = f"N|{word}"
+        self.name = f"whole number or {word}"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
         if value == self.word:
@@ -68,7 +70,7 @@ class Word(click.ParamType):
 class Units(click.ParamType):
     """Hidden layers: units of each, joined by commas, or ``none``."""
 
-    name = "N,N,…|none"
+    name = "units"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         if isinstance(value, tuple):
@@ -85,11 +87,27 @@ class Units(click.ParamType):
 
 
 class GroupedOption(click.Option):
-    """An option that stands under a heading of the help page."""
+    """An option that stands under a heading of the help page, with its default in brackets.
 
-    def __init__(self, *args: Any, group: str = "Options", **keywords: Any) -> None:
+    Parameters
+    ----------
+    group : str
+        The heading.
+    without : str, optional
+        What happens without the option, where its default is None.
+    """
+
+    def __init__(self, *args: Any, group: str, without: str | None = None, **keywords: Any) -> None:
         super().__init__(*args, **keywords)
         self.group = group
+        self.without = without
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+        names = ", ".join(sorted(self.opts, key=len))
+        if self.is_flag:
+            return names, self.help or ""
+        default = self.get_default(ctx) if self.without is None else self.without
+        return f"{names} {self.make_metavar(ctx)}", f"{self.help} [{default}]"
 
 
 class GroupedCommand(click.Command):
@@ -98,9 +116,9 @@ class GroupedCommand(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
-            line = parameter.get_help_record(ctx)
+            line = None if isinstance(parameter, click.Argument) else parameter.get_help_record(ctx)
             if line is not None:
-                groups.setdefault(getattr(parameter, "group", "Options"), []).append(line)
+                groups.setdefault(getattr(parameter, "group", "Help"), []).append(line)
         for heading, lines in groups.items():
             with formatter.section(heading):
                 formatter.write_dl(lines, col_max=32)
@@ -110,7 +128,6 @@ def group(heading: str) -> Any:
     """A decorator like ``click.option`` for the options under ``heading``."""
 
     def option(*declarations: str, **keywords: Any) -> Any:
-        keywords.setdefault("show_default", True)
         return click.option(*declarations, cls=GroupedOption, group=heading, **keywords)
 
     return option

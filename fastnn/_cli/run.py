@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fastnn import callbacks, data, layers, losses, optimizers, schedules
+from fastnn import callbacks, data, layers, losses, optimizers, plot, records, schedules
+from fastnn._cli import models
 from fastnn._cli.datasets import Dataset
-from fastnn.metrics import TopK
 from fastnn.network import Network
 from fastnn.training import Trainer
 
@@ -87,27 +88,159 @@ def completed(chosen: Hyperparameters) -> Hyperparameters:
     return replace(chosen, **{name: value for name, value in open_values.items() if getattr(chosen, name) is None})
 
 
+Rows = tuple[np.ndarray, np.ndarray]  # features (n, n_features) and labels (n,)
+
+
 @dataclass(frozen=True)
-class Parts:
-    """A data set in parts, scaled and in the network's dtype."""
+class Prepared:
+    """A run before its first step: the data in parts, scaled and in the network's dtype, and an untrained network."""
 
-    train: tuple[np.ndarray, np.ndarray]
-    validation: tuple[np.ndarray, np.ndarray] | None
-    test: tuple[np.ndarray, np.ndarray]
+    source: Dataset
+    chosen: Hyperparameters
+    train: Rows
+    validation: Rows | None
+    test: Rows
+    trainer: Trainer
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Rows of each part."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: len(part[1]) for name, part in parts.items() if part is not None}
+
+    def validation_accuracy(self) -> float | None:
+        """The share of validation rows whose largest output is that of their class; None without validation data."""
+        if self.validation is None:
+            return None
+        X, y = self.validation
+        return float((self.trainer.network.predict(X).argmax(axis=1) == y).mean())
+
+    def targets(self, labels: np.ndarray) -> np.ndarray:
+        """Labels as the loss takes them."""
+        return labels if self.chosen.loss == "cross_entropy" else np.eye(len(self.source.classes))[labels]
 
 
-def parts(dataset: Dataset, chosen: Hyperparameters) -> Parts:
-    """The held-out part first, then the validation part out of the rest; both stratified by class."""
+@dataclass(frozen=True)
+class Result:
+    """A run after its last step."""
+
+    seconds: float
+    interrupted: bool
+    best_epoch: int | None
+    test_accuracy: float
+    confusion: np.ndarray
+
+
+def prepare(source: Dataset, chosen: Hyperparameters) -> Prepared:
+    """Splits the data (the test part first, then the validation part of the rest; by class) and builds the network."""
     assert chosen.split_seed is not None
-    seed = chosen.split_seed
-    X, y = dataset.load()
-    X = X.astype(chosen.dtype, copy=False) / np.dtype(chosen.dtype).type(dataset.divisor)
-    X_train, X_test, y_train, y_test = data.split(X, y, chosen.test_fraction, seed, stratify=True)
+    X, y = source.load()
+    X = scaled(X, source.divisor, chosen.dtype)
+    X_train, X_test, y_train, y_test = data.split(X, y, chosen.test_fraction, chosen.split_seed, stratify=True)
     validation = None
     if chosen.validation_fraction:
-        X_train, X_val, y_train, y_val = data.split(X_train, y_train, chosen.validation_fraction, seed, stratify=True)
+        X_train, X_val, y_train, y_val = data.split(
+            X_train, y_train, chosen.validation_fraction, chosen.split_seed, stratify=True
+        )
         validation = (X_val, y_val)
-    return Parts((X_train, y_train), validation, (X_test, y_test))
+    batch_size = len(y_train) if chosen.batch_size == "full" else int(chosen.batch_size)
+    if batch_size > len(y_train):
+        raise ValueError(f"--batch-size must be at most the {len(y_train)} rows to train on, or full; got {batch_size}")
+    is_cross_entropy = chosen.loss == "cross_entropy"
+    trainer = Trainer(
+        network(source, X.shape[1], chosen),
+        loss=losses.CrossEntropy(chosen.label_smoothing) if is_cross_entropy else chosen.loss,
+        optimizer=optimizer(chosen, -(-len(y_train) // batch_size)),
+        batch_size=chosen.batch_size,
+        seed=chosen.seed,
+        threads=chosen.threads,
+    )
+    return Prepared(source, chosen, (X_train, y_train), validation, (X_test, y_test), trainer)
+
+
+def scaled(X: np.ndarray, divisor: float, dtype: str) -> np.ndarray:
+    """Raw features over the divisor, in the network's dtype; exact for a power of two."""
+    return X.astype(dtype, copy=False) / np.dtype(dtype).type(divisor)
+
+
+def fit(prepared: Prepared, watching: list[callbacks.Callback]) -> Result:
+    """Trains, and tests on the rows held out. Ctrl-C ends the training; what is there by then is tested.
+
+    Raises
+    ------
+    DivergedError
+        If the loss or a parameter becomes NaN or infinite.
+    """
+    chosen, trainer = prepared.chosen, prepared.trainer
+    stopping = [] if chosen.patience is None else [callbacks.EarlyStopping(chosen.patience)]
+    validation = prepared.validation and (prepared.validation[0], prepared.targets(prepared.validation[1]))
+    interrupted = False
+    start = time.perf_counter()
+    try:
+        trainer.fit(
+            prepared.train[0],
+            prepared.targets(prepared.train[1]),
+            epochs=chosen.epochs,
+            validation_data=validation,
+            callbacks=[*stopping, *watching],
+            progress=False,
+        )
+    except KeyboardInterrupt:
+        interrupted = True
+    seconds = time.perf_counter() - start
+    labels = trainer.network.predict(prepared.test[0]).argmax(axis=1)
+    n_classes = len(prepared.source.classes)
+    confusion = np.bincount(prepared.test[1] * n_classes + labels, minlength=n_classes**2).reshape(n_classes, n_classes)
+    best_epoch = stopping[0].best_epoch if stopping else None
+    return Result(seconds, interrupted, best_epoch, float(confusion.trace() / confusion.sum()), confusion)
+
+
+def write(folder: Path, prepared: Prepared, result: Result) -> dict[str, Path]:
+    """Writes model, record and, unless no epoch was completed, picture; gives their paths."""
+    trainer, chosen, source = prepared.trainer, prepared.chosen, prepared.source
+    paths = {"model": folder / "model.safetensors", "record": folder / "record.json"}
+    metadata = {
+        "data": source.name,
+        "classes": list(source.classes),
+        "divisor": source.divisor,
+        "test_fraction": chosen.test_fraction,
+        "split_seed": chosen.split_seed,
+        "test_accuracy": result.test_accuracy,
+    }
+    models.save(paths["model"], trainer.network, metadata)
+    record = records.run_record(
+        trainer,
+        *prepared.train,
+        hyperparameters=chosen.described(),
+        seeds={"split": chosen.split_seed},
+        data={"name": source.name, "rows": prepared.sizes, "divisor": source.divisor, "classes": source.classes},
+        results={
+            "test_accuracy": result.test_accuracy,
+            "confusion": result.confusion,
+            "best_epoch": result.best_epoch,
+            "seconds": result.seconds,
+            "interrupted": result.interrupted,
+        },
+    )
+    records.write(paths["record"], record)
+    if trainer.history.epochs:
+        paths["picture"] = folder / "learning_curve.png"
+        # Of one output for each class on its own, the accuracy says little.
+        draw(paths["picture"], trainer.history, *(["accuracy"] if chosen.loss == "cross_entropy" else []))
+    return paths
+
+
+def draw(path: Path, history: Mapping[str, list[float]], *others: str) -> None:
+    """Writes learning curves as a PNG: of the loss, and beside it of other columns of the history."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    shown = [name for name in ("loss", *others) if name in history]
+    figure = Figure(figsize=(plot.FIGURE_SIZE[0] * len(shown), plot.FIGURE_SIZE[1]), layout="constrained")
+    FigureCanvasAgg(figure)
+    for number, name in enumerate(shown, 1):
+        plot.learning_curve(history, figure.add_subplot(1, len(shown), number), name)
+    figure.savefig(path, dpi=120)
 
 
 def network(dataset: Dataset, n_features: int, chosen: Hyperparameters) -> Network:
@@ -149,10 +282,3 @@ def schedule(chosen: Hyperparameters, steps_per_epoch: int) -> schedules.Schedul
     }
     main = makers[chosen.schedule]()
     return schedules.Warmup(main, warmup) if warmup else main
-
-
-def loss(chosen: Hyperparameters) -> losses.Loss:
-    """The loss with its parameter."""
-    if chosen.loss == "cross_entropy":
-        return losses.CrossEntropy(chosen.label_smoothing)
-    return losses.LOSSES[chosen.loss]()

@@ -30,7 +30,7 @@ ACTIVATIONS = {
 }
 
 cdef enum:
-    MULTIPLY_ADDS_PER_THREAD = 1_000_000   # less work than this for each is not worth a second thread
+    MULTIPLY_ADDS_PER_THREAD = 500_000     # less work than this for each is not worth a second thread
 
 
 cdef int choose_threads(int threads, double multiply_adds) noexcept:

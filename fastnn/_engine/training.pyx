@@ -12,6 +12,7 @@ from fastnn._engine.data cimport Data
 from fastnn._engine.evaluation cimport evaluate
 from fastnn._engine.memory cimport Arena, take
 from fastnn._engine.model cimport Model, Tensor, choose_threads
+from fastnn._engine.pace cimport Pace
 from fastnn._engine.program cimport ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, panels_size
 from fastnn._engine.rules cimport n_states
 from fastnn._engine.steps cimport BIAS, BLOCK, GAIN, MAX_TEAM, SHARD, TILE_LEVELS, TILE_ROWS_MAX, NormBlock, Run, Task, clock, run_steps
@@ -70,6 +71,7 @@ cdef class Training:
     cdef int threads
     cdef bint busy
     cdef double multiply_adds
+    cdef Pace pace
 
     def __cinit__(self, Model model, loss, optimizer, seed=0, int threads=0):
         self.model = model
@@ -91,6 +93,7 @@ cdef class Training:
         self.lay_out_transposed()
         self.make_tasks()
         self.multiply_adds = 3 * model.multiply_adds()
+        self.pace = Pace()
 
     # ------------------------------------------------------------------ set-up
 
@@ -333,7 +336,6 @@ cdef class Training:
 
     cdef int perform(self, Data data, ssize_t batch_size) except -1:
         """Steps through data from c.position on."""
-        cdef int threads
         cdef ssize_t batch = min(batch_size, data.n)
         if self.busy:
             raise RuntimeError("this trainer is already running in another thread")
@@ -341,17 +343,15 @@ cdef class Training:
         try:
             self.reserve(batch, data.has_labels, data.n_targets)
             self.refresh_transposed()
-            threads = min(choose_threads(self.threads, self.multiply_adds * batch), MAX_TEAM - 1)
-            self.share_tasks(threads)
             self.c.x, self.c.x_row, self.c.x_column, self.c.n = data.x, data.x_row, data.x_column, data.n
             self.c.y, self.c.y_row, self.c.y_column = data.y, data.y_row, data.y_column
             self.c.weights, self.c.order, self.c.batch_size = data.weights, data.order, batch
             self.c.loss.weights = self.c.row_weights if data.weights != NULL else NULL
             self.c.rates_used = 0
-            self.c.paused = self.c.abandoned = self.c.loss_diverged = False
+            self.c.abandoned = self.c.loss_diverged = False
             atomic_store(&self.c.parameter_diverged, 0)
             self.c.next_check = clock() + 0.05
-            run_team(run_steps, &self.c, threads)
+            self.run_teams(min(choose_threads(self.threads, self.multiply_adds * batch), MAX_TEAM - 1))
             if self.c.updates:
                 self.model.version += 1
                 self.version = self.model.version
@@ -363,6 +363,29 @@ cdef class Training:
         if atomic_load(&self.c.parameter_diverged):
             raise Diverged(self.c.steps, "a parameter")
         return 0
+
+    cdef int run_teams(self, int threads) except -1:
+        """Runs until there is reason to stop, on `threads` threads or, where that is left open, on one if that is faster."""
+        cdef double deadline = self.c.deadline, start
+        cdef ssize_t position
+        while True:
+            start = clock()
+            position = self.c.position
+            n_threads = threads if self.threads else self.pace.choose(start, threads, self.c.batch_size)
+            self.c.deadline = deadline if self.threads or threads == 1 else min(deadline, self.pace.until)
+            self.c.paused = False
+            self.share_tasks(n_threads)
+            run_team(run_steps, &self.c, n_threads)
+            if self.c.position > position:
+                self.pace.record(n_threads, (clock() - start) / (self.c.position - position))
+            if self.done(deadline):
+                return 0
+
+    cdef bint done(self, double deadline) noexcept:
+        """Whether the run is at its end, and not just at the end of a trial of a number of threads."""
+        return (not self.c.updates or self.c.position >= self.c.n or self.c.rates_used >= self.c.n_rates or self.c.abandoned
+                or self.c.loss_diverged or atomic_load(&self.c.parameter_diverged) or atomic_load(&self.c.stop)
+                or clock() >= deadline)
 
     def run(self, X, y, weights, order, ssize_t batch_size, const double[::1] learning_rates, double seconds):
         """Goes on from ``position`` to the end of the epoch, or the learning rates, or returns after about ``seconds``.

@@ -57,9 +57,8 @@ cdef inline vd elu_derivative(vd y, vd alpha) noexcept nogil:
 # Klambauer, Unterthiner, Mayr & Hochreiter, "Self-normalizing neural networks" (2017)
 
 cdef inline vd selu(vd z, vd alpha) noexcept nogil:
-    cdef vd scale, scaled_alpha
-    scale = vd_set(1.0507009873554805)
-    scaled_alpha = vd_set(1.7580993408473768)
+    cdef vd scale = vd_set(1.0507009873554805)
+    cdef vd scaled_alpha = vd_set(1.7580993408473768)
     return vd_select_gt(z, vd_set(0), vd_mul(scale, z), vd_mul(scaled_alpha, vd_expm1(z)))
 
 
@@ -76,8 +75,8 @@ cdef inline vd gelu(vd z, vd alpha) noexcept nogil:
 
 
 cdef inline vd gelu_derivative(vd z, vd alpha) noexcept nogil:
-    cdef vd density, cdf
-    cdf = vd_normal_cdf(z, &density)
+    cdef vd density
+    cdef vd cdf = vd_normal_cdf(z, &density)
     return vd_fma(z, density, cdf)
 
 
@@ -89,8 +88,7 @@ cdef inline vd silu(vd z, vd alpha) noexcept nogil:
 
 
 cdef inline vd silu_derivative(vd z, vd alpha) noexcept nogil:
-    cdef vd s
-    s = vd_sigmoid(z)
+    cdef vd s = vd_sigmoid(z)
     return vd_mul(s, vd_fma(z, vd_sub(vd_set(1), s), vd_set(1)))
 
 
@@ -103,18 +101,16 @@ cdef inline vd mish_exp(vd z) noexcept nogil:
 
 
 cdef inline vd mish(vd z, vd alpha) noexcept nogil:
-    cdef vd e, m
-    e = mish_exp(z)
-    m = vd_mul(e, vd_add(e, vd_set(2)))
+    cdef vd e = mish_exp(z)
+    cdef vd m = vd_mul(e, vd_add(e, vd_set(2)))
     return vd_mul(z, vd_div(m, vd_add(m, vd_set(2))))
 
 
 cdef inline vd mish_derivative(vd z, vd alpha) noexcept nogil:
-    cdef vd e, m, reciprocal, slope
-    e = mish_exp(z)
-    m = vd_mul(e, vd_add(e, vd_set(2)))
-    reciprocal = vd_div(vd_set(1), vd_add(m, vd_set(2)))
-    slope = vd_mul(vd_mul(vd_mul(vd_set(4), e), vd_add(e, vd_set(1))), reciprocal)
+    cdef vd e = mish_exp(z)
+    cdef vd m = vd_mul(e, vd_add(e, vd_set(2)))
+    cdef vd reciprocal = vd_div(vd_set(1), vd_add(m, vd_set(2)))
+    cdef vd slope = vd_mul(vd_mul(vd_mul(vd_set(4), e), vd_add(e, vd_set(1))), reciprocal)
     return vd_mul(reciprocal, vd_fma(z, slope, m))
 
 
@@ -151,18 +147,17 @@ ctypedef vd (*Function)(vd, vd) noexcept nogil
 
 cdef inline void transform(Function f, double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
     """y = f(z). f is constant at every call, hence inlined."""
-    cdef vd a
     cdef ssize_t i
-    a = vd_set(alpha)
+    cdef vd a = vd_set(alpha)
     for i in range(count // DLANES):
         vd_to_real(y + i * DLANES, f(vd_from_real(z + i * DLANES), a))
 
 
 cdef inline void chain(Function derivative, double alpha, const real* value, real* delta, ssize_t count) noexcept nogil:
     """delta *= derivative(value)."""
-    cdef vd a, slope
+    cdef vd slope
     cdef ssize_t i
-    a = vd_set(alpha)
+    cdef vd a = vd_set(alpha)
     for i in range(count // DLANES):
         slope = derivative(vd_from_real(value + i * DLANES), a)
         vd_to_real(delta + i * DLANES, vd_mul(vd_from_real(delta + i * DLANES), slope))
@@ -245,17 +240,17 @@ cdef inline double row_max(const real* z, ssize_t rows, ssize_t n) noexcept nogi
 cdef inline void softmax_row(const real* z, real* y, ssize_t rows, ssize_t n) noexcept nogil:
     """y_j = e^(z_j - max) / sum of them. Exponentials are computed twice: rounded to the dtype they could not be kept."""
     cdef vd sums[LANE_VECTORS]
-    cdef vd largest, sum, e
+    cdef vd e
     cdef ssize_t block, i, j
     cdef int k
-    largest = vd_set(row_max(z, rows, n))
+    cdef vd largest = vd_set(row_max(z, rows, n))
     clear_lanes(sums)
     for block in range(0, n, 16):
         for k in range(LANE_VECTORS):
             j = block + k * DLANES
             if j < n:
                 sums[k] = vd_add(sums[k], vd_exp_nonpositive(vd_sub(load_units(z, rows, j, n, -INFINITY), largest)))
-    sum = vd_set(join_lanes(sums))
+    cdef vd sum = vd_set(join_lanes(sums))
     for i in range(panel_vectors(n)):
         j = i * DLANES
         e = vd_set(0)
@@ -273,7 +268,7 @@ cdef void softmax_forward(const real* z, real* y, ssize_t rows, ssize_t n, ssize
 cdef inline void softmax_chain_row(const real* y, real* delta, ssize_t rows, ssize_t n) noexcept nogil:
     """dL/dz_j = y_j (dL/dy_j - sum_k y_k dL/dy_k)."""
     cdef vd sums[LANE_VECTORS]
-    cdef vd mean, y_j
+    cdef vd y_j
     cdef ssize_t block, i, j
     cdef int k
     clear_lanes(sums)
@@ -282,7 +277,7 @@ cdef inline void softmax_chain_row(const real* y, real* delta, ssize_t rows, ssi
             j = block + k * DLANES
             if j < n:
                 sums[k] = vd_fma(load_units(y, rows, j, n, 0), load_units(delta, rows, j, n, 0), sums[k])
-    mean = vd_set(join_lanes(sums))
+    cdef vd mean = vd_set(join_lanes(sums))
     for i in range(panel_vectors(n)):
         j = i * DLANES
         y_j = load_units(y, rows, j, n, 0)

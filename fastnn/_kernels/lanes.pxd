@@ -12,27 +12,23 @@ cdef extern from "simd.h":
 
 cdef inline double lane_sum(double* lane) noexcept nogil:
     """The sum of 16 lanes, which it uses up."""
-    cdef int half = 8, i
-    while half >= DLANES:
-        for i in range(half // DLANES):
-            vd_store(lane + i * DLANES, vd_add(vd_load(lane + i * DLANES), vd_load(lane + half + i * DLANES)))
-        half //= 2
-    while half > 0:
-        for i in range(half):
-            lane[i] += lane[i + half]
-        half //= 2
-    return lane[0]
+    cdef int i
+    for i in range(8 // DLANES):
+        vd_store(lane + i * DLANES, vd_add(vd_load(lane + i * DLANES), vd_load(lane + 8 + i * DLANES)))
+    for i in range(4):
+        lane[i] += lane[i + 4]
+    return (lane[0] + lane[2]) + (lane[1] + lane[3])
+
+
+cdef inline double larger(double a, double b) noexcept nogil:
+    return a if a > b else b
 
 
 cdef inline double lane_max(double* lane) noexcept nogil:
     """The largest of 16 lanes, which it uses up, joined likewise by `a > b ? a : b`."""
-    cdef int half = 8, i
-    while half >= DLANES:
-        for i in range(half // DLANES):
-            vd_store(lane + i * DLANES, vd_max(vd_load(lane + i * DLANES), vd_load(lane + half + i * DLANES)))
-        half //= 2
-    while half > 0:
-        for i in range(half):
-            lane[i] = lane[i] if lane[i] > lane[i + half] else lane[i + half]
-        half //= 2
-    return lane[0]
+    cdef int i
+    for i in range(8 // DLANES):
+        vd_store(lane + i * DLANES, vd_max(vd_load(lane + i * DLANES), vd_load(lane + 8 + i * DLANES)))
+    for i in range(4):
+        lane[i] = larger(lane[i], lane[i + 4])
+    return larger(larger(lane[0], lane[2]), larger(lane[1], lane[3]))

@@ -287,13 +287,17 @@ cdef inline void cross_entropy_row(bint hard, const LossBatch* batch, ssize_t r,
     cdef double on = 1 if hard else 1 - batch.parameter, off = 0 if hard else batch.parameter / n
     cdef vd sums[LANE_VECTORS]
     cdef vd gaps[LANE_VECTORS]
-    cdef vd factor, share, t, gap
+    cdef vd kept[LANE_VECTORS]                               # the first 16 exponentials: often all there are
+    cdef vd e, t, gap, factor, share
     clear_lanes(sums)
     for block in range(0, n, 16):
         for g in range(LANE_VECTORS):
             j = block + g * DLANES
             if j < n:
-                sums[g] = vd_add(sums[g], exponentials(batch, r, j, top))
+                e = exponentials(batch, r, j, top)
+                sums[g] = vd_add(sums[g], e)
+                if block == 0:
+                    kept[g] = e
     total[0] = join_lanes(sums)
 
     if hard:
@@ -322,7 +326,8 @@ cdef inline void cross_entropy_row(bint hard, const LossBatch* batch, ssize_t r,
         factor, share = vd_set(weight * batch.scale), vd_set(mass[0] / total[0])
         for k in range((n + DLANES - 1) // DLANES):
             t = smoothed_targets(batch, r, r1, k * DLANES, on, off)
-            t = vd_fma(exponentials(batch, r, k * DLANES, top), share, vd_sub(vd_set(0), t))
+            e = kept[k] if k < LANE_VECTORS else exponentials(batch, r, k * DLANES, top)
+            t = vd_fma(e, share, vd_sub(vd_set(0), t))
             store_units(batch.deltas + r * PANEL, batch.rows, k * DLANES, n, vd_mul(factor, t))
         clear_deltas(batch, r, (n + DLANES - 1) // DLANES)
 

@@ -25,7 +25,7 @@ cdef enum:
 
 cdef inline void row_statistics(const real* x, ssize_t rows, ssize_t n, double epsilon, double* statistics) noexcept nogil:
     cdef vd sums[LANE_VECTORS]
-    cdef vd mean, deviation
+    cdef vd deviation
     cdef ssize_t block, j
     cdef int k
     clear_lanes(sums)
@@ -35,7 +35,7 @@ cdef inline void row_statistics(const real* x, ssize_t rows, ssize_t n, double e
             if j < n:
                 sums[k] = vd_add(sums[k], load_units(x, rows, j, n, 0))
     statistics[0] = join_lanes(sums) / n
-    mean = vd_set(statistics[0])
+    cdef vd mean = vd_set(statistics[0])
     clear_lanes(sums)
     for block in range(0, n, 16):
         for k in range(LANE_VECTORS):
@@ -69,7 +69,7 @@ cdef inline void backward_row(const real* x, const real* gain, const double* sta
     """With g = dy * gain: dx = rstd (g - mean(g) - xhat mean(g xhat))."""
     cdef vd g_sums[LANE_VECTORS]
     cdef vd gx_sums[LANE_VECTORS]
-    cdef vd g, xhat, g_mean, gx_mean
+    cdef vd g, xhat
     cdef ssize_t block, i, j
     cdef int k
     clear_lanes(g_sums)
@@ -82,8 +82,8 @@ cdef inline void backward_row(const real* x, const real* gain, const double* sta
                 xhat = standardized(load_units(x, rows, j, n, 0), statistics)
                 g_sums[k] = vd_add(g_sums[k], g)
                 gx_sums[k] = vd_fma(g, xhat, gx_sums[k])
-    g_mean = vd_set(join_lanes(g_sums) / n)
-    gx_mean = vd_set(join_lanes(gx_sums) / n)
+    cdef vd g_mean = vd_set(join_lanes(g_sums) / n)
+    cdef vd gx_mean = vd_set(join_lanes(gx_sums) / n)
     for i in range(panel_vectors(n)):
         j = i * DLANES
         g = vd_mul(load_units(dy, rows, j, n, 0), vd_from_real(gain + j))

@@ -1,0 +1,423 @@
+"""The trainer: gradient descent on a network, seeded, resumable, watched and steered by callbacks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastnn import _check, _checkpoint, _fit, _prepare
+from fastnn._engine.random import first_nonfinite
+from fastnn._engine.training import Diverged, Training
+from fastnn.callbacks import Callback, monitored
+from fastnn.errors import DivergedError
+from fastnn.history import History
+from fastnn.losses import LOSSES, CrossEntropy, Loss
+from fastnn.metrics import METRICS, Accuracy, Metric, TopK, is_maximised
+from fastnn.network import Network
+from fastnn.optimizers import OPTIMIZERS, Optimizer
+from fastnn.schedules import Constant, PlateauState
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+_INT64 = np.dtype(np.int64)
+_largest = np.maximum.reduce
+
+
+class Trainer:
+    """Trains a network: batch, stochastic or mini-batch gradient descent, by ``batch_size``.
+
+    Parameters
+    ----------
+    network : Network
+        Changed in place.
+    loss : str or Loss
+        ``"mean_squared"``, ``"mean_absolute"``, ``"huber"``, ``"pinball"``, ``"poisson"``, ``"cross_entropy"``,
+        ``"binary_cross_entropy"``, or an object of `fastnn.losses`, which takes parameters.
+    optimizer : str or Optimizer, default "adam"
+        ``"sgd"``, ``"adam"``, ``"adamw"``, ``"nadam"``, ``"rmsprop"``, ``"adagrad"``, or an object of
+        `fastnn.optimizers`.
+    batch_size : int or "full", default 32
+        Rows of an update; ``"full"``: all of them. A ragged last batch is trained on. The loss of a batch is the mean
+        of its rows, weighted by their sample weights.
+    seed : int, default 0
+        Decides the order of the rows, the dropout masks and the rows that ``validation_fraction`` holds out.
+    threads : int or "auto", default "auto"
+        At most so many; ``"auto"`` chooses by the amount of work. The result does not depend on it.
+    shuffle : bool, default True
+        Whether each epoch has an order of its own.
+    metrics : sequence of (str or Metric), default ()
+        ``"accuracy"``, ``"top_k"``, ``"mae"``, ``"rmse"``, ``"r2"``, or objects of `fastnn.metrics`: computed on
+        validation data and by `evaluate`. Classifiers report their accuracy unasked.
+    class_weight : dict, array_like or "balanced", optional
+        What the sample weights of each class are multiplied by while training: by label (1 for those left out), one for
+        each class, or n / (classes · rows of the class). Validation and `evaluate` leave it out.
+
+    Attributes
+    ----------
+    network, loss, optimizer, batch_size, seed, shuffle, metrics
+        As given, strings resolved.
+    history : History
+        Of all epochs so far.
+    epoch, steps : int
+        Epochs completed and updates made so far.
+
+    Notes
+    -----
+    Compatibility: the same network, data and arguments give the same parameters to the last bit on every machine,
+    however many threads, and however often the run was interrupted, saved and loaded, in every release with the same
+    numerics version.
+
+    Examples
+    --------
+    >>> trainer = fn.Trainer(net, loss="cross_entropy", optimizer=fn.Adam(1e-3), batch_size=64, seed=0)
+    >>> history = trainer.fit(X, y, epochs=20, validation_data=(X_val, y_val), callbacks=[fn.EarlyStopping(patience=5)])
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        loss: str | Loss,
+        optimizer: str | Optimizer = "adam",
+        batch_size: int | str = 32,
+        seed: int = 0,
+        threads: int | str = "auto",
+        shuffle: bool = True,
+        metrics: Sequence[str | Metric] | str | Metric = (),
+        class_weight: Mapping[int, float] | ArrayLike | str | None = None,
+    ) -> None:
+        if not isinstance(network, Network):
+            raise TypeError(f"network must be a Network; got {_check.described(network)}")
+        self.network = network
+        self.loss: Loss = _check.one_of(loss, Loss, LOSSES, "loss")
+        self.loss.check_outputs(network.n_outputs, network._output_activation)
+        self.optimizer: Optimizer = _check.one_of(optimizer, Optimizer, OPTIMIZERS, "optimizer")
+        if isinstance(batch_size, str):
+            self.batch_size: int | str = _check.choice(batch_size, ("full",), "batch_size")
+        else:
+            self.batch_size = _check.integer(batch_size, "batch_size")
+        self.seed = _check.seed(seed)
+        if isinstance(threads, str):
+            self.threads: int | str = _check.choice(threads, ("auto",), "threads")
+        else:
+            self.threads = _check.integer(threads, "threads", 1, 64)
+        self.shuffle = _check.boolean(shuffle, "shuffle")
+        self.metrics = _checked_metrics(metrics, self.loss, network.n_outputs)
+        self.class_weight = _prepare.class_weight(class_weight, self.loss, network.n_outputs)
+        # One weight a class, once known: "balanced" waits for the first targets.
+        self._weight_by_class = self.class_weight if isinstance(self.class_weight, np.ndarray) else None
+
+        schedule = self.optimizer.schedule
+        self._schedule = schedule
+        self._constant_rate = schedule.learning_rate if isinstance(schedule, Constant) else None
+        self.history = History()
+        self._reset_plateau()
+        self._epoch_rows = 0  # of the epoch under way, if there is one
+        self._stopping = self._fitting = False
+        self._callback_states: dict[str, Any] = {}
+        self._dtype = network._np_dtype
+        self._n_features = network.n_features
+        self._n_labels = network.n_outputs if isinstance(self.loss, CrossEntropy) else 0
+        self._training = Training(
+            network._model,
+            self.loss.specification(),
+            self.optimizer.specification(),
+            self.seed,
+            0 if isinstance(self.threads, str) else self.threads,
+        )
+
+    # ------------------------------------------------------------------- training
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        epochs: int = 1,
+        *,
+        sample_weight: ArrayLike | None = None,
+        validation_data: Sequence[ArrayLike] | None = None,
+        validation_fraction: float | None = None,
+        callbacks: Iterable[Callback] | Callback = (),
+        progress: bool | str = False,
+        max_seconds: float | None = None,
+    ) -> History:
+        """Trains until ``epochs`` more epochs are completed.
+
+        Goes on from where the trainer stands: ``fit(epochs=5)`` and ``fit(epochs=20)`` give the bits of
+        ``fit(epochs=25)``. An epoch left unfinished, by Ctrl-C, ``max_seconds``, a callback or a save in its middle, is
+        finished first and counts; the data have to be the same ones.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, n_features)
+            Real numbers; in the network's dtype they are used where they lie, whatever the strides, memory maps too.
+        y : array_like
+            Targets, as the loss takes them.
+        epochs : int, default 1
+        sample_weight : array_like, shape (n,), optional
+            At least 0, not all 0.
+        validation_data : (X, y) or (X, y, sample_weight), optional
+            Evaluated after each epoch, in the columns ``"val_…"`` of the history.
+        validation_fraction : float, optional
+            Holds out this share of the rows, chosen by the seed, instead. Both parts are copies.
+        callbacks : sequence of Callback, optional
+        progress : bool or "auto", default False
+            Whether to show a bar; ``"auto"``: in terminals and notebooks, if tqdm is installed.
+        max_seconds : float, optional
+            Stop after this time, in the middle of an epoch if need be; the next ``fit`` goes on from there.
+
+        Returns
+        -------
+        History
+            Of all epochs so far: ``trainer.history``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument does not fit; nothing has changed then.
+        DivergedError
+            If the loss or a parameter becomes NaN or infinite; the network holds the last finite parameters.
+        KeyboardInterrupt
+            On Ctrl-C, within a fraction of a second, at a point from which ``fit`` can go on.
+        """
+        if self._fitting:
+            raise RuntimeError("fit cannot be called while this trainer is already fitting")
+        network = self.network
+        epochs = _check.integer(epochs, "epochs")
+        watching = _fit.checked_callbacks(callbacks)
+        if not isinstance(progress, bool):
+            _check.choice(progress, ("auto",), "progress")
+        if max_seconds is not None:
+            max_seconds = _check.number(max_seconds, "max_seconds", 0.0, above=True)
+        if validation_data is not None and validation_fraction is not None:
+            raise ValueError("validation_data and validation_fraction exclude each other; got both")
+        data, validation = self._dataset(X, y, sample_weight), None
+        if validation_data is not None:
+            X_val, y_val, weight_val = _prepare.validation(validation_data)
+            validation = self._dataset(X_val, y_val, weight_val, "validation ")
+        elif validation_fraction is not None:
+            data, validation = _prepare.held_out(data, validation_fraction, self.seed)
+        batch_size = self._batch_of(len(data))
+        columns = self._columns(validation is not None)
+        plateau = self._schedule.plateau
+        if plateau is not None:
+            monitored(plateau.monitor, columns)
+        weight_by_class = self._weight_by_class
+        if isinstance(self.class_weight, str):
+            weight_by_class = _prepare.balanced(data.y, max(2, network.n_outputs))
+        data = _prepare.folded(data, weight_by_class)
+        self._weight_by_class = weight_by_class
+        self._give_states(watching)
+
+        self._fitting, self._stopping = True, False
+        self._watching = watching
+        try:
+            _fit.Loop(self, data, validation, batch_size, watching, max_seconds).run(epochs, progress)
+        finally:
+            self._fitting = False
+        return self.history
+
+    def step(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """One update on one batch, the same bits as inside `fit`.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, n_features)
+            The batch, of any size; nothing is copied or converted if it is in the network's dtype.
+        y : array_like
+            Targets, as the loss takes them; int64 labels are the fastest.
+        sample_weight : array_like, shape (n,), optional
+
+        Returns
+        -------
+        float
+            The loss of the batch before the update, penalties left out.
+        """
+        if self._fitting:
+            raise RuntimeError("step cannot be called while this trainer is fitting")
+        if (
+            type(X) is not np.ndarray
+            or X.dtype is not self._dtype
+            or X.ndim != 2
+            or X.shape[1] != self._n_features
+            or X.shape[0] == 0
+            or first_nonfinite(X) >= 0
+        ):
+            X = _check.features(X, self._n_features, self._dtype)
+        n = X.shape[0]
+        if (
+            not self._n_labels
+            or type(y) is not np.ndarray
+            or y.dtype is not _INT64
+            or y.shape != (n,)
+            or _largest(y.view(np.uint64)) >= self._n_labels  # negative ones are huge
+        ):
+            y = self.loss.targets(y, self.network.n_outputs, self._dtype)
+            _check.same_rows(n, len(y), "y")
+        weights = None
+        if sample_weight is not None or self.class_weight is not None:
+            weights = self._step_weights(X, y, sample_weight)
+        rate = self._constant_rate
+        if rate is None:
+            steps = self._training.steps
+            rate = float(self._rates(steps, steps + 1)[0])
+        try:
+            return self._training.step(X, y, weights, rate)
+        except Diverged as error:
+            raise self._diverged(error.step) from None
+
+    def _step_weights(self, X: np.ndarray, y: np.ndarray, sample_weight: ArrayLike | None) -> np.ndarray | None:
+        if self.class_weight is not None and self._weight_by_class is None:
+            raise ValueError(
+                "class_weight='balanced' is known from the data of a fit; before one, pass the weights themselves"
+            )
+        data = _prepare.Dataset(X, y, _check.sample_weight(sample_weight, len(X)))
+        return _prepare.folded(data, self._weight_by_class).weights
+
+    def stop(self) -> None:
+        """Ends the `fit` under way: after the epoch, or from `Callback.on_step_end` or another thread after the step.
+        """
+        self._stopping = True
+        self._training.interrupt()
+
+    def evaluate(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> dict[str, float]:
+        """Loss, accuracy (classifiers) and metrics on data, dropout off, penalties left out.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, n_features)
+        y : array_like
+            Targets, as the loss takes them.
+        sample_weight : array_like, shape (n,), optional
+
+        Returns
+        -------
+        dict of str to float
+        """
+        return _fit.evaluate(self, self._dataset(X, y, sample_weight))
+
+    # -------------------------------------------------------------------- saving
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes all that a run needs to go on to a safetensors file; an existing one is replaced in one go.
+
+        Network, optimizer, seeds, history, the place in the epoch and the state of callbacks, which have to be passed
+        again; not the data. It may be called by a callback.
+        """
+        _checkpoint.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], threads: int | str | None = None) -> Trainer:
+        """Reads a trainer that `save` wrote: it goes on with the bits that an unbroken run would have.
+
+        Parameters
+        ----------
+        path : path-like
+        threads : int or "auto", optional
+            Instead of what was saved.
+
+        Raises
+        ------
+        OSError
+            If there is no such file, or it cannot be read.
+        ValueError
+            If it is truncated, damaged, or not one that `Trainer.save` wrote.
+        """
+        return _checkpoint.load(path, threads)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _checkpoint.unpack, _checkpoint.pack(self)
+
+    # ------------------------------------------------------------------- standing
+
+    @property
+    def epoch(self) -> int:
+        """Epochs completed."""
+        return self.history.epochs
+
+    @property
+    def steps(self) -> int:
+        """Updates made."""
+        return self._training.steps
+
+    def _dataset(self, X: ArrayLike, y: ArrayLike, weights: ArrayLike | None, prefix: str = "") -> _prepare.Dataset:
+        return _prepare.dataset(X, y, weights, self.loss, self._n_features, self.network.n_outputs, self._dtype, prefix)
+
+    def _batch_of(self, n: int) -> int:
+        """Rows in a batch, if ``n`` rows can be trained on now."""
+        if self._epoch_rows and n != self._epoch_rows:
+            raise ValueError(f"X must be the {self._epoch_rows} rows of the epoch that is under way; got {n} rows")
+        if isinstance(self.batch_size, str):
+            return n
+        if self.batch_size > n:
+            raise ValueError(
+                f"batch_size must be at most the number of rows to train on, {n}, or 'full'; got {self.batch_size}"
+            )
+        return self.batch_size
+
+    def _columns(self, validates: bool) -> dict[str, float]:
+        """The columns of the history that an epoch fills, as a row of zeros."""
+        names = ["loss", "accuracy"] if self.loss.classifies else ["loss"]
+        found = [*names, *(metric.name for metric in self.metrics)]
+        return dict.fromkeys([*names, "learning_rate", *(f"val_{name}" for name in found if validates)], 0.0)
+
+    def _rates(self, start: int, stop: int) -> np.ndarray:
+        """The learning rates of the updates [start, stop) of the epoch under way."""
+        reduced = 0.0 if self._plateau is None else self._plateau.learning_rate
+        return self._schedule.of_steps(start, stop, self.epoch, reduced)
+
+    def _record(self, values: Mapping[str, float]) -> None:
+        """Adds a completed epoch."""
+        self.history.append(values)
+        if self._plateau is not None:
+            self._plateau.update(values[monitored(self._plateau.schedule.monitor, values)])
+
+    def _reset_plateau(self) -> None:
+        """Brings the state of `ReduceOnPlateau` in line with the history."""
+        plateau = self._schedule.plateau
+        self._plateau: PlateauState | None = None
+        if plateau is None:
+            return
+        column = monitored(plateau.monitor, self.history) if self.epoch else plateau.monitor or "loss"
+        maximise = plateau.mode == "max" or (plateau.mode == "auto" and is_maximised(column))
+        self._plateau = PlateauState(plateau, maximise)
+        for value in self.history[column] if self.epoch else ():
+            self._plateau.update(value)
+
+    def _diverged(self, step: int) -> DivergedError:
+        return DivergedError(self.epoch + 1, step, float(self._rates(step - 1, step)[0]))
+
+    def _give_states(self, callbacks: Iterable[Callback]) -> None:
+        """Hands what a file held about callbacks to the first ones of the same class."""
+        for key, callback in _checkpoint.keyed(callbacks):
+            if key in self._callback_states:
+                callback.set_state(*self._callback_states.pop(key))
+        self._callback_states = {}
+
+    def __repr__(self) -> str:
+        return (
+            f"Trainer({self.network!r}, loss={self.loss!r}, optimizer={self.optimizer!r}, batch_size={self.batch_size!r}, "
+            f"seed={self.seed}, epoch={self.epoch}, steps={self.steps})"
+        )
+
+
+def _checked_metrics(given: Any, loss: Loss, n_outputs: int) -> tuple[Metric, ...]:
+    """The metrics that are not reported unasked, if all suit the loss."""
+    listed = (given,) if isinstance(given, (str, Metric, type)) else tuple(given)
+    metrics = [_check.one_of(metric, Metric, METRICS, "metrics") for metric in listed]
+    for metric in metrics:
+        suits = loss.classifies if isinstance(metric, Accuracy) else isinstance(loss, CrossEntropy)
+        if metric.classifies and not suits:
+            raise ValueError(f"the metric {metric.name!r} is for classes; the loss is {loss.kind!r}")
+        if not metric.classifies and (loss.classifies or loss._n_targets(n_outputs) != n_outputs):
+            raise ValueError(f"the metric {metric.name!r} is for one number a target; the loss is {loss!r}")
+        if isinstance(metric, TopK) and metric.k > n_outputs:
+            raise ValueError(f"the k of TopK must be at most the number of classes, {n_outputs}; got {metric.k}")
+    kept = [metric for metric in metrics if not isinstance(metric, Accuracy)]
+    names = [metric.name for metric in kept]
+    if len(set(names)) < len(names):
+        raise ValueError(f"metrics must not name one twice; got {', '.join(names)}")
+    return tuple(kept)
