@@ -28,7 +28,7 @@ if ARM:
 
 REALS = {"float32": "32", "float64": "64"}
 KERNELS = ("dense", "activations", "normalization", "losses", "optimizers", "random", "batch")
-ENGINE = ("cpu", "threads", "memory", "data", "model", "evaluation", "pace", "steps", "training", "random")
+ENGINE = ("cpu", "threads", "memory", "data", "model", "evaluation", "pace", "steps", "layout", "training", "random")
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": False,

@@ -156,10 +156,7 @@ def finite(array: np.ndarray, argument: str, original: np.ndarray | None = None)
     if flat < 0:
         return
     place = np.unravel_index(flat, array.shape)
-    if array.ndim == 1:
-        where = f"row {place[0]}"
-    else:
-        where = f"row {place[0]}, column {place[1]}"
+    where = f"row {place[0]}" if array.ndim == 1 else f"row {place[0]}, column {place[1]}"
     came = array[place]
     if original is not None and np.isfinite(original[place]):
         raise ValueError(f"{argument} must fit in {array.dtype}; got {original[place]} in {where}")

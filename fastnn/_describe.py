@@ -23,12 +23,11 @@ def description(cls: Any = None, *, kw_only: bool = False) -> Any:
     return make if cls is None else make(cls)
 
 
-@dataclasses.dataclass(repr=False, eq=False)
 class Description:
     """The base of every description."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in vars(self) or name not in self.__dataclass_fields__:
+        if name in vars(self) or name not in self.__dataclass_fields__:  # type: ignore[attr-defined]
             raise dataclasses.FrozenInstanceError(f"{type(self).__name__} cannot be changed; make a new one")
         object.__setattr__(self, name, value)
 
@@ -43,7 +42,7 @@ class Description:
 
     def __repr__(self) -> str:
         required, optional = [], []
-        for field in dataclasses.fields(self):
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
             if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
                 required.append(repr(value))
@@ -60,8 +59,8 @@ class Description:
 def to_data(value: Any) -> Any:
     """A description, or a value of one of its fields, as what JSON can hold."""
     if isinstance(value, Description):
-        fields = {field.name: to_data(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {"type": type(value).__name__, **fields}
+        names = [field.name for field in dataclasses.fields(value)]  # type: ignore[arg-type]
+        return {"type": type(value).__name__, **{name: to_data(getattr(value, name)) for name in names}}
     if isinstance(value, (tuple, list)):
         return [to_data(item) for item in value]
     return value

@@ -37,7 +37,7 @@ def choose():
     return checked(wanted) if wanted else available()[0]
 
 
-_tables = {}
+_tables: dict[tuple[str, str], dict[str, object]] = {}
 
 
 def load(isa, dtype, name):
@@ -65,4 +65,5 @@ def tables(dtype):
     return _tables[key]
 
 
-use(choose())
+_current = choose()
+use(_current)

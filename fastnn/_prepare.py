@@ -1,4 +1,4 @@
-"""What `fastnn.Trainer` makes of its data before anything changes: checked arrays, weights, the rows to train on."""
+"""What `fastnn.Trainer` makes of its data arguments before anything changes: checked arrays, weights and metrics."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from fastnn import _check, data
 from fastnn.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from fastnn.metrics import METRICS, Accuracy, Metric, TopK
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -63,6 +64,25 @@ def held_out(given: Dataset, fraction: float, seed: int) -> tuple[Dataset, Datas
         if part.weights is not None and not part.weights.any():
             raise ValueError(f"sample_weight must not be 0 in every row of the {name} part")
     return training, validating
+
+
+def metrics(given: Any, loss: Loss, n_outputs: int) -> tuple[Metric, ...]:
+    """The metrics that are not reported unasked, if all suit the loss."""
+    listed = (given,) if isinstance(given, (str, Metric, type)) else tuple(given)
+    found = [_check.one_of(metric, Metric, METRICS, "metrics") for metric in listed]
+    for metric in found:
+        suits = loss.classifies if isinstance(metric, Accuracy) else isinstance(loss, CrossEntropy)
+        if metric.classifies and not suits:
+            raise ValueError(f"the metric {metric.name!r} is for classes; the loss is {loss.kind!r}")
+        if not metric.classifies and (loss.classifies or loss._n_targets(n_outputs) != n_outputs):
+            raise ValueError(f"the metric {metric.name!r} is for one number a target; the loss is {loss!r}")
+        if isinstance(metric, TopK) and metric.k > n_outputs:
+            raise ValueError(f"the k of TopK must be at most the number of classes, {n_outputs}; got {metric.k}")
+    kept = [metric for metric in found if not isinstance(metric, Accuracy)]
+    names = [metric.name for metric in kept]
+    if len(set(names)) < len(names):
+        raise ValueError(f"metrics must not name one twice; got {', '.join(names)}")
+    return tuple(kept)
 
 
 # -------------------------------------------------------------- class weights

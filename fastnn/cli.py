@@ -6,7 +6,7 @@ OUTSIDE = ("click", "rich", "matplotlib")
 
 
 def main() -> None:
-    """The entry point of the command; ends the process with status 0, or 1 for a failed run, or 2 for wrong usage or files."""
+    """The entry point. The exit status is 0, or 1 for a failed run, 2 for wrong usage or files, 130 after Ctrl-C."""
     try:
         import click  # noqa: F401
         import matplotlib  # noqa: F401

@@ -86,13 +86,13 @@ def gradient_check(
     """
     if not isinstance(network, Network):
         raise TypeError(f"network must be a Network; got {_check.described(network)}")
-    loss = _check.one_of(loss, Loss, LOSSES, "loss")
-    loss.check_outputs(network.n_outputs, network._output_activation)
+    resolved: Loss = _check.one_of(loss, Loss, LOSSES, "loss")
+    resolved.check_outputs(network.n_outputs, network._output_activation)
     epsilon = _check.number(epsilon, "epsilon", 0.0, 0.1, above=True)
     seed = _check.seed(seed)
-    data = _prepare.dataset(X, y, sample_weight, loss, network.n_features, network.n_outputs, np.dtype(np.float64))
+    data = _prepare.dataset(X, y, sample_weight, resolved, network.n_features, network.n_outputs, np.dtype(np.float64))
     copy = network.astype("float64")
-    training = Training(copy._model, loss.specification(), SGD().specification(), seed, 1)
+    training = Training(copy._model, resolved.specification(), SGD().specification(), seed, 1)
     _, gradients = training.gradient(data.X, data.y, data.weights)
     differences = {}
     for number, (name, tensor) in enumerate(copy._names.items()):
@@ -100,8 +100,8 @@ def gradient_check(
         scale = float(np.abs(gradient).max())
         if scale == 0.0:
             raise ValueError(
-                f"the gradient of {name!r} is zero in every entry, so the check would say nothing: its units are dead, or X does "
-                f"not reach it; try other data or another seed of the network"
+                f"the gradient of {name!r} is zero in every entry, so the check would say nothing: its units are dead, "
+                f"or X does not reach it; try other data or another seed of the network"
             )
         worst = 0.0
         for entry in _entries(gradient.size, seed, number):

@@ -125,10 +125,7 @@ class Dense(Layer):
         )
 
     def __repr__(self) -> str:
-        text = super().__repr__()
-        if isinstance(self.activation, str):
-            text = text.replace(f"activation={self.activation!r}", repr(self.activation), 1)
-        return text
+        return super().__repr__().replace("activation=", "", 1)
 
 
 @description

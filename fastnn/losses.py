@@ -143,7 +143,8 @@ class Pinball(Loss):
         n = len(self.quantiles)  # type: ignore[arg-type]
         if n_outputs % n:
             raise ValueError(
-                f"the loss 'pinball' with {n} quantiles needs a network with {n} outputs for each target; got {n_outputs} outputs"
+                f"the loss 'pinball' with {n} quantiles needs a network with {n} outputs for each target; "
+                f"got {n_outputs} outputs"
             )
 
     def _n_targets(self, n_outputs: int) -> int:
@@ -205,8 +206,8 @@ class CrossEntropy(Loss):
         is_labels = array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1)
         if not is_labels or array.dtype.kind == "f":
             raise ValueError(
-                f"{argument} must hold integer labels of shape (n,) or probabilities of shape (n, {n_outputs}) for the loss "
-                f"'cross_entropy'; got {array.dtype} of shape {array.shape}"
+                f"{argument} must hold integer labels of shape (n,) or probabilities of shape (n, {n_outputs}) for the "
+                f"loss 'cross_entropy'; got {array.dtype} of shape {array.shape}"
             )
         array = array.reshape(-1)
         outside = (array < 0) | (array >= n_outputs)
@@ -224,7 +225,7 @@ class CrossEntropy(Loss):
 
 @description
 class BinaryCrossEntropy(Loss):
-    """-y log σ(output) - (1 - y) log(1 - σ(output)), from logits, the mean over the outputs.
+    """-y log sigmoid(output) - (1 - y) log(1 - sigmoid(output)), from logits, the mean over the outputs.
 
     ``torch.nn.BCEWithLogitsLoss``. Targets from 0 to 1: (n,) or (n, 1) for one output, (n, L) for L labels at once. A
     network that ends in ``"sigmoid"`` is trained from the values before it.

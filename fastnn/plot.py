@@ -66,8 +66,8 @@ def learning_curve(history: Mapping[str, Sequence[float]], ax: Axes | None = Non
 
     Notes
     -----
-    The best epoch is that with the smallest value, or the largest of an accuracy or R², on the validation data if there are any. A loss is drawn on a logarithmic scale when all of it is positive and
-    it falls by more than a factor of ten.
+    The best epoch is that with the smallest value, or the largest of an accuracy or R², on the validation data if there
+    are any. A loss that is positive and falls by more than a factor of ten is drawn on a logarithmic scale.
     """
     validation = f"val_{metric}"
     drawn = [name for name in (metric, validation) if name in history]
@@ -108,7 +108,7 @@ def learning_curve(history: Mapping[str, Sequence[float]], ax: Axes | None = Non
         ax.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
     ax.set_xlabel("epoch")
     ax.set_ylabel(metric.replace("_", " "))
-    ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     ax.grid(True, color="#e5e7eb", linewidth=0.8)
     ax.set_axisbelow(True)
     for side in ("top", "right"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,12 +44,13 @@ def run_record(trainer: Trainer, X: ArrayLike, y: ArrayLike, **more: Any) -> dic
     Returns
     -------
     dict
-        ``network`` (layers, parameters, dtype, digest), ``training`` (loss, optimizer, batch size), ``seeds``, ``data`` (shapes,
-        fingerprint), ``history``, ``environment``, and the further entries. `write` makes a JSON file of it.
+        ``network`` (layers, parameters, dtype, digest), ``training`` (loss, optimizer, batch size, epochs), ``seeds``,
+        ``data`` (shapes, fingerprint), ``history``, ``environment``, and the further entries. `write` makes a JSON
+        file of it.
     """
     network = trainer.network
     rows, targets = np.asarray(X), np.asarray(y)
-    record = {
+    record: dict[str, Any] = {
         "record_version": RECORD_VERSION,
         "network": {
             "layers": _describe.to_data(network.layers),
@@ -60,6 +62,7 @@ def run_record(trainer: Trainer, X: ArrayLike, y: ArrayLike, **more: Any) -> dic
             "loss": _describe.to_data(trainer.loss),
             "optimizer": _describe.to_data(trainer.optimizer),
             "batch_size": trainer.batch_size,
+            "shuffle": trainer.shuffle,
             "epochs": trainer.history.epochs,
         },
         "seeds": {"network": network.seed, "trainer": trainer.seed},
@@ -82,6 +85,10 @@ def run_record(trainer: Trainer, X: ArrayLike, y: ArrayLike, **more: Any) -> dic
 def write(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:
     """Writes a record as JSON, indented; NaN and infinities become null, as JSON has none."""
     text = json.dumps(_plain(record), indent=2, ensure_ascii=False, allow_nan=False)
+    # A list of numbers or names on one line; a line break in JSON text is never part of a string.
+    text = re.sub(
+        r"\[[^][{}]*\]", lambda found: re.sub(r"(?<=\[)\s+|\s+(?=\])", "", re.sub(r"\n\s*", " ", found[0])), text
+    )
     Path(path).write_text(text + "\n", encoding="utf-8")
 
 

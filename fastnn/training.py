@@ -15,7 +15,7 @@ from fastnn.callbacks import Callback, monitored
 from fastnn.errors import DivergedError
 from fastnn.history import History
 from fastnn.losses import LOSSES, CrossEntropy, Loss
-from fastnn.metrics import METRICS, Accuracy, Metric, TopK, is_maximised
+from fastnn.metrics import Metric, is_maximised
 from fastnn.network import Network
 from fastnn.optimizers import OPTIMIZERS, Optimizer
 from fastnn.schedules import Constant, PlateauState
@@ -105,7 +105,7 @@ class Trainer:
         else:
             self.threads = _check.integer(threads, "threads", 1, 64)
         self.shuffle = _check.boolean(shuffle, "shuffle")
-        self.metrics = _checked_metrics(metrics, self.loss, network.n_outputs)
+        self.metrics = _prepare.metrics(metrics, self.loss, network.n_outputs)
         self.class_weight = _prepare.class_weight(class_weight, self.loss, network.n_outputs)
         # One weight a class, once known: "balanced" waits for the first targets.
         self._weight_by_class = self.class_weight if isinstance(self.class_weight, np.ndarray) else None
@@ -278,8 +278,7 @@ class Trainer:
         return _prepare.folded(data, self._weight_by_class).weights
 
     def stop(self) -> None:
-        """Ends the `fit` under way: after the epoch, or from `Callback.on_step_end` or another thread after the step.
-        """
+        """Ends the `fit` under way: after the epoch; from `Callback.on_step_end` or another thread, after the step."""
         self._stopping = True
         self._training.interrupt()
 
@@ -381,7 +380,7 @@ class Trainer:
         self._plateau: PlateauState | None = None
         if plateau is None:
             return
-        column = monitored(plateau.monitor, self.history) if self.epoch else plateau.monitor or "loss"
+        column = monitored(plateau.monitor, self.history.last()) if self.epoch else plateau.monitor or "loss"
         maximise = plateau.mode == "max" or (plateau.mode == "auto" and is_maximised(column))
         self._plateau = PlateauState(plateau, maximise)
         for value in self.history[column] if self.epoch else ():
@@ -399,25 +398,6 @@ class Trainer:
 
     def __repr__(self) -> str:
         return (
-            f"Trainer({self.network!r}, loss={self.loss!r}, optimizer={self.optimizer!r}, batch_size={self.batch_size!r}, "
-            f"seed={self.seed}, epoch={self.epoch}, steps={self.steps})"
+            f"Trainer({self.network!r}, loss={self.loss!r}, optimizer={self.optimizer!r}, "
+            f"batch_size={self.batch_size!r}, seed={self.seed}, epoch={self.epoch}, steps={self.steps})"
         )
-
-
-def _checked_metrics(given: Any, loss: Loss, n_outputs: int) -> tuple[Metric, ...]:
-    """The metrics that are not reported unasked, if all suit the loss."""
-    listed = (given,) if isinstance(given, (str, Metric, type)) else tuple(given)
-    metrics = [_check.one_of(metric, Metric, METRICS, "metrics") for metric in listed]
-    for metric in metrics:
-        suits = loss.classifies if isinstance(metric, Accuracy) else isinstance(loss, CrossEntropy)
-        if metric.classifies and not suits:
-            raise ValueError(f"the metric {metric.name!r} is for classes; the loss is {loss.kind!r}")
-        if not metric.classifies and (loss.classifies or loss._n_targets(n_outputs) != n_outputs):
-            raise ValueError(f"the metric {metric.name!r} is for one number a target; the loss is {loss!r}")
-        if isinstance(metric, TopK) and metric.k > n_outputs:
-            raise ValueError(f"the k of TopK must be at most the number of classes, {n_outputs}; got {metric.k}")
-    kept = [metric for metric in metrics if not isinstance(metric, Accuracy)]
-    names = [metric.name for metric in kept]
-    if len(set(names)) < len(names):
-        raise ValueError(f"metrics must not name one twice; got {', '.join(names)}")
-    return tuple(kept)

@@ -1,9 +1,9 @@
 """Prints the constants of fastnn/_kernels/elementary.pxd: ``python tools/coefficients.py`` (needs mpmath).
 
 A polynomial interpolates its function, in 60 digits, at the zeros of a Chebyshev polynomial, which comes close to the
-least possible largest error. Where the leading terms of a series are fixed (e^r = 1 + r + r²/2 + r³ P(r)) the error has a zero
-of that multiplicity at 0, so the Chebyshev zeros nearest to 0 are left out. The coefficients are then rounded to double.
-Beside each comes log2 of the largest relative error of the whole function, with the rounded coefficients.
+least possible largest error. Where the leading terms of a series are fixed (e^r = 1 + r + r²/2 + r³ P(r)) the error
+has a zero of that multiplicity at 0, so the Chebyshev zeros nearest to 0 are left out. The coefficients are then
+rounded to double. Beside each set comes log2 of the largest relative error of the whole function with them.
 """
 
 import mpmath as mp
@@ -27,9 +27,7 @@ def rational(f, low, high, n, m, centre):
     t = (x - centre) / (x + centre), which spreads them over a range that spans magnitudes."""
     t_low, t_high = ((mp.mpf(x) - centre) / (x + centre) for x in (low, high))
     zeros = [centre * (1 + t) / (1 - t) for t in chebyshev_zeros(t_low, t_high, n + m + 1)]
-    system = mp.matrix(
-        [[x**j / f(x) for j in range(n + 1)] + [-(x**j) for j in range(1, m + 1)] for x in zeros]
-    )
+    system = mp.matrix([[x**j / f(x) for j in range(n + 1)] + [-(x**j) for j in range(1, m + 1)] for x in zeros])
     c = [float(v) for v in mp.lu_solve(system, mp.ones(n + m + 1, 1))]
     return c[: n + 1], [1.0, *c[n + 1 :]]
 
@@ -71,35 +69,53 @@ def main():
 
     top = slack * mp.log(2) / 2
     p = polynomial(lambda r: mp.hyp1f1(1, 4, r) / 6, -top, top, 10, fixed=3)
-    show("exp: e^r = 1 + r + r^2 / 2 + r^3 P(r)", p,
-         error(lambda r: 1 + r + r**2 / 2 + r**3 * evaluate(p, r), mp.exp, -top, top))
+    show(
+        "exp: e^r = 1 + r + r^2 / 2 + r^3 P(r)",
+        p,
+        error(lambda r: 1 + r + r**2 / 2 + r**3 * evaluate(p, r), mp.exp, -top, top),
+    )
     print(f"    and of e^r - 1: 2^{error(lambda r: r + r**2 / 2 + r**3 * evaluate(p, r), mp.expm1, -top, top):.1f}")
 
     s = (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)
     top = slack * s**2
     p = polynomial(lambda z: (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z, 0, top, 7, fixed=1)
-    show("log: log((1 + s) / (1 - s)) = 2 s + s^3 P(s^2)", p,
-         error(lambda z: 2 + z * evaluate(p, z), lambda z: 2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z), 0, top))
+    show(
+        "log: log((1 + s) / (1 - s)) = 2 s + s^3 P(s^2)",
+        p,
+        error(lambda z: 2 + z * evaluate(p, z), lambda z: 2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z), 0, top),
+    )
 
     top = slack * mp.mpf("0.55") ** 2
     p = polynomial(lambda w: (mp.tanh(mp.sqrt(w)) / mp.sqrt(w) - 1) / w, 0, top, 10, fixed=1)
-    show("tanh: x + x^3 P(x^2), |x| <= 0.55", p,
-         error(lambda w: 1 + w * evaluate(p, w), lambda w: mp.tanh(mp.sqrt(w)) / mp.sqrt(w), 0, top))
+    show(
+        "tanh: x + x^3 P(x^2), |x| <= 0.55",
+        p,
+        error(lambda w: 1 + w * evaluate(p, w), lambda w: mp.tanh(mp.sqrt(w)) / mp.sqrt(w), 0, top),
+    )
 
     top = slack * (mp.pi / 4) ** 2
     p = polynomial(lambda w: (mp.sin(mp.sqrt(w)) / mp.sqrt(w) - 1) / w, 0, top, 6, fixed=1)
-    show("sin: r + r^3 P(r^2)", p,
-         error(lambda w: 1 + w * evaluate(p, w), lambda w: mp.sin(mp.sqrt(w)) / mp.sqrt(w), 0, top))
+    show(
+        "sin: r + r^3 P(r^2)",
+        p,
+        error(lambda w: 1 + w * evaluate(p, w), lambda w: mp.sin(mp.sqrt(w)) / mp.sqrt(w), 0, top),
+    )
     p = polynomial(lambda w: ((mp.cos(mp.sqrt(w)) - 1) / w + mp.mpf(1) / 2) / w, 0, top, 6, fixed=1)
-    show("cos: 1 - r^2 / 2 + r^4 P(r^2)", p,
-         error(lambda w: 1 - w / 2 + w**2 * evaluate(p, w), lambda w: mp.cos(mp.sqrt(w)), 0, top))
+    show(
+        "cos: 1 - r^2 / 2 + r^4 P(r^2)",
+        p,
+        error(lambda w: 1 - w / 2 + w**2 * evaluate(p, w), lambda w: mp.cos(mp.sqrt(w)), 0, top),
+    )
 
     def tail(a):
         return mp.erfc(a / mp.sqrt(2)) * mp.exp(a * a / 2) / 2
 
     n, d = rational(tail, 0, 39, 10, 11, centre=4)
-    show("normal distribution: P(X > a) = exp(-a^2 / 2) N(a) / D(a); N", n,
-         error(lambda a: evaluate(n, a) / evaluate(d, a), tail, 0, 39))
+    show(
+        "normal distribution: P(X > a) = exp(-a^2 / 2) N(a) / D(a); N",
+        n,
+        error(lambda a: evaluate(n, a) / evaluate(d, a), tail, 0, 39),
+    )
     show("and D", d)
 
 

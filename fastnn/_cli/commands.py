@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from fastnn import data, optimizers
 from fastnn._cli import display, models, run
-from fastnn._cli.datasets import DATASETS, Failure, predictions_csv, read_rows, reason, write_predictions
+from fastnn._cli.datasets import DATASETS, Failure, RunFailure, predictions_csv, read_rows, reason, write_predictions
 from fastnn._cli.options import GroupedCommand, Name, Number, Units, Word, group
 from fastnn._version import __version__
 from fastnn.errors import DivergedError
@@ -34,9 +34,9 @@ def fastnn() -> None:
     """Neural networks on CPUs: fast for small and medium networks, and the same bits on every machine."""
 
 
-@fastnn.command(cls=GroupedCommand)
+@fastnn.command(cls=GroupedCommand, short_help="Train a classifier on a built-in data set.")
 @click.argument("dataset", type=Name(tuple(DATASETS)), metavar="DATASET")
-@in_network("--hidden", type=Units(), metavar="N,N…|none", default="128", help="Units of each hidden layer.")
+@in_network("--hidden", type=Units(), metavar="N,N…|none", default="256", help="Units of each hidden layer.")
 @in_network(
     "--activation",
     type=Name(run.HIDDEN_ACTIVATIONS),
@@ -47,7 +47,7 @@ def fastnn() -> None:
     "--dropout",
     metavar="X",
     type=Number(high=1.0, below=True),
-    default=0.2,
+    default=0.3,
     help="Share of hidden units dropped while training.",
 )
 @in_network("--layer-norm", is_flag=True, help="Layer normalisation before each activation.")
@@ -67,8 +67,8 @@ def fastnn() -> None:
     "--learning-rate",
     metavar="X",
     type=Number(above=True),
-    without="the optimizer's",
-    help="Of the optimizer; the highest of the schedule.",
+    without="by optimizer; 0.003 for adamw",
+    help="The first or, where it rises, the highest.",
 )
 @in_training(
     "--momentum",
@@ -151,7 +151,7 @@ def fastnn() -> None:
 @in_output("--quiet", "-q", is_flag=True, help="Print one line at the end.")
 @click.pass_context
 def train(ctx: click.Context, dataset: str, output: Path | None, quiet: bool, **given: Any) -> None:
-    """Train a classifier on a built-in data set and test it on rows held out.
+    r"""Train a classifier on a built-in data set and test it on rows held out.
 
     \b
     DATASET is one of
@@ -159,11 +159,10 @@ def train(ctx: click.Context, dataset: str, output: Path | None, quiet: bool, **
 
     Writes model.safetensors, record.json and learning_curve.png.
     """
-    chosen = run.Hyperparameters(**given)
+    chosen = run.Hyperparameters.of(given)
     for name, use in chosen.unused.items():
         if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{name.replace('_', '-')} is for {use}", ctx)
-    chosen = run.completed(chosen)
     source = DATASETS[dataset]
     folder = output or Path("runs", dataset)
     out = display.console(quiet)
@@ -175,14 +174,14 @@ def train(ctx: click.Context, dataset: str, output: Path | None, quiet: bool, **
     network = prepared.trainer.network
     sizes = ", ".join(f"{count:,} {part}" for part, count in prepared.sizes.items())
     out.print(f"[bold]{escape(source.title)}[/]: {sizes}\n")
-    out.print(display.network_table(network))
-    out.print(display.hyperparameter_table(chosen.described()))
+    display.show(out, display.network_table(network))
+    display.show(out, display.hyperparameter_table(chosen.described()))
     try:
         with display.ShowProgress(out, chosen.epochs, prepared.validation_accuracy) as progress:
             result = run.fit(prepared, [progress])
         paths = run.write(folder, prepared, result)
     except DivergedError as error:
-        raise Failure(error, 1) from None
+        raise RunFailure(error) from None
     except OSError as error:
         raise Failure(reason(error)) from None
 
@@ -194,8 +193,10 @@ def train(ctx: click.Context, dataset: str, output: Path | None, quiet: bool, **
         **paths,
     }
     out.print()
-    out.print(display.confusion_table(result.confusion, source.classes))
-    out.print(display.values_table("Result", {name: value for name, value in summary.items() if value is not None}))
+    display.show(out, display.confusion_table(result.confusion, source.classes))
+    display.show(
+        out, display.values_table("Result", {name: value for name, value in summary.items() if value is not None})
+    )
     if quiet:
         click.echo(
             f"test accuracy {display.percent(result.test_accuracy)}, digest {network.digest()}, {paths['model']}"
@@ -205,7 +206,7 @@ def train(ctx: click.Context, dataset: str, output: Path | None, quiet: bool, **
         ctx.exit(INTERRUPTED)
 
 
-@fastnn.command(cls=GroupedCommand)
+@fastnn.command(short_help="Predict with a model that train wrote.")
 @click.argument("model", metavar="MODEL")
 @click.argument("rows", metavar="[DATA]", required=False)
 @click.option(
@@ -226,8 +227,8 @@ def train(ctx: click.Context, dataset: str, output: Path | None, quiet: bool, **
 def predict(model: str, rows: str | None, output: str | None, n_shown: int) -> None:
     """Predict with a model that `fastnn train` wrote.
 
-    DATA is a built-in data set (digits: the rows that the model was not trained on), or a .npy or .csv file of raw features, a row each.
-    By default it is the data set that the model was trained on.
+    DATA is a .npy or .csv file of raw features, as they were before training, or the name of a built-in data set:
+    the rows that the model was not trained on. That is also the default.
     """
     if output is not None and output != "-" and not output.lower().endswith((".csv", ".npy")):
         raise Failure(f"--output must end in .csv or .npy, or be - ; got {output}")
@@ -239,7 +240,7 @@ def predict(model: str, rows: str | None, output: str | None, n_shown: int) -> N
     else:
         X = read_rows(name)
     try:
-        outputs = network.predict(run.scaled(X, metadata.get("divisor", 1.0), network.dtype))
+        outputs = network.predict(run.scaled(X, metadata["divisor"], network.dtype))
     except (TypeError, ValueError) as error:
         raise Failure(f"{name}: {error}") from None
     classes = models.classes(network, metadata)
@@ -251,11 +252,7 @@ def predict(model: str, rows: str | None, output: str | None, n_shown: int) -> N
     out = display.console()
     if output is None:
         expected = None if true is None else [classes[number] for number in true]
-        out.print(
-            display.prediction_table(
-                f"First {min(n_shown, len(labels))} of {len(labels):,} rows", n_shown, labels, outputs, expected
-            )
-        )
+        display.show(out, display.prediction_table(n_shown, labels, outputs, expected))
     else:
         try:
             write_predictions(output, labels, outputs, classes)
@@ -267,7 +264,7 @@ def predict(model: str, rows: str | None, output: str | None, n_shown: int) -> N
 
 
 def _held_out(name: str, metadata: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, str]:
-    """The rows of a built-in data set that the model was not trained on (all, if it says nothing), with their labels."""
+    """Rows of a built-in data set that the model was not trained on, with labels, and what they are."""
     X, y = DATASETS[name].load()
     if metadata.get("data") != name:
         return X, y, f"all {len(y):,} rows of {name}"
@@ -275,17 +272,13 @@ def _held_out(name: str, metadata: dict[str, Any]) -> tuple[np.ndarray, np.ndarr
     return X, y, f"the {len(y):,} rows of {name} that were held out"
 
 
-@fastnn.command(cls=GroupedCommand)
+@fastnn.command(short_help="Show what is in a model file.")
 @click.argument("model", metavar="MODEL")
 def info(model: str) -> None:
     """Show what is in a model file: layers, parameters, digest, metadata."""
     network, metadata = models.load(model)
     out = display.console()
     out.print(f"[bold]{escape(model)}[/]: {os.path.getsize(model):,} bytes\n")
-    out.print(display.network_table(network))
-    out.print(
-        display.values_table(
-            "Model",
-            {"dtype": network.dtype, "seed": network.seed, "digest": network.digest(), **metadata},
-        )
-    )
+    display.show(out, display.network_table(network))
+    values = {"dtype": network.dtype, "seed": network.seed, "digest": network.digest(), **metadata}
+    display.show(out, display.values_table("Model", {name.replace("_", " "): value for name, value in values.items()}))

@@ -45,11 +45,18 @@ DATASETS = {
 
 
 class Failure(click.ClickException):
-    """Wrong usage, a wrong file or a failed run: one line on stderr, and the exit status."""
+    """Wrong usage or a wrong file: one line on stderr."""
 
-    def __init__(self, message: object, exit_code: int = 2) -> None:
+    exit_code = 2
+
+    def __init__(self, message: object) -> None:
         super().__init__(" ".join(str(message).split()))
-        self.exit_code = exit_code
+
+
+class RunFailure(Failure):
+    """A run that was right to start and then failed."""
+
+    exit_code = 1
 
 
 def reason(error: BaseException) -> str:
@@ -78,6 +85,8 @@ def read_rows(path: str) -> np.ndarray:
     except (OSError, ValueError, EOFError) as error:
         message = reason(error)
         raise Failure(message if path in message else f"{path}: {message}") from None
+    if rows.dtype.kind not in "fiub":
+        raise Failure(f"{path}: expected numbers; got an array of dtype {rows.dtype}")
     return rows[None, :] if rows.ndim == 1 else rows
 
 
@@ -123,7 +132,7 @@ def write_predictions(path: str, labels: list[str], outputs: np.ndarray, classes
 
 
 def predictions_csv(labels: list[str], outputs: np.ndarray, classes: list[str]) -> str:
-    """Predictions as CSV: row, label and an output for each class, with as many digits as it takes to read back the same."""
+    """Predictions as CSV: row, label, an output for each class, with as many digits as reading back takes."""
     lines = [",".join(["row", "label", *classes])]
     for row, (label, values) in enumerate(zip(labels, outputs, strict=True)):
         lines.append(",".join([str(row), label, *(str(value) for value in values)]))

@@ -10,6 +10,7 @@ import numpy as np
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -31,8 +32,20 @@ def console(quiet: bool = False) -> Console:
 
 def _table(title: str, **keywords: Any) -> Table:
     return Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, header_style="dim", **keywords
+        title=title,
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        header_style="dim",
+        footer_style="bold",
+        **keywords,
     )
+
+
+def show(out: Console, table: Table) -> None:
+    """Prints a table under its title, indented, with space below; a long title does not wrap to the table's width."""
+    title, table.title = table.title, None
+    out.print(f" [bold]{title}[/]")
+    out.print(Padding(table, (0, 0, 1, 1), expand=False))
 
 
 def network_table(network: Network) -> Table:
@@ -109,7 +122,7 @@ class ShowProgress(callbacks.Callback):
     epochs : int
         Of the whole run.
     validation_accuracy : callable
-        Gives the accuracy of the network on the validation data, where training does not (all losses but cross-entropy).
+        Gives the accuracy on the validation data, where training does not: for all losses but cross-entropy.
     """
 
     def __init__(self, out: Console, epochs: int, validation_accuracy: Callable[[], float | None]) -> None:
@@ -147,20 +160,22 @@ class ShowProgress(callbacks.Callback):
             if accuracy is not None:
                 figures["val accuracy"] = accuracy
         text = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
-        self.progress.update(self.task, completed=epoch, values=text)
+        short = "  ".join(f"{name} {value:.4f}" for name, value in figures.items() if name != "val loss")
+        self.progress.update(self.task, completed=epoch, values=short)
         if epoch == 1 or epoch % self.every == 0 or epoch == self.epochs:
             self.out.print(f"  epoch {epoch:>{len(str(self.epochs))}}/{self.epochs}  {text}")
 
 
-def prediction_table(title: str, rows: int, labels: list[str], outputs: np.ndarray, true: list[str] | None) -> Table:
+def prediction_table(rows: int, labels: list[str], outputs: np.ndarray, true: list[str] | None) -> Table:
     """The first ``rows`` predictions, with how sure the network is, and the true labels where they are known."""
-    table = _table(title)
+    rows = min(rows, len(labels))
+    table = _table(f"Predictions, {rows:,} of {len(labels):,} rows")
     table.add_column("row", justify="right", style="dim")
     table.add_column("label", justify="right")
     table.add_column("output", justify="right")
     if true is not None:
         table.add_column("true", justify="right")
-    for row in range(min(rows, len(labels))):
+    for row in range(rows):
         cells = [str(row), labels[row], f"{outputs[row].max():.4f}"]
         if true is not None:
             wrong = true[row] != labels[row]

@@ -30,9 +30,14 @@ def load(path: str) -> tuple[Network, dict[str, Any]]:
         network = Network.load(path)
     except (OSError, ValueError) as error:
         raise Failure(reason(error)) from None
-    given = metadata.get("metadata")
-    known = {key: metadata[key] for key in ("format", "numerics", "kind")}
-    return network, {**known, **(given if isinstance(given, dict) else {})}
+    given = metadata.get("metadata", {})
+    try:
+        checked = {**given, "divisor": float(given.get("divisor", 1.0))}
+        if "data" in given:
+            checked |= {"test_fraction": float(given["test_fraction"]), "split_seed": int(given["split_seed"])}
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise Failure(f"{path!r} is damaged: its metadata are not those of fastnn train") from None
+    return network, {"numerics_version": metadata["numerics"], **checked}
 
 
 def classes(network: Network, metadata: Mapping[str, Any]) -> list[str]:

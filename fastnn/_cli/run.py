@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ OUTPUTS = {
 }
 SCHEDULES = ("constant", "step", "exponential", "cosine", "one_cycle", "inverse", "plateau")
 DECAY_FACTORS = {"step": 0.1, "exponential": 0.95, "plateau": 0.1}
+LEARNING_RATES = {"sgd": 0.1, "adam": 0.003, "adamw": 0.003, "nadam": 0.003, "rmsprop": 0.003, "adagrad": 0.03}
 MOMENTA = {"sgd": 0.9, "rmsprop": 0.0}
 HIDDEN_ACTIVATIONS = tuple(name for name in layers.ACTIVATIONS if name != "softmax")
 
@@ -42,13 +43,13 @@ class Hyperparameters:
     loss: str
     label_smoothing: float
     optimizer: str
-    learning_rate: float | None
+    learning_rate: float
     schedule: str
     warmup: int
     decay_every: int
-    decay_factor: float | None
+    decay_factor: float
     plateau_patience: int
-    momentum: float | None
+    momentum: float
     weight_decay: float
     clip_norm: float | None
     batch_size: int | str
@@ -57,8 +58,19 @@ class Hyperparameters:
     test_fraction: float
     validation_fraction: float
     seed: int
-    split_seed: int | None
+    split_seed: int
     threads: int | str
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Hyperparameters:
+        """Hyperparameters by name; None, for those that have a default by what was chosen elsewhere, is filled in."""
+        defaults = {
+            "learning_rate": LEARNING_RATES[given["optimizer"]],
+            "momentum": MOMENTA.get(given["optimizer"], 0.0),
+            "decay_factor": DECAY_FACTORS.get(given["schedule"], 1.0),
+            "split_seed": given["seed"],
+        }
+        return cls(**{**given, **{name: value for name, value in defaults.items() if given[name] is None}})
 
     @property
     def unused(self) -> dict[str, str]:
@@ -75,17 +87,6 @@ class Hyperparameters:
     def described(self) -> dict[str, Any]:
         """Those that play a part in this run, by name."""
         return {name: value for name, value in asdict(self).items() if name not in self.unused and value is not None}
-
-
-def completed(chosen: Hyperparameters) -> Hyperparameters:
-    """The hyperparameters with everything that was left open filled in."""
-    open_values = {
-        "learning_rate": optimizers.OPTIMIZERS[chosen.optimizer]().schedule.initial,
-        "decay_factor": DECAY_FACTORS.get(chosen.schedule),
-        "momentum": MOMENTA.get(chosen.optimizer),
-        "split_seed": chosen.seed,
-    }
-    return replace(chosen, **{name: value for name, value in open_values.items() if getattr(chosen, name) is None})
 
 
 Rows = tuple[np.ndarray, np.ndarray]  # features (n, n_features) and labels (n,)
@@ -133,7 +134,6 @@ class Result:
 
 def prepare(source: Dataset, chosen: Hyperparameters) -> Prepared:
     """Splits the data (the test part first, then the validation part of the rest; by class) and builds the network."""
-    assert chosen.split_seed is not None
     X, y = source.load()
     X = scaled(X, source.divisor, chosen.dtype)
     X_train, X_test, y_train, y_test = data.split(X, y, chosen.test_fraction, chosen.split_seed, stratify=True)
@@ -160,7 +160,8 @@ def prepare(source: Dataset, chosen: Hyperparameters) -> Prepared:
 
 def scaled(X: np.ndarray, divisor: float, dtype: str) -> np.ndarray:
     """Raw features over the divisor, in the network's dtype; exact for a power of two."""
-    return X.astype(dtype, copy=False) / np.dtype(dtype).type(divisor)
+    with np.errstate(over="ignore"):  # an infinity is named by whoever checks the rows
+        return X.astype(dtype, copy=False) / np.dtype(dtype).type(divisor)
 
 
 def fit(prepared: Prepared, watching: list[callbacks.Callback]) -> Result:

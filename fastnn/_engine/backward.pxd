@@ -9,8 +9,8 @@ cdef inline bint applies_relu(const Operation* op) noexcept nogil:
     return (op.kind == DENSE or op.kind == ACTIVATION) and op.activation == RELU
 
 
-cdef inline void backward_activation(const Program* program, const Operation* op, const Slot* slot, ssize_t rows, ssize_t r0,
-                                     ssize_t r1) noexcept nogil:
+cdef inline void backward_activation(const Program* program, const Operation* op, const Slot* slot, ssize_t rows,
+                                     ssize_t r0, ssize_t r1) noexcept nogil:
     """slot.delta: from dL/dy to dL/dz, in place."""
     cdef ssize_t width = program.panel * program.item
     cdef ssize_t p, offset
@@ -48,8 +48,8 @@ cdef inline void backward_rows(const Program* program, char** transposed, const 
         if op.kind == DENSE:
             has_relu_derivative = applies_relu(&program.operations[k - 1])
             program.dense.backward(<const real*> slot.delta, <const real*> transposed[k],
-                                   <const real*> below.y if has_relu_derivative else NULL, <real*> below.delta, tape.rows,
-                                   op.n_out, op.n_in, r0, r1)
+                                   <const real*> below.y if has_relu_derivative else NULL, <real*> below.delta,
+                                   tape.rows, op.n_out, op.n_in, r0, r1)
         elif op.kind == LAYER_NORM:
             program.normalization.layer_norm_backward(
                 <const real*> below.y, <const real*> op.weight, slot.statistics, <const real*> slot.delta,

@@ -4,7 +4,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_STRIDES, PyBuffer_Release, PyObj
 
 
 cdef class Data:
-    """Holds X (n, features), y (n,) int64 or (n, targets), weights (n,) float64 and order (n,) int64, the last two or None.
+    """Holds X (n, features), y (n,) int64 or (n, targets), weights (n,) float64 or None, order (n,) int64 or None.
 
     The arrays were validated by the caller; rows are read where they lie, never copied.
     """
@@ -13,7 +13,8 @@ cdef class Data:
         PyObject_GetBuffer(X, &self.x_view, PyBUF_STRIDES)
         self.n_views = 1
         self.n = self.x_view.shape[0]
-        self.x, self.x_row, self.x_column = <const char*> self.x_view.buf, self.x_view.strides[0], self.x_view.strides[1]
+        self.x = <const char*> self.x_view.buf
+        self.x_row, self.x_column = self.x_view.strides[0], self.x_view.strides[1]
         PyObject_GetBuffer(y, &self.y_view, PyBUF_STRIDES)
         self.n_views = 2
         self.y, self.y_row = <const char*> self.y_view.buf, self.y_view.strides[0]

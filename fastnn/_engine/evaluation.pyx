@@ -83,7 +83,8 @@ cdef void evaluate_rows(void* context, int thread, int n_threads) noexcept nogil
     loss.targets = <const real*> targets if loss.targets != NULL else NULL
     while r < end:
         n = min(end - r, <ssize_t> BLOCK_ROWS)
-        program.batch.gather(job.x, job.x_row, job.x_column, NULL, r, program.operations[0].n_in, <real*> tape.x, tape.rows, 0, n)
+        program.batch.gather(job.x, job.x_row, job.x_column, NULL, r, program.operations[0].n_in, <real*> tape.x,
+                             tape.rows, 0, n)
         for i in range(n):
             if loss.labels != NULL:
                 labels[i] = (<const int64_t*> (job.y + (r + i) * job.y_row))[0]
@@ -98,6 +99,6 @@ cdef void evaluate_rows(void* context, int thread, int n_threads) noexcept nogil
         if job.out != NULL:
             if job.top.activation != program.operations[program.n_operations - 1].activation:
                 apply_activation(program, job.top.activation, job.top.alpha, y, y, tape.rows, job.top.n_out, 0, n)
-            program.batch.scatter(<const real*> y, tape.rows, job.top.n_out, 0, n, job.out + r * job.out_row, job.out_row,
-                                  job.out_column)
+            program.batch.scatter(<const real*> y, tape.rows, job.top.n_out, 0, n, job.out + r * job.out_row,
+                                  job.out_row, job.out_column)
         r += n

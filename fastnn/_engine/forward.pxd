@@ -20,8 +20,8 @@ cdef inline void apply_activation(const Program* program, int kind, double alpha
                                         (r1 - r0) * program.panel)
 
 
-cdef inline void apply_mask(const Program* program, const char* x, const char* mask, char* y, ssize_t rows, ssize_t n, ssize_t r0,
-                            ssize_t r1) noexcept nogil:
+cdef inline void apply_mask(const Program* program, const char* x, const char* mask, char* y, ssize_t rows, ssize_t n,
+                            ssize_t r0, ssize_t r1) noexcept nogil:
     """y = x * mask, panel by panel; y may be x."""
     cdef ssize_t width = program.panel * program.item
     cdef ssize_t p, offset
@@ -41,16 +41,16 @@ cdef inline void forward_rows(const Program* program, const Tape* tape, ssize_t 
         op = &program.operations[k]
         slot = &tape.slots[k]
         if op.kind == DENSE:
-            program.dense.forward(<const real*> x, <const real*> op.weight, <const real*> op.bias, <real*> slot.z, tape.rows,
-                                  op.n_in, op.n_out, r0, r1, op.activation == RELU)
+            program.dense.forward(<const real*> x, <const real*> op.weight, <const real*> op.bias, <real*> slot.z,
+                                  tape.rows, op.n_in, op.n_out, r0, r1, op.activation == RELU)
             if op.activation != RELU:
                 apply_activation(program, op.activation, op.alpha, slot.z, slot.y, tape.rows, op.n_out, r0, r1)
         elif op.kind == ACTIVATION:
             apply_activation(program, op.activation, op.alpha, x, slot.y, tape.rows, op.n_out, r0, r1)
         elif op.kind == LAYER_NORM:
             program.normalization.layer_norm_forward(
-                <const real*> x, <const real*> op.weight, <const real*> op.bias, <real*> slot.y, slot.statistics, tape.rows,
-                op.n_in, r0, r1, op.epsilon)
+                <const real*> x, <const real*> op.weight, <const real*> op.bias, <real*> slot.y, slot.statistics,
+                tape.rows, op.n_in, r0, r1, op.epsilon)
         elif slot.mask != NULL:                                # DROPOUT
             program.random.dropout_mask(<real*> slot.mask, tape.seed, tape.step, op.stream, op.rate, tape.first_row,
                                         tape.rows, op.n_in, r0, r1)

@@ -1,7 +1,7 @@
 from fastnn._engine.memory cimport Arena
 from fastnn._engine.program cimport Operation, Program, Tape
 
-cdef struct Tensor:              # a trained parameter: panels of n_in rows by n_out, like a weight; a vector has n_in = 1
+cdef struct Tensor:              # a parameter: panels of n_in rows by n_out, like a weight; a vector has n_in = 1
     ssize_t operation            # position in the program
     bint is_bias
     bint is_vector
@@ -22,7 +22,8 @@ cdef class Model:
 
     cdef Operation* new_operation(self, int kind, int index, ssize_t n_in, ssize_t n_out) noexcept
     cdef int allocate_parameters(self) except -1
-    cdef void add_tensor(self, ssize_t operation, bint is_bias, bint is_vector, ssize_t n_in, ssize_t n_out, char** end) noexcept
+    cdef void add_tensor(self, ssize_t operation, bint is_bias, bint is_vector, ssize_t n_in, ssize_t n_out,
+                         char** end) noexcept
     cdef object buffers(self, ssize_t rows, int threads)
     cdef object panels(self, Arena arena, ssize_t t)
     cdef double multiply_adds(self) noexcept

@@ -5,7 +5,7 @@ Callers are the Python layer, which has validated what it passes on.
 
 import numpy as np
 
-from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.pycapsule cimport PyCapsule_GetPointer
 
@@ -61,8 +61,10 @@ cdef class Model:
         self.spare = []
         self.program.item = np.dtype(dtype).itemsize
         self.program.dense = <DenseKernels*> PyCapsule_GetPointer(tables["dense"], "fastnn.dense")
-        self.program.activations = <ActivationKernels*> PyCapsule_GetPointer(tables["activations"], "fastnn.activations")
-        self.program.normalization = <NormalizationKernels*> PyCapsule_GetPointer(tables["normalization"], "fastnn.normalization")
+        self.program.activations = <ActivationKernels*> PyCapsule_GetPointer(tables["activations"],
+                                                                             "fastnn.activations")
+        self.program.normalization = <NormalizationKernels*> PyCapsule_GetPointer(tables["normalization"],
+                                                                                  "fastnn.normalization")
         self.program.losses = <LossKernels*> PyCapsule_GetPointer(tables["losses"], "fastnn.losses")
         self.program.optimizers = <OptimizerKernels*> PyCapsule_GetPointer(tables["optimizers"], "fastnn.optimizers")
         self.program.random = <RandomKernels*> PyCapsule_GetPointer(tables["random"], "fastnn.random")
@@ -93,8 +95,8 @@ cdef class Model:
             n, activation, alpha = arguments
             op = &self.program.operations[self.program.n_operations - 1]
             if self.program.n_operations == 0 or op.kind != DENSE or op.activation != IDENTITY:
-                op = self.new_operation(ACTIVATION, index, n, n)
-            op.activation, op.alpha = ACTIVATIONS[activation], alpha   # the dense layer before it applies it, if there is one
+                op = self.new_operation(ACTIVATION, index, n, n)      # else the dense layer before applies it
+            op.activation, op.alpha = ACTIVATIONS[activation], alpha
         elif kind == "dropout":
             n, rate, stream = arguments
             op = self.new_operation(DROPOUT, index, n, n)
@@ -127,7 +129,8 @@ cdef class Model:
                 op.weight = self.parameters.base + self.layout[t].offset
         return 0
 
-    cdef void add_tensor(self, ssize_t operation, bint is_bias, bint is_vector, ssize_t n_in, ssize_t n_out, char** end) noexcept:
+    cdef void add_tensor(self, ssize_t operation, bint is_bias, bint is_vector, ssize_t n_in, ssize_t n_out,
+                         char** end) noexcept:
         cdef Tensor* tensor = &self.layout[self.n_tensors]
         self.n_tensors += 1
         tensor.operation, tensor.is_bias, tensor.is_vector = operation, is_bias, is_vector
@@ -146,7 +149,8 @@ cdef class Model:
             shape = (tensor.n_out,)
             if not tensor.is_vector:
                 shape += (tensor.n_in,)
-            listed.append((self.program.operations[tensor.operation].index, "bias" if tensor.is_bias else "weight", shape))
+            kind = "bias" if tensor.is_bias else "weight"
+            listed.append((self.program.operations[tensor.operation].index, kind, shape))
         return listed
 
     cdef object panels(self, Arena arena, ssize_t t):
@@ -249,7 +253,7 @@ cdef class Buffers:
         cdef Program* program = &model.program
         cdef char* start = next
         cdef ssize_t k, t, widest = program.operations[0].n_in
-        cdef ssize_t rows = self.rows | 1           # an odd number of rows: no stride between panels is a multiple of 4 KB
+        cdef ssize_t rows = self.rows | 1           # odd: no stride between panels is a multiple of 4 KB
         cdef Tape* tape
         cdef Slot* slots
         cdef char* buffer[2]
@@ -302,5 +306,6 @@ cdef void predict_rows(void* context, int thread, int n_threads) noexcept nogil:
         n = min(end - r, <ssize_t> BLOCK_ROWS)
         program.batch.gather(job.x, job.x_row, job.x_column, NULL, r, n_in, <real*> tape.x, tape.rows, 0, n)
         forward_rows(program, tape, 0, n)
-        program.batch.scatter(<const real*> y, tape.rows, n_out, 0, n, job.out + r * job.out_row, job.out_row, job.out_column)
+        program.batch.scatter(<const real*> y, tape.rows, n_out, 0, n, job.out + r * job.out_row, job.out_row,
+                              job.out_column)
         r += n

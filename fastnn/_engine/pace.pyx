@@ -1,8 +1,8 @@
 """More threads must never be slower than one.
 
-How much a second thread gains depends on the network, and on what else the machine is doing right now: with a busy core,
-threads that wait for each other at every barrier can lose tenfold. So where the number of threads is left open, both
-ways are timed: the faster one runs, and the other is tried again from time to time, for a moment. Results do not
+How much a second thread gains depends on the network, and on what else the machine is doing right now: with a busy
+core, threads that wait for each other at every barrier can lose tenfold. So where the number of threads is left open,
+both ways are timed: the faster one runs, and the other is tried again from time to time, for a moment. Results do not
 depend on it.
 """
 

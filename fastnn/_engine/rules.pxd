@@ -62,12 +62,14 @@ cdef inline UpdateRule update_rule(const Hyperparameters* h, const Powers* power
     return rule
 
 
-cdef inline int n_states(const Hyperparameters* h) noexcept nogil:
-    """Arrays of the parameters' size that the optimizer keeps; the kernels' state0, state1, state2, of which some unused."""
+cdef inline bint uses_state(const Hyperparameters* h, int j) noexcept nogil:
+    """Whether the optimizer keeps state<j>, an array of the parameters' size."""
     if h.kind == SGD:
-        return 1 if h.momentum != 0 else 0
+        return j == 0 and h.momentum != 0
     if h.kind == ADAM:
-        return 3 if h.amsgrad else 2
+        return j < 2 or h.amsgrad
+    if h.kind == NADAM:
+        return j < 2
     if h.kind == RMSPROP:
-        return 3 if h.centered else 2 if h.momentum != 0 else 1
-    return 1 if h.kind == ADAGRAD else 2
+        return j == 0 or (j == 1 and h.momentum != 0) or (j == 2 and h.centered)
+    return j == 0                                                    # ADAGRAD

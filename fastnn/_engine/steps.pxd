@@ -27,6 +27,10 @@ cdef struct Task:                # a span of parameters: its gradient over the b
 cdef struct NormBlock:           # sixteen outputs of a tensor, whose squares are summed together
     ssize_t offset, n_in, n_out, first_output
 
+cdef struct Progress:            # within the epoch
+    ssize_t position             # rows done
+    double loss_sum, hit_sum, weight_sum
+
 cdef struct Run:
     # the network
     Program program
@@ -47,7 +51,8 @@ cdef struct Run:
     bint updates                 # false: leave the gradient, change nothing
 
     Task* tasks
-    ssize_t first_task[MAX_TEAM + 1]        # thread t owns tasks first_task[t] to first_task[t + 1]
+    ssize_t n_tasks
+    ssize_t first_task[MAX_TEAM + 1]       # thread t owns tasks first_task[t] to first_task[t + 1]
     NormBlock* norm_blocks
     ssize_t n_norm_blocks
     double* square_sums          # one a norm block
@@ -69,12 +74,11 @@ cdef struct Run:
     double* losses               # of the batch
     double* hits
 
-    # progress
+    # the steps
     const double* learning_rates
     ssize_t n_rates, rates_used
-    ssize_t position             # rows of the epoch done
+    Progress progress
     long long steps              # updates done
-    double loss_sum, hit_sum, weight_sum    # over the epoch so far
     double batch_loss            # of the latest batch
     double deadline, next_check  # in seconds of the clock
     atomic_int stop              # asked for from outside

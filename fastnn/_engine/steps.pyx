@@ -2,10 +2,10 @@
 
 A step has two phases, with a barrier after each.
 
-rows      Each thread takes a block of the batch's rows through the forward pass, the loss and the backward pass down to
-          the deltas. Nothing is shared.
-weights   Each thread takes its run of tasks: the gradient of a span of parameters over all rows, summed by shards and the
-          fixed tree, and, while the span is in the first-level cache, the optimizer's step on it.
+rows      Each thread takes a block of the batch's rows through the forward pass, the loss and the backward pass down
+          to the deltas. Nothing is shared.
+weights   Each thread takes its run of tasks: the gradient of a span of parameters over all rows, summed by shards and
+          the fixed tree, and, while the span is in the first-level cache, the optimizer's step on it.
 
 A batch larger than a chunk repeats both for every chunk, adding the chunks' gradients up by the same tree, and steps
 after the last. Where the gradient is clipped by its norm it is stored first, and the update is a phase of its own.
@@ -21,7 +21,7 @@ from fastnn._engine.program cimport Operation, Slot, Tape
 from fastnn._engine.rules cimport next_powers, update_rule
 from fastnn._engine.sums cimport join_lanes, lane_sum
 from fastnn._engine.threads cimport barrier
-from fastnn._kernels.table cimport LossBatch, UpdateRule, real
+from fastnn._kernels.table cimport LossBatch, real
 from fastnn._kernels.tree cimport join_level
 
 cdef extern from "<time.h>" nogil:
@@ -56,7 +56,7 @@ cdef void run_steps(void* context, int thread, int n_threads) noexcept nogil:
 
 cdef bint take_step(Run* run, int thread, int n_threads) noexcept nogil:
     """One step; whether to go on, which all threads agree on."""
-    cdef ssize_t start = run.position
+    cdef ssize_t start = run.progress.position
     cdef ssize_t n = min(run.batch_size, run.n - start)
     cdef ssize_t n_chunks = (n + run.chunk - 1) // run.chunk
     cdef ssize_t c, n_rows
@@ -147,7 +147,8 @@ cdef void gather_targets(Run* run, const int64_t* order, ssize_t first, ssize_t 
 
 # -------------------------------------------------------------------- weights
 
-cdef void weights_phase(Run* run, ssize_t chunk, ssize_t n_chunks, ssize_t n_rows, int thread, int n_threads) noexcept nogil:
+cdef void weights_phase(Run* run, ssize_t chunk, ssize_t n_chunks, ssize_t n_rows, int thread,
+                        int n_threads) noexcept nogil:
     """This thread's parameters: their gradient over the chunk, and after the last chunk their step."""
     cdef char* gradient = run.scratch + thread * run.scratch_size
     cdef char* level_sum
@@ -179,13 +180,13 @@ cdef void task_gradient(const Run* run, const Task* task, ssize_t n_rows, char* 
     cdef const real* delta = <const real*> slot.delta
     cdef real* scratch = <real*> (gradient + panel * panel * run.program.item)
     if task.part == BLOCK:
-        run.program.dense.weight_gradient(x, delta, <real*> gradient, scratch, run.tape.rows, n_rows, SHARD, op.n_in, op.n_out,
-                                          task.in_panel, task.out_panel)
+        run.program.dense.weight_gradient(x, delta, <real*> gradient, scratch, run.tape.rows, n_rows, SHARD, op.n_in,
+                                          op.n_out, task.in_panel, task.out_panel)
     elif task.part == BIAS:
         run.program.dense.bias_gradient(delta, <real*> gradient, scratch, run.tape.rows, n_rows, SHARD, task.out_panel)
     else:
-        run.program.normalization.gain_gradient(x, slot.statistics, delta, <real*> gradient, scratch, run.tape.rows, n_rows,
-                                                SHARD, op.n_in, task.out_panel)
+        run.program.normalization.gain_gradient(x, slot.statistics, delta, <real*> gradient, scratch, run.tape.rows,
+                                                n_rows, SHARD, op.n_in, task.out_panel)
 
 
 cdef void update(Run* run, const Task* task, const char* gradient) noexcept nogil:
@@ -208,6 +209,7 @@ cdef void clipped_update(Run* run, int thread, int n_threads) noexcept nogil:
     """The update as a phase of its own, once the norm of the whole gradient is known."""
     cdef ssize_t i, t
     cdef NormBlock* block
+    cdef double norm
     barrier(thread, n_threads)
     for i in range(run.n_norm_blocks * thread // n_threads, run.n_norm_blocks * (thread + 1) // n_threads):
         block = &run.norm_blocks[i]
@@ -216,7 +218,8 @@ cdef void clipped_update(Run* run, int thread, int n_threads) noexcept nogil:
     barrier(thread, n_threads)
     if thread == 0:
         # A norm that overflows scales the gradient to nothing; one that is NaN reaches the parameters' own guard.
-        run.rule.gradient_scale = clip_scale(run.hyperparameters.clip_norm, sqrt(lane_sum(run.square_sums, run.n_norm_blocks)))
+        norm = sqrt(lane_sum(run.square_sums, run.n_norm_blocks))
+        run.rule.gradient_scale = clip_scale(run.hyperparameters.clip_norm, norm)
         run.rule_without_decay.gradient_scale = run.rule.gradient_scale
     barrier(thread, n_threads)
     for t in range(run.first_task[thread], run.first_task[thread + 1]):
@@ -229,7 +232,7 @@ cdef inline double clip_scale(double limit, double norm) noexcept nogil:
     return scale if scale < 1 else 1
 
 
-# ----------------------------------------------------------------- book-keeping, by thread 0 while the others wait or compute
+# ---------------------------------- book-keeping, by thread 0 while the others wait or compute
 
 cdef void set_rules(Run* run) noexcept nogil:
     cdef double learning_rate = run.learning_rates[run.rates_used]
@@ -245,14 +248,14 @@ cdef void finish_step(Run* run, ssize_t n, double weight) noexcept nogil:
     if not run.updates:
         run.paused = True
         return
-    run.loss_sum += loss_sum
-    run.hit_sum += lane_sum(run.hits, n)
-    run.weight_sum += weight
+    run.progress.loss_sum += loss_sum
+    run.progress.hit_sum += lane_sum(run.hits, n)
+    run.progress.weight_sum += weight
     run.powers = run.coming_powers
     run.steps += 1
-    run.position += n
+    run.progress.position += n
     run.rates_used += 1
-    run.paused = (run.position >= run.n or run.rates_used >= run.n_rates or atomic_load(&run.stop)
+    run.paused = (run.progress.position >= run.n or run.rates_used >= run.n_rates or atomic_load(&run.stop)
                   or clock() >= run.deadline)
 
 

@@ -51,8 +51,8 @@ _taken = _thread.allocate_lock()
 
 cdef void wait_for_change(atomic_int* value, int old, int thread) noexcept nogil:
     """Returns once *value is no longer old; whoever changes it calls wake after."""
-    cdef int spin
-    for spin in range(SPINS):
+    cdef int _spin
+    for _spin in range(SPINS):
         if atomic_load(value) != old:
             return
         cpu_relax()

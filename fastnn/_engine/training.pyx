@@ -7,32 +7,28 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from fastnn._engine.atomics cimport atomic_exchange, atomic_load, atomic_store
-from fastnn._engine.backward cimport applies_relu
 from fastnn._engine.data cimport Data
 from fastnn._engine.evaluation cimport evaluate
 from fastnn._engine.memory cimport Arena, take
-from fastnn._engine.model cimport Model, Tensor, choose_threads
+from fastnn._engine.layout cimport chunk_limit, new_scratch, new_tape, new_tasks, new_transposed, share_tasks
+from fastnn._engine.model cimport Model, choose_threads
 from fastnn._engine.pace cimport Pace
-from fastnn._engine.program cimport ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, panels_size
-from fastnn._engine.rules cimport n_states
-from fastnn._engine.steps cimport BIAS, BLOCK, GAIN, MAX_TEAM, SHARD, TILE_LEVELS, TILE_ROWS_MAX, NormBlock, Run, Task, clock, run_steps
+from fastnn._engine.program cimport ACTIVATION, DENSE, LAYER_NORM, Operation
+from fastnn._engine.rules cimport uses_state
+from fastnn._engine.steps cimport BLOCK, MAX_TEAM, Progress, Run, Task, clock, run_steps
 from fastnn._engine.threads cimport run_team
 from fastnn._kernels.table cimport (
-    ADAGRAD, ADAM, BINARY_CROSS_ENTROPY, CROSS_ENTROPY, GELU, HUBER, IDENTITY, MEAN_ABSOLUTE, MEAN_SQUARED, MISH, NADAM,
-    PINBALL, POISSON, RMSPROP, SGD, SIGMOID, SILU, SOFTMAX, real
+    ADAGRAD, ADAM, BINARY_CROSS_ENTROPY, CROSS_ENTROPY, HUBER, IDENTITY, MEAN_ABSOLUTE, MEAN_SQUARED, NADAM, PINBALL,
+    POISSON, RMSPROP, SGD, SIGMOID, SOFTMAX, real
 )
 
 from fastnn._engine.steps import raise_pending
 
 LOSSES = {
-    "mean_squared": MEAN_SQUARED, "mean_absolute": MEAN_ABSOLUTE, "huber": HUBER, "pinball": PINBALL, "poisson": POISSON,
-    "cross_entropy": CROSS_ENTROPY, "binary_cross_entropy": BINARY_CROSS_ENTROPY,
+    "mean_squared": MEAN_SQUARED, "mean_absolute": MEAN_ABSOLUTE, "huber": HUBER, "pinball": PINBALL,
+    "poisson": POISSON, "cross_entropy": CROSS_ENTROPY, "binary_cross_entropy": BINARY_CROSS_ENTROPY,
 }
 OPTIMIZERS = {"sgd": SGD, "adam": ADAM, "nadam": NADAM, "rmsprop": RMSPROP, "adagrad": ADAGRAD}
-
-cdef enum:
-    CHUNK_BYTES = 1 << 20        # of activations and deltas that a chunk of a large batch may take: they stay in cache
-    MIN_CHUNK_ROWS = 512         # fewer would spend too much on adding gradients up
 
 
 class Diverged(FloatingPointError):
@@ -51,8 +47,9 @@ cdef class Training:
     ----------
     model : Model
     loss : dict
-        ``kind``, and where the loss has them ``parameter`` and ``quantiles``. If the network ends in what the loss undoes
-        (softmax under cross-entropy, sigmoid under binary cross-entropy), the loss is computed from the values before.
+        ``kind``, and where the loss has them ``parameter`` and ``quantiles``. If the network ends in what the loss
+        undoes (softmax under cross-entropy, sigmoid under binary cross-entropy), the loss is computed from the values
+        before.
     optimizer : dict
         ``kind`` and its hyperparameters.
     seed : int
@@ -66,7 +63,8 @@ cdef class Training:
     cdef Arena operations, tape, losses, tasks, scratch, transposed, levels, gradient_arena
     cdef list states
     cdef object quantiles, optimizer_description
-    cdef ssize_t capacity, batch_capacity, level_capacity, scratch_threads
+    cdef ssize_t batch_capacity, level_capacity
+    cdef int team_size           # that the tasks are shared out to
     cdef ssize_t version         # of the model's parameters that the transposed weights were copied from
     cdef int threads
     cdef bint busy
@@ -84,14 +82,15 @@ cdef class Training:
         self.set_optimizer(**optimizer)
         self.c.parameters = model.parameters.base
         self.c.arena_size = model.parameters.size
-        self.states = [Arena(model.parameters.size) if self.uses_state(j) else None for j in range(3)]
+        self.states = [Arena(model.parameters.size) if uses_state(&self.c.hyperparameters, j) else None
+                       for j in range(3)]
         for j in range(3):
             self.c.states[j] = (<Arena> self.states[j]).base if self.states[j] is not None else NULL
         self.reset_state(optimizer.get("initial_accumulator", 0.0))
         if self.c.hyperparameters.clip_norm < INFINITY:
             self.gradient_arena = Arena(model.parameters.size)
-        self.lay_out_transposed()
-        self.make_tasks()
+        self.transposed = new_transposed(&self.c)
+        self.tasks = new_tasks(&self.c, model)
         self.multiply_adds = 3 * model.multiply_adds()
         self.pace = Pace()
 
@@ -126,8 +125,8 @@ cdef class Training:
 
     def set_optimizer(self, kind, double momentum=0, nesterov=False, double beta1=0, double beta2=0, double epsilon=0,
                       amsgrad=False, centered=False, double momentum_decay=0, double learning_rate_decay=0,
-                      initial_accumulator=0, double l1=0, double l2=0, double decoupled=0, decay_all=False, clip_value=None,
-                      clip_norm=None):
+                      initial_accumulator=0, double l1=0, double l2=0, double decoupled=0, decay_all=False,
+                      clip_value=None, clip_norm=None):
         cdef double logarithm = 0.96
         h = &self.c.hyperparameters
         h.kind = OPTIMIZERS[kind]
@@ -140,38 +139,12 @@ cdef class Training:
         logarithm *= momentum_decay
         self.c.program.random.elementary(b"e", &logarithm, &h.momentum_decay_base, 1)
 
-    def uses_state(self, int j):
-        """Whether the optimizer keeps the kernels' array state<j>."""
-        cdef int kind = self.c.hyperparameters.kind
-        if kind == RMSPROP:
-            return (True, self.c.hyperparameters.momentum != 0, self.c.hyperparameters.centered)[j]
-        return j < n_states(&self.c.hyperparameters)
-
     def reset_state(self, initial_accumulator):
         """The optimizer's state before the first step."""
         self.c.powers.beta1 = self.c.powers.beta2 = self.c.powers.momentum_decay = self.c.powers.momentum = 1
         if self.c.hyperparameters.kind == ADAGRAD and initial_accumulator:
             for t in range(self.model.n_tensors):
                 self.model.panels(self.states[0], t)[...] = initial_accumulator
-
-    cdef int lay_out_transposed(self) except -1:
-        """Transposed weights for the dense operations that pass a delta on to one below with parameters."""
-        cdef char* end = NULL
-        cdef ssize_t k
-        cdef Operation* op
-        take(&end, self.c.program.n_operations * sizeof(char*))
-        for k in range(self.c.last + 1, self.c.program.n_operations):
-            op = &self.c.program.operations[k]
-            if op.kind == DENSE:
-                take(&end, panels_size(&self.c.program, op.n_out, op.n_in))
-        self.transposed = Arena(<size_t> end)
-        end = self.transposed.base
-        self.c.transposed = <char**> take(&end, self.c.program.n_operations * sizeof(char*))
-        for k in range(self.c.last + 1, self.c.program.n_operations):
-            op = &self.c.program.operations[k]
-            if op.kind == DENSE:
-                self.c.transposed[k] = take(&end, panels_size(&self.c.program, op.n_out, op.n_in))
-        return 0
 
     cdef int refresh_transposed(self) except -1:
         """Copies the weights anew if somebody else has changed them."""
@@ -180,136 +153,25 @@ cdef class Training:
         cdef Operation* op
         if self.version == self.model.version:
             return 0
-        for t in range(self.n_tasks()):
+        for t in range(self.c.n_tasks):
             task = &self.c.tasks[t]
             op = &self.c.program.operations[task.operation]
             if task.part == BLOCK and self.c.transposed[task.operation] != NULL:
-                self.c.program.dense.transpose(<const real*> op.weight, <real*> self.c.transposed[task.operation], op.n_in,
-                                               op.n_out, task.in_panel, task.out_panel)
+                self.c.program.dense.transpose(<const real*> op.weight, <real*> self.c.transposed[task.operation],
+                                               op.n_in, op.n_out, task.in_panel, task.out_panel)
         self.version = self.model.version
-        return 0
-
-    cdef ssize_t n_tasks(self) noexcept:
-        return self.c.first_task[MAX_TEAM]
-
-    cdef int make_tasks(self) except -1:
-        """Cuts every tensor into blocks of a panel by a panel, and for the norm into blocks of sixteen outputs."""
-        cdef ssize_t t, out_panel, in_panel, n_tasks = 0, n_blocks = 0
-        cdef ssize_t width = self.c.program.panel
-        cdef char* end = NULL
-        cdef Tensor* tensor
-        for t in range(self.model.n_tensors):
-            tensor = &self.model.layout[t]
-            n_tasks += ((tensor.n_out + width - 1) // width) * ((tensor.n_in + width - 1) // width)
-            n_blocks += (tensor.n_out + 15) // 16
-        self.tasks = Arena(n_tasks * sizeof(Task) + n_blocks * (sizeof(NormBlock) + sizeof(double)) + 256)
-        end = self.tasks.base
-        self.c.tasks = <Task*> take(&end, n_tasks * sizeof(Task))
-        self.c.norm_blocks = <NormBlock*> take(&end, n_blocks * sizeof(NormBlock))
-        self.c.square_sums = <double*> take(&end, n_blocks * sizeof(double))
-        n_tasks = 0
-        for t in range(self.model.n_tensors):
-            tensor = &self.model.layout[t]
-            for out_panel in range((tensor.n_out + width - 1) // width):
-                for in_panel in range((tensor.n_in + width - 1) // width):
-                    self.set_task(&self.c.tasks[n_tasks], tensor, in_panel, out_panel)
-                    n_tasks += 1
-            for out_panel in range((tensor.n_out + 15) // 16):
-                block = &self.c.norm_blocks[self.c.n_norm_blocks]
-                block.offset, block.n_in, block.n_out, block.first_output = tensor.offset, tensor.n_in, tensor.n_out, 16 * out_panel
-                self.c.n_norm_blocks += 1
-        self.c.first_task[MAX_TEAM] = n_tasks
-        return 0
-
-    cdef void set_task(self, Task* task, Tensor* tensor, ssize_t in_panel, ssize_t out_panel) noexcept:
-        cdef ssize_t width = self.c.program.panel
-        task.operation = tensor.operation
-        task.part = BIAS if tensor.is_bias else GAIN if tensor.is_vector else BLOCK
-        task.in_panel, task.out_panel = in_panel, out_panel
-        task.offset = tensor.offset + (out_panel * tensor.n_in + in_panel * width) * width * self.c.program.item
-        task.count = min(width, tensor.n_in - in_panel * width) * width
-        task.decays = not tensor.is_vector
-
-    cdef int share_tasks(self, int n_threads) except -1:
-        """Deals each thread a contiguous run of tasks of about the same number of parameters."""
-        cdef ssize_t t, thread = 0, n_tasks = self.n_tasks()
-        cdef double total = 0, before = 0
-        if self.scratch_threads == n_threads:
-            return 0
-        for t in range(n_tasks):
-            total += self.c.tasks[t].count
-        for t in range(n_tasks):
-            while thread < n_threads and before >= total * thread / n_threads:
-                self.c.first_task[thread] = t
-                thread += 1
-            before += self.c.tasks[t].count
-        while thread <= n_threads:
-            self.c.first_task[thread] = n_tasks
-            thread += 1
-        self.c.scratch_size = (self.c.program.panel + TILE_LEVELS * TILE_ROWS_MAX) * self.c.program.panel * self.c.program.item
-        self.scratch = Arena(n_threads * self.c.scratch_size)
-        self.c.scratch = self.scratch.base
-        self.scratch_threads = n_threads
         return 0
 
     # ----------------------------------------------------------------- buffers
 
-    cdef char* lay_out_tape(self, char* next, ssize_t rows) noexcept:
-        """Walks the buffers of a pass from next on; from NULL only measures."""
-        cdef Program* program = &self.c.program
-        cdef char* start = next
-        cdef char* x
-        cdef char* y
-        cdef char* z
-        cdef char* mask
-        cdef char* delta
-        cdef double* statistics
-        cdef Slot* slots = <Slot*> take(&next, program.n_operations * sizeof(Slot))
-        cdef Operation* op
-        cdef ssize_t k
-        x = take(&next, panels_size(program, rows, program.operations[0].n_in))
-        if start != NULL:
-            self.c.tape.rows, self.c.tape.x, self.c.tape.slots = rows, x, slots
-        z = x
-        for k in range(program.n_operations):
-            op = &program.operations[k]
-            y = take(&next, panels_size(program, rows, op.n_out))
-            if op.kind == DENSE:
-                z = take(&next, panels_size(program, rows, op.n_out)) if op.activation in (GELU, SILU, MISH) else y
-            mask = take(&next, panels_size(program, rows, op.n_out)) if op.kind == DROPOUT else NULL
-            delta = take(&next, panels_size(program, rows, op.n_out))
-            statistics = <double*> take(&next, rows * 2 * sizeof(double)) if op.kind == LAYER_NORM else NULL
-            if start != NULL:
-                slots[k].y, slots[k].z, slots[k].mask, slots[k].statistics, slots[k].delta = y, z, mask, statistics, delta
-            z = y                                   # what an activation as the next operation applies to
-        if start != NULL:
-            self.share_deltas()
-        return next
-
-    cdef void share_deltas(self) noexcept:
-        """An activation's delta becomes that of the operation below in place."""
-        cdef ssize_t k
-        for k in range(self.c.program.n_operations - 1, 0, -1):
-            if self.c.program.operations[k].kind == ACTIVATION:
-                self.c.tape.slots[k - 1].delta = self.c.tape.slots[k].delta
-
-    cdef ssize_t chunk_limit(self) noexcept:
-        """The rows of a chunk of a large batch: a power of two times the shard, so that chunks are whole subtrees."""
-        cdef ssize_t limit = SHARD, row_bytes = <ssize_t> self.lay_out_tape(NULL, 1)
-        while limit < MIN_CHUNK_ROWS or 2 * limit * row_bytes <= CHUNK_BYTES:
-            limit *= 2
-        return limit
-
     cdef int reserve(self, ssize_t batch, bint has_labels, ssize_t n_targets) except -1:
         """Buffers for batches of this many rows, and the chunks in which they are taken."""
-        cdef ssize_t limit = self.chunk_limit(), rows, n_chunks, n_levels = 0
+        cdef ssize_t limit = chunk_limit(&self.c.program), rows, n_chunks, n_levels = 0
         cdef char* end
         self.c.chunk = min(batch, limit)
-        rows = self.c.chunk | 1                     # an odd number of rows: no stride between panels is a multiple of 4 KB
-        if rows > self.capacity:
-            self.tape = Arena(<size_t> self.lay_out_tape(NULL, rows))
-            self.lay_out_tape(self.tape.base, rows)
-            self.capacity = rows
+        rows = self.c.chunk | 1                     # odd: no stride between panels is a multiple of 4 KB
+        if rows > self.c.tape.rows:
+            self.tape = new_tape(&self.c, rows)
         if batch > self.batch_capacity or n_targets != self.c.loss.n_targets:
             rows = max(batch, self.batch_capacity)
             self.losses = Arena(rows * (3 * sizeof(double) + sizeof(int64_t) + n_targets * self.c.program.item) + 512)
@@ -365,27 +227,30 @@ cdef class Training:
         return 0
 
     cdef int run_teams(self, int threads) except -1:
-        """Runs until there is reason to stop, on `threads` threads or, where that is left open, on one if that is faster."""
+        """Runs until there is reason to stop, on `threads` threads or, where that is left open, on one if faster."""
         cdef double deadline = self.c.deadline, start
         cdef ssize_t position
         while True:
             start = clock()
-            position = self.c.position
+            position = self.c.progress.position
             n_threads = threads if self.threads else self.pace.choose(start, threads, self.c.batch_size)
             self.c.deadline = deadline if self.threads or threads == 1 else min(deadline, self.pace.until)
             self.c.paused = False
-            self.share_tasks(n_threads)
+            if n_threads != self.team_size:
+                self.scratch = new_scratch(&self.c, n_threads)
+                share_tasks(&self.c, n_threads)
+                self.team_size = n_threads
             run_team(run_steps, &self.c, n_threads)
-            if self.c.position > position:
-                self.pace.record(n_threads, (clock() - start) / (self.c.position - position))
+            if self.c.progress.position > position:
+                self.pace.record(n_threads, (clock() - start) / (self.c.progress.position - position))
             if self.done(deadline):
                 return 0
 
     cdef bint done(self, double deadline) noexcept:
         """Whether the run is at its end, and not just at the end of a trial of a number of threads."""
-        return (not self.c.updates or self.c.position >= self.c.n or self.c.rates_used >= self.c.n_rates or self.c.abandoned
-                or self.c.loss_diverged or atomic_load(&self.c.parameter_diverged) or atomic_load(&self.c.stop)
-                or clock() >= deadline)
+        return (not self.c.updates or self.c.progress.position >= self.c.n or self.c.rates_used >= self.c.n_rates
+                or self.c.abandoned or self.c.loss_diverged or atomic_load(&self.c.parameter_diverged)
+                or atomic_load(&self.c.stop) or clock() >= deadline)
 
     def run(self, X, y, weights, order, ssize_t batch_size, const double[::1] learning_rates, double seconds):
         """Goes on from ``position`` to the end of the epoch, or the learning rates, or returns after about ``seconds``.
@@ -405,11 +270,11 @@ cdef class Training:
         Raises
         ------
         Diverged
-            Before the update, if a batch's loss is not finite; after it, if a parameter would have left the finite range
-            (and kept its value).
+            Before the update, if a batch's loss is not finite; after it, if a parameter would have left the finite
+            range (and kept its value).
         """
         data = Data(X, y, weights, order)
-        if atomic_exchange(&self.c.stop, 0) or self.c.position >= (<Data> data).n or len(learning_rates) == 0:
+        if atomic_exchange(&self.c.stop, 0) or self.c.progress.position >= (<Data> data).n or len(learning_rates) == 0:
             return
         self.c.updates = True
         self.c.gradient = self.gradient_arena.base if self.c.hyperparameters.clip_norm < INFINITY else NULL
@@ -420,18 +285,17 @@ cdef class Training:
 
     def step(self, X, y, weights, double learning_rate):
         """One update on one batch; returns its loss before the update."""
-        cdef ssize_t position = self.c.position
-        cdef double loss_sum = self.c.loss_sum, hit_sum = self.c.hit_sum, weight_sum = self.c.weight_sum
+        cdef Progress progress = self.c.progress
         data = Data(X, y, weights)
         self.c.updates = True
         self.c.gradient = self.gradient_arena.base if self.c.hyperparameters.clip_norm < INFINITY else NULL
         self.c.learning_rates, self.c.n_rates = &learning_rate, 1
         self.c.deadline = 0
-        self.c.position = 0
+        self.c.progress.position = 0
         try:
             self.perform(data, (<Data> data).n)
         finally:
-            self.c.position, self.c.loss_sum, self.c.hit_sum, self.c.weight_sum = position, loss_sum, hit_sum, weight_sum
+            self.c.progress = progress
         if self.c.abandoned:
             raise InterruptedError("interrupted before the step was done; nothing changed")
         return self.c.batch_loss
@@ -441,17 +305,17 @@ cdef class Training:
 
         Dropout masks are those of the coming step.
         """
-        cdef ssize_t position = self.c.position
+        cdef Progress progress = self.c.progress
         data = Data(X, y, weights)
         if self.gradient_arena is None:
             self.gradient_arena = Arena(self.c.arena_size)
         self.c.updates = False
         self.c.gradient = self.gradient_arena.base
-        self.c.position = 0
+        self.c.progress.position = 0
         try:
             self.perform(data, (<Data> data).n)
         finally:
-            self.c.position = position
+            self.c.progress = progress
         return self.c.batch_loss, {
             (operation, kind): self.model.unpacked(self.model.panels(self.gradient_arena, t), t)
             for t, (operation, kind, _) in enumerate(self.model.tensors)
@@ -462,7 +326,8 @@ cdef class Training:
         data = Data(X, y, weights)
         loss = self.c.loss
         loss.n_targets = (<Data> data).n_targets
-        loss.labels = <const int64_t*> 1 if (<Data> data).has_labels else NULL       # which of the two, to be pointed at blocks
+        # Not NULL says which of the two there are; blocks of them are pointed at later.
+        loss.labels = <const int64_t*> 1 if (<Data> data).has_labels else NULL
         loss.targets = NULL if (<Data> data).has_labels else <const real*> 1
         return evaluate(self.model, self.c.program, self.c.loss_kind, loss, data, out, self.threads)
 
@@ -475,7 +340,7 @@ cdef class Training:
     @property
     def position(self):
         """Rows of the epoch that are done."""
-        return self.c.position
+        return self.c.progress.position
 
     @property
     def steps(self):
@@ -485,17 +350,17 @@ cdef class Training:
     @property
     def sums(self):
         """(loss, accuracy, sample weight), summed over the rows of the epoch that are done."""
-        return self.c.loss_sum, self.c.hit_sum, self.c.weight_sum
+        return self.c.progress.loss_sum, self.c.progress.hit_sum, self.c.progress.weight_sum
 
     def end_epoch(self):
         """Sets the position and the sums to 0."""
-        self.c.position = 0
-        self.c.loss_sum = self.c.hit_sum = self.c.weight_sum = 0
+        self.c.progress.position = 0
+        self.c.progress.loss_sum = self.c.progress.hit_sum = self.c.progress.weight_sum = 0
 
     def get_state(self):
         """Everything a later run needs beside the parameters: {name: array}."""
         state = {
-            "counters": np.array([self.c.steps, self.c.position], dtype=np.int64),
+            "counters": np.array([self.c.steps, self.c.progress.position], dtype=np.int64),
             "sums": np.array(self.sums, dtype=np.float64),
             "powers": np.array([self.c.powers.beta1, self.c.powers.beta2, self.c.powers.momentum_decay,
                                 self.c.powers.momentum], dtype=np.float64),
@@ -506,8 +371,8 @@ cdef class Training:
 
     def set_state(self, state):
         """Takes what ``get_state`` gave, of a training of the same network and optimizer."""
-        self.c.steps, self.c.position = map(int, state["counters"])
-        self.c.loss_sum, self.c.hit_sum, self.c.weight_sum = map(float, state["sums"])
+        self.c.steps, self.c.progress.position = map(int, state["counters"])
+        self.c.progress.loss_sum, self.c.progress.hit_sum, self.c.progress.weight_sum = map(float, state["sums"])
         powers = &self.c.powers
         powers.beta1, powers.beta2, powers.momentum_decay, powers.momentum = map(float, state["powers"])
         for name, t, arena in self.state_tensors():

@@ -1,8 +1,8 @@
 """Activation functions and their derivatives.
 
 To add one: write the function and its derivative as a pair below, and give each a line in `forward` and `backward`.
-A derivative is a function of y, so that z need not be kept, where y tells it well; otherwise of z. Everything is computed
-in float64 and rounded once; ReLU and leaky ReLU only select, and stay in the dtype.
+A derivative is a function of y, so that z need not be kept, where y tells it well; otherwise of z. Everything is
+computed in float64 and rounded once; ReLU and leaky ReLU only select or scale, and stay in the dtype.
 """
 
 from cpython.pycapsule cimport PyCapsule_New
@@ -10,7 +10,7 @@ from libc.math cimport INFINITY
 from libc.string cimport memcpy
 
 from fastnn._kernels.elementary cimport (
-    vd_exp_nonpositive, vd_exp, vd_expm1, vd_normal_cdf, vd_sigmoid, vd_softplus, vd_tanh
+    vd_exp, vd_exp_nonpositive, vd_expm1_nonpositive, vd_normal_cdf, vd_sigmoid, vd_softplus, vd_tanh
 )
 from fastnn._kernels.lanes cimport LANE_VECTORS, lane_max
 from fastnn._kernels.rows cimport clear_lanes, join_lanes, load_units, panel_vectors, store_units
@@ -46,7 +46,7 @@ cdef inline vr leaky_relu_chain(vr y, vr slope, vr dy) noexcept nogil:
 # Clevert, Unterthiner & Hochreiter, "Fast and accurate deep network learning by exponential linear units" (2016)
 
 cdef inline vd elu(vd z, vd alpha) noexcept nogil:
-    return vd_select_gt(z, vd_set(0), z, vd_mul(alpha, vd_expm1(z)))
+    return vd_select_gt(z, vd_set(0), z, vd_mul(alpha, vd_expm1_nonpositive(z)))
 
 
 cdef inline vd elu_derivative(vd y, vd alpha) noexcept nogil:
@@ -59,7 +59,7 @@ cdef inline vd elu_derivative(vd y, vd alpha) noexcept nogil:
 cdef inline vd selu(vd z, vd alpha) noexcept nogil:
     cdef vd scale = vd_set(1.0507009873554805)
     cdef vd scaled_alpha = vd_set(1.7580993408473768)
-    return vd_select_gt(z, vd_set(0), vd_mul(scale, z), vd_mul(scaled_alpha, vd_expm1(z)))
+    return vd_select_gt(z, vd_set(0), vd_mul(scale, z), vd_mul(scaled_alpha, vd_expm1_nonpositive(z)))
 
 
 cdef inline vd selu_derivative(vd y, vd alpha) noexcept nogil:
@@ -97,7 +97,7 @@ cdef inline vd silu_derivative(vd z, vd alpha) noexcept nogil:
 #     tanh(softplus(z)) = m / (m + 2)        d/dz tanh(softplus(z)) = 4 e (1 + e) / (m + 2)²
 
 cdef inline vd mish_exp(vd z) noexcept nogil:
-    return vd_exp(vd_min(vd_set(20), z))                        # beyond, tanh(softplus(z)) is 1
+    return vd_exp(vd_min(vd_set(20), z))    # beyond, tanh(softplus(z)) is 1
 
 
 cdef inline vd mish(vd z, vd alpha) noexcept nogil:
@@ -137,7 +137,7 @@ cdef inline vd softplus(vd z, vd alpha) noexcept nogil:
 
 
 cdef inline vd softplus_derivative(vd y, vd alpha) noexcept nogil:
-    return vd_sub(vd_set(0), vd_expm1(vd_sub(vd_set(0), y)))
+    return vd_sub(vd_set(0), vd_expm1_nonpositive(vd_sub(vd_set(0), y)))
 
 
 # -------------------------------------------------------------------- dispatch
@@ -238,7 +238,7 @@ cdef inline double row_max(const real* z, ssize_t rows, ssize_t n) noexcept nogi
 
 
 cdef inline void softmax_row(const real* z, real* y, ssize_t rows, ssize_t n) noexcept nogil:
-    """y_j = e^(z_j - max) / sum of them. Exponentials are computed twice: rounded to the dtype they could not be kept."""
+    """y_j = e^(z_j - max) / sum of them; computed twice, as y cannot hold them unrounded."""
     cdef vd sums[LANE_VECTORS]
     cdef vd e
     cdef ssize_t block, i, j

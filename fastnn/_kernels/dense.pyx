@@ -12,7 +12,8 @@ that 16 chains hide the latency of fma:
 from cpython.pycapsule cimport PyCapsule_New
 
 from fastnn._kernels.simd cimport (
-    FASTNN_REAL_BITS, ISA_NAME, LANES, PANEL, TILE_ROWS, real, vr, vr_add, vr_fma, vr_load, vr_select_gt, vr_set, vr_store
+    FASTNN_REAL_BITS, ISA_NAME, LANES, PANEL, TILE_ROWS, real, vr, vr_add, vr_fma, vr_load, vr_select_gt, vr_set,
+    vr_store
 )
 from fastnn._kernels.table cimport DenseKernels
 from fastnn._kernels.tree cimport join_level
@@ -50,7 +51,8 @@ cdef inline void multiply_add(int M, int V, Row* acc, const real* a, ssize_t a_r
                 acc[m][v] = vr_fma(a_mk, b_k[v], acc[m][v])
 
 
-cdef inline void multiply_panels(int M, int V, Row* acc, const real* a, const real* b, ssize_t rows, ssize_t K) noexcept nogil:
+cdef inline void multiply_panels(int M, int V, Row* acc, const real* a, const real* b, ssize_t rows,
+                                 ssize_t K) noexcept nogil:
     """multiply_add where a is M rows of panels."""
     cdef ssize_t k = 0
     while k + PANEL <= K:
@@ -81,8 +83,8 @@ cdef inline void forward_tile(int M, int V, const real* x, const real* weight, c
             vr_store(y + m * PANEL + v * LANES, vr_set(0))
 
 
-cdef inline void forward_panel(int V, const real* x, const real* weight, const real* bias, real* y, ssize_t rows, ssize_t n_in,
-                               ssize_t r0, ssize_t r1, bint with_relu) noexcept nogil:
+cdef inline void forward_panel(int V, const real* x, const real* weight, const real* bias, real* y, ssize_t rows,
+                               ssize_t n_in, ssize_t r0, ssize_t r1, bint with_relu) noexcept nogil:
     cdef ssize_t r = r0
     while r1 - r >= TILE_ROWS:
         forward_tile(TILE_ROWS, V, x + r * PANEL, weight, bias, y + r * PANEL, rows, n_in, with_relu)
@@ -128,8 +130,8 @@ cdef inline void forward_row(const real* x, const real* weight, const real* bias
             vr_store(y + p * rows * PANEL + v * LANES, acc[p][v])
 
 
-cdef void forward(const real* x, const real* weight, const real* bias, real* y, ssize_t rows, ssize_t n_in, ssize_t n_out,
-                  ssize_t r0, ssize_t r1, bint with_relu) noexcept nogil:
+cdef void forward(const real* x, const real* weight, const real* bias, real* y, ssize_t rows, ssize_t n_in,
+                  ssize_t n_out, ssize_t r0, ssize_t r1, bint with_relu) noexcept nogil:
     cdef ssize_t o = 0
     if r1 - r0 == 1:
         while n_out - o > (ROW_PANELS - 1) * PANEL:
@@ -144,8 +146,8 @@ cdef void forward(const real* x, const real* weight, const real* bias, real* y, 
 
 # ------------------------------------------------------------------- backward
 
-cdef inline void backward_tile(int M, int V, const real* dy, const real* transposed, const real* relu_x, real* dx, ssize_t rows,
-                               ssize_t n_out) noexcept nogil:
+cdef inline void backward_tile(int M, int V, const real* dy, const real* transposed, const real* relu_x, real* dx,
+                               ssize_t rows, ssize_t n_out) noexcept nogil:
     cdef Row acc[MAX_ROWS]
     cdef int m, v
     clear(M, V, acc)
@@ -159,8 +161,8 @@ cdef inline void backward_tile(int M, int V, const real* dy, const real* transpo
             vr_store(dx + m * PANEL + v * LANES, vr_set(0))
 
 
-cdef inline void backward_panel(int V, const real* dy, const real* transposed, const real* relu_x, real* dx, ssize_t rows,
-                                ssize_t n_out, ssize_t r0, ssize_t r1) noexcept nogil:
+cdef inline void backward_panel(int V, const real* dy, const real* transposed, const real* relu_x, real* dx,
+                                ssize_t rows, ssize_t n_out, ssize_t r0, ssize_t r1) noexcept nogil:
     cdef ssize_t r = r0
     while r1 - r >= TILE_ROWS:
         backward_tile(TILE_ROWS, V, dy + r * PANEL, transposed, relu_x + r * PANEL if relu_x != NULL else NULL,
@@ -190,18 +192,18 @@ cdef void backward(const real* dy, const real* transposed, const real* relu_x, r
                    ssize_t n_in, ssize_t r0, ssize_t r1) noexcept nogil:
     cdef ssize_t i = 0
     while n_in - i > LANES:
-        backward_panel(2, dy, transposed + i * n_out, relu_x + i * rows if relu_x != NULL else NULL, dx + i * rows, rows,
-                       n_out, r0, r1)
+        backward_panel(2, dy, transposed + i * n_out, relu_x + i * rows if relu_x != NULL else NULL, dx + i * rows,
+                       rows, n_out, r0, r1)
         i += PANEL
     if i < n_in:
-        backward_panel(1, dy, transposed + i * n_out, relu_x + i * rows if relu_x != NULL else NULL, dx + i * rows, rows,
-                       n_out, r0, r1)
+        backward_panel(1, dy, transposed + i * n_out, relu_x + i * rows if relu_x != NULL else NULL, dx + i * rows,
+                       rows, n_out, r0, r1)
 
 
 # ------------------------------------------------------------------ gradients
 
-cdef inline void gradient_tile(int M, int V, const real* x, const real* dy, real* gradient, real* scratch, ssize_t n_rows,
-                               ssize_t shard) noexcept nogil:
+cdef inline void gradient_tile(int M, int V, const real* x, const real* dy, real* gradient, real* scratch,
+                               ssize_t n_rows, ssize_t shard) noexcept nogil:
     """M inputs by one panel of outputs: a chain for each shard of rows, joined in registers with those in scratch."""
     cdef Row acc[MAX_ROWS]
     cdef real* target
@@ -251,7 +253,8 @@ cdef inline void gradient_block(int V, const real* x, const real* dy, real* grad
 
 
 cdef void weight_gradient(const real* x, const real* dy, real* gradient, real* scratch, ssize_t rows, ssize_t n_rows,
-                          ssize_t shard, ssize_t n_in, ssize_t n_out, ssize_t in_panel, ssize_t out_panel) noexcept nogil:
+                          ssize_t shard, ssize_t n_in, ssize_t n_out, ssize_t in_panel,
+                          ssize_t out_panel) noexcept nogil:
     cdef ssize_t n_inputs = min(n_in - in_panel * PANEL, <ssize_t> PANEL)
     x += in_panel * rows * PANEL
     dy += out_panel * rows * PANEL

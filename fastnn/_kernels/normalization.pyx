@@ -18,12 +18,13 @@ from fastnn._kernels.table cimport NormalizationKernels
 from fastnn._kernels.tree cimport join_level
 
 cdef enum:
-    BLOCK = 8                   # rows whose xhat the gradient of the gain holds at a time
+    BLOCK = 8    # rows whose xhat the gradient of the gain holds at a time
 
 
 # --------------------------------------------------------------------- forward
 
-cdef inline void row_statistics(const real* x, ssize_t rows, ssize_t n, double epsilon, double* statistics) noexcept nogil:
+cdef inline void row_statistics(const real* x, ssize_t rows, ssize_t n, double epsilon,
+                                double* statistics) noexcept nogil:
     cdef vd sums[LANE_VECTORS]
     cdef vd deviation
     cdef ssize_t block, j
@@ -50,8 +51,8 @@ cdef inline vd standardized(vd x, const double* statistics) noexcept nogil:
     return vd_mul(vd_sub(x, vd_set(statistics[0])), vd_set(statistics[1]))
 
 
-cdef void layer_norm_forward(const real* x, const real* gain, const real* bias, real* y, double* statistics, ssize_t rows,
-                             ssize_t n, ssize_t r0, ssize_t r1, double epsilon) noexcept nogil:
+cdef void layer_norm_forward(const real* x, const real* gain, const real* bias, real* y, double* statistics,
+                             ssize_t rows, ssize_t n, ssize_t r0, ssize_t r1, double epsilon) noexcept nogil:
     cdef vd xhat
     cdef ssize_t r, i, j
     for r in range(r0, r1):
@@ -99,7 +100,8 @@ cdef void layer_norm_backward(const real* x, const real* gain, const double* sta
         backward_row(x + r * PANEL, gain, statistics + 2 * r, dy + r * PANEL, dx + r * PANEL, rows, n)
 
 
-cdef inline void add_block(const real* x, const double* statistics, const real* dy, ssize_t n_rows, vr* acc) noexcept nogil:
+cdef inline void add_block(const real* x, const double* statistics, const real* dy, ssize_t n_rows,
+                           vr* acc) noexcept nogil:
     """acc += dy * xhat over up to BLOCK rows, in order, xhat rounded to real."""
     cdef real xhat[BLOCK * PANEL]
     cdef ssize_t r, i
@@ -113,8 +115,8 @@ cdef inline void add_block(const real* x, const double* statistics, const real* 
             acc[v] = vr_fma(vr_load(dy + r * PANEL + v * LANES), vr_load(xhat + r * PANEL + v * LANES), acc[v])
 
 
-cdef void gain_gradient(const real* x, const double* statistics, const real* dy, real* gradient, real* scratch, ssize_t rows,
-                        ssize_t n_rows, ssize_t shard, ssize_t n, ssize_t panel) noexcept nogil:
+cdef void gain_gradient(const real* x, const double* statistics, const real* dy, real* gradient, real* scratch,
+                        ssize_t rows, ssize_t n_rows, ssize_t shard, ssize_t n, ssize_t panel) noexcept nogil:
     cdef vr acc[2]
     cdef real* target
     cdef ssize_t s, r, end, level, j, n_shards = (n_rows + shard - 1) // shard

@@ -37,10 +37,6 @@ cdef inline void philox_bundle(uint64_t seed, const uint32_t* c0, const uint32_t
                                uint32_t* words) noexcept nogil:
     """words[4 * k + w] = word w of counter k's block."""
     cdef uint64_t key0, key1
-    cdef uint32_t w0[BUNDLE]
-    cdef uint32_t w1[BUNDLE]
-    cdef uint32_t w2[BUNDLE]
-    cdef uint32_t w3[BUNDLE]
     cdef Words x
     cdef int k, i
     for k in range(BUNDLE):
@@ -50,6 +46,7 @@ cdef inline void philox_bundle(uint64_t seed, const uint32_t* c0, const uint32_t
             x = philox_round(x, key0, key1)
             key0 += 0x9E3779B9U                              # the sums' low halves count
             key1 += 0xBB67AE85U
-        w0[k], w1[k], w2[k], w3[k] = <uint32_t> x.w0, <uint32_t> x.w1, <uint32_t> x.w2, <uint32_t> x.w3
-    for k in range(BUNDLE):
-        words[4 * k], words[4 * k + 1], words[4 * k + 2], words[4 * k + 3] = w0[k], w1[k], w2[k], w3[k]
+        words[4 * k] = <uint32_t> x.w0
+        words[4 * k + 1] = <uint32_t> x.w1
+        words[4 * k + 2] = <uint32_t> x.w2
+        words[4 * k + 3] = <uint32_t> x.w3

@@ -1,5 +1,5 @@
-# The n units of one row of panels, DLANES at a time: unit j of the row that starts at `row` in the first panel stands at
-# row + (j // P) * rows * P + j % P. Padding (units from n on) is never trusted and written as zero.
+# The n units of one row of panels, DLANES at a time. `row` points to the row in the first panel; unit j stands at
+# row + (j // P) * rows * P + j % P. Padding, the units from n on, is not trusted, and written as zero.
 
 from fastnn._kernels.lanes cimport LANE_VECTORS, lane_sum
 from fastnn._kernels.simd cimport (

@@ -4,7 +4,7 @@
 #
 # Shapes.  P = PANEL, the columns of a panel, differs between instruction sets; no result depends on it.
 #   activations, deltas   panels [ceil(n / P)][rows][P]     row r, unit j at  (j // P) * rows * P + r * P + j % P
-#   weight                panels [ceil(n_out / P)][n_in][P]          output o, input i at  (o // P) * n_in * P + i * P + o % P
+#   weight                panels [ceil(n_out / P)][n_in][P]    output o, input i at  (o // P) * n_in * P + i * P + o % P
 #   transposed weight     panels [ceil(n_in / P)][n_out][P]
 #   bias, gain            [ceil(n / P) * P]
 # Lanes beyond n in the last panel are padding: those of parameters, gradients and deltas are zero, and no kernel
@@ -41,7 +41,8 @@ ctypedef struct DenseKernels:
     # gradient[i - in_panel * P][P].  Shards of `shard` rows, joined by the fixed binary tree.
     # scratch: 64 * TILE_ROWS * P reals.
     void (*weight_gradient)(const real* x, const real* dy, real* gradient, real* scratch, ssize_t rows, ssize_t n_rows,
-                            ssize_t shard, ssize_t n_in, ssize_t n_out, ssize_t in_panel, ssize_t out_panel) noexcept nogil
+                            ssize_t shard, ssize_t n_in, ssize_t n_out, ssize_t in_panel,
+                            ssize_t out_panel) noexcept nogil
     # One panel of the column sums of dy over rows 0..n_rows, as gradient[P], by the same shards and tree.
     void (*bias_gradient)(const real* dy, real* gradient, real* scratch, ssize_t rows, ssize_t n_rows, ssize_t shard,
                           ssize_t panel) noexcept nogil
@@ -59,18 +60,20 @@ ctypedef struct ActivationKernels:
     # Over the n units of each row; y may be z.
     void (*softmax_forward)(const real* z, real* y, ssize_t rows, ssize_t n, ssize_t r0, ssize_t r1) noexcept nogil
     # delta = dL/dy in, dL/dz out.
-    void (*softmax_backward)(const real* y, real* delta, ssize_t rows, ssize_t n, ssize_t r0, ssize_t r1) noexcept nogil
+    void (*softmax_backward)(const real* y, real* delta, ssize_t rows, ssize_t n, ssize_t r0,
+                             ssize_t r1) noexcept nogil
 
 
 # normalization.pyx
 ctypedef struct NormalizationKernels:
     # y = (x - mean) * rstd * gain + bias over the n units of each row; statistics[r] = (mean, rstd).
-    void (*layer_norm_forward)(const real* x, const real* gain, const real* bias, real* y, double* statistics, ssize_t rows,
-                               ssize_t n, ssize_t r0, ssize_t r1, double epsilon) noexcept nogil
+    void (*layer_norm_forward)(const real* x, const real* gain, const real* bias, real* y, double* statistics,
+                               ssize_t rows, ssize_t n, ssize_t r0, ssize_t r1, double epsilon) noexcept nogil
     # dx may be dy.
     void (*layer_norm_backward)(const real* x, const real* gain, const double* statistics, const real* dy, real* dx,
                                 ssize_t rows, ssize_t n, ssize_t r0, ssize_t r1) noexcept nogil
-    # One panel of the gradient of the gain, gradient[P], over rows 0..n_rows by shards and tree (the bias's is bias_gradient).
+    # One panel of the gradient of the gain, gradient[P], over rows 0..n_rows by shards and tree; the bias's is
+    # bias_gradient.
     void (*gain_gradient)(const real* x, const double* statistics, const real* dy, real* gradient, real* scratch,
                           ssize_t rows, ssize_t n_rows, ssize_t shard, ssize_t n, ssize_t panel) noexcept nogil
 
@@ -114,8 +117,8 @@ ctypedef struct UpdateRule:      # one step's numbers in float64; the kernel rou
 ctypedef struct OptimizerKernels:
     # One step over `count` contiguous parameters (a multiple of P). state: up to three arrays, unused ones NULL.
     # A parameter that would leave the finite range keeps its value; the result tells whether one did.
-    bint (*update)(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1, real* state2,
-                   ssize_t count) noexcept nogil
+    bint (*update)(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1,
+                   real* state2, ssize_t count) noexcept nogil
     # The sum of squares, in float64, of a gradient's block of 16 outputs starting at o0 (a multiple of 16): gradient in
     # panels like a weight (n_in = 1 for a bias); lane o mod 16, inputs ascending, lanes joined 8-4-2-1.
     double (*sum_squares)(const real* gradient, ssize_t n_in, ssize_t n_out, ssize_t o0) noexcept nogil
@@ -125,7 +128,8 @@ ctypedef struct OptimizerKernels:
 # random.pyx
 ctypedef struct RandomKernels:
     # Philox4x32-10: words[4 * k + w] is word w of counter (first + k, step, stream).
-    void (*philox)(uint64_t seed, uint64_t first, uint64_t step, uint32_t stream, uint32_t* words, ssize_t n_blocks) noexcept nogil
+    void (*philox)(uint64_t seed, uint64_t first, uint64_t step, uint32_t stream, uint32_t* words,
+                   ssize_t n_blocks) noexcept nogil
     void (*uniform)(uint64_t seed, uint32_t stream, double* out, ssize_t count) noexcept nogil     # [0, 1)
     void (*normal)(uint64_t seed, uint32_t stream, double* out, ssize_t count) noexcept nogil      # standard normal
     # mask = 0 or 1 / (1 - rate), a function of (seed, stream, step, first_row + r, unit); panels.
@@ -139,10 +143,11 @@ ctypedef struct RandomKernels:
 # batch.pyx
 ctypedef struct BatchKernels:
     # panels[r] = x[index[r]] for r0 <= r < r1 (x[first + r] where index is NULL); strides in bytes.
-    void (*gather)(const char* x, ssize_t row_stride, ssize_t column_stride, const int64_t* index, ssize_t first, ssize_t n,
-                   real* panels, ssize_t rows, ssize_t r0, ssize_t r1) noexcept nogil
+    void (*gather)(const char* x, ssize_t row_stride, ssize_t column_stride, const int64_t* index, ssize_t first,
+                   ssize_t n, real* panels, ssize_t rows, ssize_t r0, ssize_t r1) noexcept nogil
     # out[r] = panels[r], n columns; strides in bytes.
     void (*scatter)(const real* panels, ssize_t rows, ssize_t n, ssize_t r0, ssize_t r1, char* out, ssize_t row_stride,
                     ssize_t column_stride) noexcept nogil
     # The flat index (row * n + column) of the first NaN or infinity, or -1.
-    ssize_t (*first_nonfinite)(const char* x, ssize_t row_stride, ssize_t column_stride, ssize_t n_rows, ssize_t n) noexcept nogil
+    ssize_t (*first_nonfinite)(const char* x, ssize_t row_stride, ssize_t column_stride, ssize_t n_rows,
+                               ssize_t n) noexcept nogil

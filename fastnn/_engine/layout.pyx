@@ -1,0 +1,171 @@
+"""Where a training run's buffers lie, and which thread owns which parameters.
+
+Each ``new_*`` function allocates one arena and points the run into it; the caller keeps the arena.
+"""
+
+from fastnn._engine.memory cimport Arena, take
+from fastnn._engine.model cimport Model, Tensor
+from fastnn._engine.program cimport ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, Tape, panels_size
+from fastnn._engine.steps cimport BIAS, BLOCK, GAIN, SHARD, TILE_LEVELS, TILE_ROWS_MAX, NormBlock, Run, Task
+from fastnn._kernels.table cimport GELU, MISH, SILU
+
+cdef enum:
+    CHUNK_BYTES = 1 << 20        # of activations and deltas that a chunk of a large batch may take: they stay in cache
+    MIN_CHUNK_ROWS = 512         # fewer would spend too much on adding gradients up
+
+
+# ---------------------------------------------------------- transposed weights
+
+cdef Arena new_transposed(Run* run):
+    """Transposed weights for the dense operations that pass a delta on to one below with parameters."""
+    cdef Arena arena = Arena(<size_t> lay_out_transposed(run, NULL))
+    lay_out_transposed(run, arena.base)
+    return arena
+
+
+cdef char* lay_out_transposed(Run* run, char* next) noexcept:
+    cdef Operation* op
+    cdef ssize_t k
+    cdef char* panels
+    cdef char* start = next
+    cdef char** pointers = <char**> take(&next, run.program.n_operations * sizeof(char*))
+    for k in range(run.last + 1, run.program.n_operations):
+        op = &run.program.operations[k]
+        if op.kind == DENSE:
+            panels = take(&next, panels_size(&run.program, op.n_out, op.n_in))
+            if start != NULL:
+                pointers[k] = panels
+    run.transposed = pointers
+    return next
+
+
+# ----------------------------------------------------------------------- tasks
+
+cdef Arena new_tasks(Run* run, Model model):
+    """Cuts every tensor into blocks of a panel by a panel, and for the norm into blocks of sixteen outputs."""
+    cdef ssize_t t, out_panel, in_panel
+    cdef char* next
+    cdef Tensor* tensor
+    cdef Arena arena
+    run.n_tasks = run.n_norm_blocks = 0
+    for t in range(model.n_tensors):
+        tensor = &model.layout[t]
+        run.n_tasks += panels_of(run, tensor.n_out) * panels_of(run, tensor.n_in)
+        run.n_norm_blocks += norm_blocks_of(tensor)
+    arena = Arena(run.n_tasks * sizeof(Task) + run.n_norm_blocks * (sizeof(NormBlock) + sizeof(double)) + 3 * 64)
+    next = arena.base
+    run.tasks = <Task*> take(&next, run.n_tasks * sizeof(Task))
+    run.norm_blocks = <NormBlock*> take(&next, run.n_norm_blocks * sizeof(NormBlock))
+    run.square_sums = <double*> take(&next, run.n_norm_blocks * sizeof(double))
+    run.n_tasks = run.n_norm_blocks = 0
+    for t in range(model.n_tensors):
+        tensor = &model.layout[t]
+        for out_panel in range(panels_of(run, tensor.n_out)):
+            for in_panel in range(panels_of(run, tensor.n_in)):
+                set_task(run, &run.tasks[run.n_tasks], tensor, in_panel, out_panel)
+                run.n_tasks += 1
+        for out_panel in range(norm_blocks_of(tensor)):
+            set_norm_block(&run.norm_blocks[run.n_norm_blocks], tensor, 16 * out_panel)
+            run.n_norm_blocks += 1
+    return arena
+
+
+cdef ssize_t panels_of(const Run* run, ssize_t n) noexcept:
+    return (n + run.program.panel - 1) // run.program.panel
+
+
+cdef ssize_t norm_blocks_of(const Tensor* tensor) noexcept:
+    return (tensor.n_out + 15) // 16
+
+
+cdef void set_task(const Run* run, Task* task, const Tensor* tensor, ssize_t in_panel, ssize_t out_panel) noexcept:
+    cdef ssize_t width = run.program.panel
+    task.operation = tensor.operation
+    task.part = BIAS if tensor.is_bias else GAIN if tensor.is_vector else BLOCK
+    task.in_panel, task.out_panel = in_panel, out_panel
+    task.offset = tensor.offset + (out_panel * tensor.n_in + in_panel * width) * width * run.program.item
+    task.count = min(width, tensor.n_in - in_panel * width) * width
+    task.decays = not tensor.is_vector
+
+
+cdef void set_norm_block(NormBlock* block, const Tensor* tensor, ssize_t first_output) noexcept:
+    block.offset, block.n_in, block.n_out, block.first_output = tensor.offset, tensor.n_in, tensor.n_out, first_output
+
+
+cdef void share_tasks(Run* run, int n_threads) noexcept:
+    """Deals each thread a contiguous run of tasks of about the same number of parameters."""
+    cdef ssize_t t
+    cdef int thread = 0
+    cdef double total = 0, before = 0
+    for t in range(run.n_tasks):
+        total += run.tasks[t].count
+    for t in range(run.n_tasks):
+        while thread < n_threads and before >= total * thread / n_threads:
+            run.first_task[thread] = t
+            thread += 1
+        before += run.tasks[t].count
+    while thread <= n_threads:
+        run.first_task[thread] = run.n_tasks
+        thread += 1
+
+
+cdef Arena new_scratch(Run* run, int n_threads):
+    """For each thread: a task's gradient, and the partial sums of the kernel that computes it."""
+    cdef ssize_t width = run.program.panel
+    run.scratch_size = (width + TILE_LEVELS * TILE_ROWS_MAX) * width * run.program.item
+    cdef Arena arena = Arena(n_threads * run.scratch_size)
+    run.scratch = arena.base
+    return arena
+
+
+# ------------------------------------------------------------------------ tape
+
+cdef Arena new_tape(Run* run, ssize_t rows):
+    """The buffers of a forward and backward pass over so many rows."""
+    cdef Arena arena = Arena(<size_t> lay_out_tape(&run.program, &run.tape, NULL, rows))
+    lay_out_tape(&run.program, &run.tape, arena.base, rows)
+    return arena
+
+
+cdef char* lay_out_tape(const Program* program, Tape* tape, char* next, ssize_t rows) noexcept:
+    """Walks the buffers from next on; from NULL only measures."""
+    cdef char* start = next
+    cdef Slot* slots = <Slot*> take(&next, program.n_operations * sizeof(Slot))
+    cdef char* x = take(&next, panels_size(program, rows, program.operations[0].n_in))
+    cdef char* y = x
+    cdef Slot slot
+    cdef Operation* op
+    cdef ssize_t k, size
+    for k in range(program.n_operations):
+        op = &program.operations[k]
+        size = panels_size(program, rows, op.n_out)
+        slot.z = y                                  # what an activation on its own applies to
+        slot.y = y = take(&next, size)
+        if op.kind == DENSE:
+            slot.z = take(&next, size) if op.activation in (GELU, SILU, MISH) else y
+        slot.mask = take(&next, size) if op.kind == DROPOUT else NULL
+        slot.delta = take(&next, size)
+        slot.statistics = <double*> take(&next, rows * 2 * sizeof(double)) if op.kind == LAYER_NORM else NULL
+        if start != NULL:
+            slots[k] = slot
+    if start != NULL:
+        tape.rows, tape.x, tape.slots = rows, x, slots
+        share_deltas(program, slots)
+    return next
+
+
+cdef void share_deltas(const Program* program, Slot* slots) noexcept:
+    """The delta of an activation on its own becomes that of the operation below in place."""
+    cdef ssize_t k
+    for k in range(program.n_operations - 1, 0, -1):
+        if program.operations[k].kind == ACTIVATION:
+            slots[k - 1].delta = slots[k].delta
+
+
+cdef ssize_t chunk_limit(const Program* program) noexcept:
+    """The rows of a chunk of a large batch: a power of two times the shard, so that chunks are whole subtrees."""
+    cdef Tape tape
+    cdef ssize_t limit = SHARD, row_bytes = <ssize_t> lay_out_tape(program, &tape, NULL, 1)
+    while limit < MIN_CHUNK_ROWS or 2 * limit * row_bytes <= CHUNK_BYTES:
+        limit *= 2
+    return limit

@@ -1,0 +1,51 @@
+"""Fixtures that the tests of the Python layer share."""
+
+import numpy as np
+import pytest
+
+import fastnn as fn
+from fastnn import _dispatch
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20240229)
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture(params=_dispatch.available())
+def isa(request):
+    """Each instruction set that this machine runs, used for all that the test makes."""
+    before = _dispatch.current()
+    _dispatch.use(request.param)
+    yield request.param
+    _dispatch.use(before)
+
+
+@pytest.fixture(scope="session")
+def digits():
+    return fn.data.load_digits()
+
+
+@pytest.fixture
+def blobs(rng):
+    """103 rows of 7 features in 3 classes: small, and no multiple of anything."""
+    y = rng.integers(0, 3, 103)
+    X = rng.normal(size=(103, 7)) + 1.5 * np.eye(3, 7)[y]
+    return X.astype(np.float32), y
+
+
+@pytest.fixture
+def make_trainer():
+    """A function that makes a trainer, and a fresh network for it, for `blobs`."""
+
+    def make(dtype="float32", **arguments):
+        layers = [fn.Input(7), fn.Dense(16, "relu"), fn.Dropout(0.2), fn.LayerNorm(), fn.Dense(3)]
+        options = {"loss": "cross_entropy", "optimizer": fn.Adam(0.01), "batch_size": 10, "seed": 3}
+        return fn.Trainer(fn.Network(layers, seed=1, dtype=dtype), **(options | arguments))
+
+    return make

@@ -1,0 +1,131 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from mirror import torch_network
+
+import fastnn as fn
+from fastnn.layers import ACTIVATIONS
+
+
+def test_descriptions_compare_print_and_hash_by_value():
+    assert fn.Dense(8, "relu") == fn.Dense(8, fn.Activation("relu"))
+    assert fn.Dense(8, "relu") != fn.Dense(8, "tanh")
+    assert fn.Dense(8) != fn.LayerNorm()
+    assert len({fn.Dropout(0.5), fn.Dropout(0.5), fn.Dropout(0.25)}) == 2
+    assert repr(fn.Dense(8, "relu")) == "Dense(8, 'relu')"
+    assert repr(fn.Dense(8)) == "Dense(8)"
+    assert repr(fn.Dense(8, fn.Activation("elu", 0.5))) == "Dense(8, Activation('elu', alpha=0.5))"
+    assert repr(fn.LayerNorm(1e-3)) == "LayerNorm(epsilon=0.001)"
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        fn.Input(3),
+        fn.Dense(8, "relu"),
+        fn.Dense(8, fn.Activation("elu", 0.5), fn.initializers.Constant(0.25), "he_normal"),
+        fn.Activation("leaky_relu", alpha=0.2),
+        fn.Dropout(0.5),
+        fn.LayerNorm(),
+    ],
+)
+def test_repr_is_the_call_that_makes_the_layer(layer):
+    names = vars(fn) | vars(fn.initializers)
+    assert eval(repr(layer), names) == layer
+
+
+def test_descriptions_are_frozen():
+    layer = fn.Dense(8)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        layer.units = 9
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        del layer.units
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        layer.unit = 9
+    assert layer.units == 8
+    assert dataclasses.replace(layer, units=9) == fn.Dense(9)
+
+
+@pytest.mark.parametrize("name", [None, "linear", "identity"])
+def test_names_of_the_identity(name):
+    assert fn.Dense(3, name) == fn.Dense(3)
+
+
+def test_defaults_of_alpha_are_pytorchs():
+    assert fn.Activation("leaky_relu").alpha == torch.nn.LeakyReLU().negative_slope
+    assert fn.Activation("elu").alpha == torch.nn.ELU().alpha
+
+
+CASES = [fn.Activation(name) for name in ACTIVATIONS if name not in ("identity", "softmax")]
+
+
+@pytest.mark.parametrize("activation", [*CASES, fn.Activation("leaky_relu", 0.3), fn.Activation("elu", 0.5)], ids=repr)
+@pytest.mark.parametrize("fused", [True, False])
+def test_activations_are_pytorchs(activation, fused, rng, isa, dtype):
+    if fused:
+        layers = [fn.Input(5), fn.Dense(19, activation), fn.Dense(3)]
+    else:
+        layers = [fn.Input(5), fn.LayerNorm(), activation, fn.Dense(3)]
+    network = fn.Network(layers, seed=4, dtype=dtype)
+    X = (3 * rng.normal(size=(37, 5))).astype(dtype)
+    y = rng.normal(size=(37, 3)).astype(dtype)
+    mirror = torch_network(network)
+    tolerance = {"float32": 2e-6, "float64": 1e-13}[dtype]
+    expected = mirror(torch.from_numpy(X)).detach().numpy()
+    np.testing.assert_allclose(network.predict(X), expected, rtol=tolerance, atol=tolerance)
+
+    torch.nn.functional.mse_loss(mirror(torch.from_numpy(X)), torch.from_numpy(y)).backward()
+    fn.Trainer(network, "mean_squared", fn.SGD(1.0)).step(X, y)
+    for name, parameter in mirror.named_parameters():
+        stepped = (parameter - parameter.grad).detach().numpy()
+        np.testing.assert_allclose(network.parameters[name], stepped, rtol=5 * tolerance, atol=5 * tolerance)
+
+
+def test_softmax_at_the_end(rng, dtype):
+    network = fn.Network([fn.Input(5), fn.Dense(4, "softmax")], dtype=dtype)
+    X = (10 * rng.normal(size=(9, 5))).astype(dtype)
+    expected = torch_network(network)(torch.from_numpy(X)).detach().numpy()
+    np.testing.assert_allclose(network.predict(X), expected, rtol=1e-5, atol=1e-7)
+    apart = fn.Network([fn.Input(5), fn.Dense(4), fn.Activation("softmax")], dtype=dtype)
+    np.testing.assert_array_equal(network.predict(X), apart.predict(X))
+
+
+def test_dropout_scales_what_it_keeps_and_is_off_in_predict(rng):
+    network = fn.Network([fn.Input(50), fn.Dropout(0.4), fn.Dense(1, weight_initializer=fn.initializers.Constant(1.0))])
+    X = np.ones((400, 50), dtype=np.float32)
+    np.testing.assert_array_equal(network.predict(X), np.full((400, 1), 50.0, dtype=np.float32))
+    trainer = fn.Trainer(network, "mean_squared", fn.SGD(1e-9), seed=1)
+    # The mean square of a sum of 50 masks, each 1 / 0.6 with probability 0.6: variance 50 · 0.4 / 0.6 about the mean 50.
+    loss = trainer.step(X, np.full(400, 50.0))
+    assert 25 < loss < 43
+    assert trainer.step(X, np.full(400, 50.0)) != loss, "each update draws masks of its own"
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "fragments"),
+    [
+        (lambda: fn.Dense(0), ValueError, ["units", "at least 1", "got 0"]),
+        (lambda: fn.Dense(2.5), TypeError, ["units", "integer", "2.5"]),
+        (lambda: fn.Dense(True), TypeError, ["units", "integer", "True"]),
+        (lambda: fn.Input("4"), TypeError, ["features", "integer", "'4'"]),
+        (lambda: fn.Dense(4, "rleu"), ValueError, ["activation", "'gelu'", "got 'rleu'", "did you mean 'relu'"]),
+        (lambda: fn.Dense(4, 3), TypeError, ["activation", "'relu'", "got int 3"]),
+        (lambda: fn.Activation("relu", 0.1), ValueError, ["alpha", "'leaky_relu', 'elu'", "'relu'"]),
+        (lambda: fn.Activation("elu", -1.0), ValueError, ["alpha", "at least 0", "-1.0"]),
+        (lambda: fn.Dropout(1.0), ValueError, ["rate", "below 1", "1.0"]),
+        (lambda: fn.Dropout(-0.1), ValueError, ["rate", "at least 0", "-0.1"]),
+        (lambda: fn.Dropout("a"), TypeError, ["rate", "number", "'a'"]),
+        (lambda: fn.LayerNorm(0), ValueError, ["epsilon", "above 0"]),
+        (lambda: fn.LayerNorm(float("nan")), ValueError, ["epsilon", "finite", "nan"]),
+        (lambda: fn.Dense(4, weight_initializer="he"), ValueError, ["weight_initializer", "'he_normal'", "got 'he'"]),
+        (lambda: fn.Dense(4, bias_initializer="orthogonal"), ValueError, ["bias_initializer", "vector"]),
+        (lambda: fn.Dense(4, weight_initializer=fn.initializers.HeNormal), TypeError, ["class", "HeNormal(...)"]),
+    ],
+)
+def test_bad_arguments(make, error, fragments):
+    with pytest.raises(error) as caught:
+        make()
+    for fragment in fragments:
+        assert fragment in str(caught.value)

@@ -1,0 +1,191 @@
+import numpy as np
+import pytest
+import torch
+from mirror import torch_network
+
+import fastnn as fn
+from fastnn.optimizers import OPTIMIZERS
+
+O = torch.optim
+
+# ours, PyTorch's
+CASES = [
+    (fn.SGD(0.05), lambda p: O.SGD(p, 0.05)),
+    (fn.SGD(0.05, momentum=0.9), lambda p: O.SGD(p, 0.05, momentum=0.9)),
+    (fn.SGD(0.02, momentum=0.8, nesterov=True), lambda p: O.SGD(p, 0.02, momentum=0.8, nesterov=True)),
+    (fn.SGD(0.05, momentum=0.9, l2=0.03), lambda p: O.SGD(p, 0.05, momentum=0.9, weight_decay=0.03)),
+    (fn.Adam(), lambda p: O.Adam(p)),
+    (fn.Adam(0.01, 0.8, 0.99, 1e-5), lambda p: O.Adam(p, 0.01, (0.8, 0.99), 1e-5)),
+    (fn.Adam(0.01, amsgrad=True), lambda p: O.Adam(p, 0.01, amsgrad=True)),
+    (fn.Adam(0.01, l2=0.03), lambda p: O.Adam(p, 0.01, weight_decay=0.03)),
+    (fn.AdamW(0.01), lambda p: O.AdamW(p, 0.01)),
+    (fn.AdamW(0.01, weight_decay=0.2, amsgrad=True), lambda p: O.AdamW(p, 0.01, weight_decay=0.2, amsgrad=True)),
+    (fn.NAdam(), lambda p: O.NAdam(p)),
+    (
+        fn.NAdam(0.01, 0.85, 0.99, momentum_decay=0.01, weight_decay=0.1),
+        lambda p: O.NAdam(p, 0.01, (0.85, 0.99), momentum_decay=0.01, weight_decay=0.1, decoupled_weight_decay=True),
+    ),
+    (fn.RMSprop(0.003), lambda p: O.RMSprop(p, 0.003)),
+    (fn.RMSprop(0.003, 0.9, momentum=0.7), lambda p: O.RMSprop(p, 0.003, 0.9, momentum=0.7)),
+    (fn.RMSprop(0.003, centered=True, l2=0.01), lambda p: O.RMSprop(p, 0.003, centered=True, weight_decay=0.01)),
+    (
+        fn.RMSprop(0.003, centered=True, momentum=0.5),
+        lambda p: O.RMSprop(p, 0.003, centered=True, momentum=0.5),
+    ),
+    (fn.Adagrad(0.05), lambda p: O.Adagrad(p, 0.05)),
+    (
+        fn.Adagrad(0.05, learning_rate_decay=0.01, initial_accumulator=0.3, l2=0.02),
+        lambda p: O.Adagrad(p, 0.05, lr_decay=0.01, initial_accumulator_value=0.3, weight_decay=0.02),
+    ),
+]
+# penalties are for weights only, as those who use PyTorch set them up in parameter groups
+
+
+def parameter_groups(mirror, optimizer, decay_all):
+    norms = {id(p) for m in mirror if isinstance(m, torch.nn.LayerNorm) for p in m.parameters()}
+    weights = [p for p in mirror.parameters() if p.ndim == 2 and id(p) not in norms]
+    others = [p for p in mirror.parameters() if not any(p is w for w in weights)]
+    groups = [{"params": weights}, {"params": others} if decay_all else {"params": others, "weight_decay": 0.0}]
+    return optimizer(groups)
+
+
+def compare(ours, make_torch, dtype, rng, after_backward=lambda mirror: None, decay_all=False, schedule=None):
+    layers = [fn.Input(9), fn.Dense(21, "tanh"), fn.LayerNorm(), fn.Dense(17, "gelu"), fn.Dense(4)]
+    network = fn.Network(layers, seed=5, dtype=dtype)
+    mirror = torch_network(network)
+    optimizer = parameter_groups(mirror, make_torch, decay_all)
+    scheduler = schedule(optimizer) if schedule else None
+    trainer = fn.Trainer(network, "cross_entropy", ours)
+    X = rng.normal(size=(200, 33, 9)).astype(dtype)
+    y = rng.integers(0, 4, (200, 33))
+    for xb, yb in zip(X, y, strict=True):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(mirror(torch.from_numpy(xb)), torch.from_numpy(yb))
+        loss.backward()
+        after_backward(mirror)
+        optimizer.step()
+        if scheduler:
+            scheduler.step()
+        assert trainer.step(xb, yb) == pytest.approx(loss.item(), rel=1e-3)
+    tolerance = {"float32": 1e-5, "float64": 1e-11}[dtype]
+    for name, parameter in mirror.named_parameters():
+        expected = parameter.detach().numpy()
+        scale = np.abs(expected).max()
+        worst = np.abs(network.parameters[name] - expected).max()
+        assert worst <= tolerance * scale * 10, (name, worst / scale)
+    return network, mirror
+
+
+@pytest.mark.parametrize(
+    ("ours", "make_torch"), CASES, ids=lambda case: repr(case) if isinstance(case, fn.optimizers.Optimizer) else ""
+)
+def test_200_steps_are_pytorchs(ours, make_torch, dtype, rng):
+    compare(ours, make_torch, dtype, rng)
+
+
+def test_decay_of_all_parameters(dtype, rng):
+    compare(
+        fn.Adam(0.01, l2=0.05, decay_all=True), lambda p: O.Adam(p, 0.01, weight_decay=0.05), dtype, rng, decay_all=True
+    )
+
+
+def test_clipping_by_the_norm(dtype, rng):
+    compare(
+        fn.SGD(0.1, momentum=0.9, clip_norm=0.05, l2=0.01),
+        lambda p: O.SGD(p, 0.1, momentum=0.9, weight_decay=0.01),
+        dtype,
+        rng,
+        lambda mirror: torch.nn.utils.clip_grad_norm_(mirror.parameters(), 0.05),
+    )
+
+
+def test_clipping_by_value(dtype, rng):
+    compare(
+        fn.Adam(0.01, clip_value=0.003),
+        lambda p: O.Adam(p, 0.01),
+        dtype,
+        rng,
+        lambda mirror: torch.nn.utils.clip_grad_value_(mirror.parameters(), 0.003),
+    )
+
+
+def test_l1(rng):
+    def add_signs(mirror):
+        for parameter in mirror.parameters():
+            if parameter.ndim == 2:
+                parameter.grad += 0.01 * parameter.detach().sign()
+
+    compare(fn.SGD(0.05, momentum=0.5, l1=0.01), lambda p: O.SGD(p, 0.05, momentum=0.5), "float64", rng, add_signs)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "make_torch"),
+    [
+        (fn.OneCycle(0.02, steps=200), lambda o: O.lr_scheduler.OneCycleLR(o, 0.02, 200, cycle_momentum=False)),
+        (
+            fn.Warmup(fn.schedules.Cosine(0.02, steps=150), steps=50, start=0.002),
+            lambda o: O.lr_scheduler.SequentialLR(
+                o,
+                [O.lr_scheduler.LinearLR(o, 0.1, total_iters=50), O.lr_scheduler.CosineAnnealingLR(o, 150)],
+                milestones=[50],
+            ),
+        ),
+    ],
+    ids=["one-cycle", "warm-up and cosine"],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_schedules_drive_the_optimizer(schedule, make_torch, rng):
+    compare(fn.AdamW(schedule), lambda p: O.AdamW(p, 0.02), "float64", rng, schedule=make_torch)
+
+
+def test_names_make_the_defaults():
+    network = fn.Network([fn.Input(4), fn.Dense(2)])
+    for name, cls in OPTIMIZERS.items():
+        assert fn.Trainer(network, "mean_squared", name).optimizer == cls()
+
+
+def test_defaults_are_pytorchs():
+    p = [torch.nn.Parameter(torch.zeros(1))]
+    for ours, theirs in [(fn.Adam(), O.Adam(p)), (fn.AdamW(), O.AdamW(p)), (fn.NAdam(), O.NAdam(p))]:
+        assert ours.learning_rate == theirs.defaults["lr"]
+        assert (ours.beta1, ours.beta2) == theirs.defaults["betas"]
+        assert ours.epsilon == theirs.defaults["eps"]
+        assert ours.weight_decay == theirs.defaults["weight_decay"]
+    assert fn.NAdam().momentum_decay == O.NAdam(p).defaults["momentum_decay"]
+    rms, ada = O.RMSprop(p).defaults, O.Adagrad(p).defaults
+    assert (fn.RMSprop().learning_rate, fn.RMSprop().smoothing) == (rms["lr"], rms["alpha"])
+    assert (fn.Adagrad().learning_rate, fn.Adagrad().epsilon) == (ada["lr"], ada["eps"])
+
+
+def test_repr():
+    assert repr(fn.AdamW()) == "AdamW()"
+    assert repr(fn.AdamW(weight_decay=0.1)) == "AdamW(weight_decay=0.1)"
+    assert eval(repr(fn.SGD(fn.OneCycle(0.1, 9), momentum=0.9, clip_norm=1.0)), vars(fn)) == fn.SGD(
+        fn.OneCycle(0.1, 9), momentum=0.9, clip_norm=1.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "fragments"),
+    [
+        (lambda: fn.SGD(-0.1), ValueError, ["learning_rate", "at least 0", "-0.1"]),
+        (lambda: fn.SGD("fast"), TypeError, ["learning_rate", "number", "'fast'"]),
+        (lambda: fn.SGD(float("nan")), ValueError, ["learning_rate", "finite", "nan"]),
+        (lambda: fn.SGD(momentum=1.0), ValueError, ["momentum", "below 1", "1.0"]),
+        (lambda: fn.SGD(nesterov=True), ValueError, ["nesterov", "momentum"]),
+        (lambda: fn.SGD(nesterov=1, momentum=0.9), TypeError, ["nesterov", "True or False", "1"]),
+        (lambda: fn.Adam(beta1=1.0), ValueError, ["beta1", "below 1"]),
+        (lambda: fn.Adam(beta2=-0.1), ValueError, ["beta2", "at least 0"]),
+        (lambda: fn.Adam(epsilon=0), ValueError, ["epsilon", "above 0"]),
+        (lambda: fn.Adam(weight_decay=-1), ValueError, ["weight_decay", "at least 0"]),
+        (lambda: fn.Adam(clip_norm=0), ValueError, ["clip_norm", "above 0"]),
+        (lambda: fn.Adam(clip_value=float("inf")), ValueError, ["clip_value", "finite"]),
+        (lambda: fn.RMSprop(smoothing=1), ValueError, ["smoothing", "below 1"]),
+        (lambda: fn.Adagrad(initial_accumulator=-1), ValueError, ["initial_accumulator", "at least 0"]),
+    ],
+)
+def test_bad_arguments(make, error, fragments):
+    with pytest.raises(error) as caught:
+        make()
+    for fragment in fragments:
+        assert fragment in str(caught.value)
