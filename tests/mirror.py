@@ -5,6 +5,8 @@ import torch
 import fastnn as fn
 from fastnn.layers import activation_of
 
+torch.set_num_threads(1)  # its networks here are too small for more
+
 ACTIVATIONS = {
     "relu": lambda alpha: torch.nn.ReLU(),
     "leaky_relu": torch.nn.LeakyReLU,

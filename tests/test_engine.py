@@ -7,12 +7,12 @@ import time
 import numpy as np
 import oracles
 import pytest
+from fastnn._engine.model import ACTIVATIONS, Model
+from fastnn._engine.training import Diverged, Training
 
 from fastnn import _dispatch
 from fastnn._engine import random
 from fastnn._engine import threads as workers
-from fastnn._engine.model import ACTIVATIONS, Model
-from fastnn._engine.training import Diverged, Training
 
 ALPHA = {"leaky_relu": 0.2, "elu": 1.3}
 DROPOUT_STREAM = 9
@@ -143,7 +143,13 @@ NETWORKS = {
     "one layer": [dense(3, 2)],
     "relu": [dense(5, 33, "relu"), dense(33, 17, "relu"), dense(17, 3)],
     "norms": [("layer_norm", 7, 1e-5), dense(7, 19), ("layer_norm", 19, 1e-3), activation(19, "relu"), dense(19, 3)],
-    "apart": [dense(6, 21), activation(21, "tanh"), activation(21, "gelu"), dense(21, 9, "relu"), activation(9, "silu")],
+    "apart": [
+        dense(6, 21),
+        activation(21, "tanh"),
+        activation(21, "gelu"),
+        dense(21, 9, "relu"),
+        activation(9, "silu"),
+    ],
     "bottom": [activation(4, "tanh"), dense(4, 18, "mish"), activation(18, "relu"), dense(18, 2)],
     "top norm": [dense(5, 9, "elu"), ("layer_norm", 9, 1e-5)],
     "softmax": [dense(8, 16, "selu"), dense(16, 5, "softmax")],
@@ -726,19 +732,18 @@ def test_set_state_continues_to_the_last_bit(isa, dtype, name):
 
 def test_state_moves_between_instruction_sets(dtype):
     """It is unpacked: panels of other widths take it."""
-    states, bits, before = [], [], _dispatch.current()
+    first, bits, before = None, [], _dispatch.current()
     try:
         for name in _dispatch.available():
             _dispatch.use(name)
             case = Case("amsgrad", dtype)
-            if states:
-                for key, array in parameters.items():
-                    case.model.write(*key, array)
-                case.training.set_state(states[0])
-            else:
+            if first is None:
                 case.run(seconds=0)
-                states.append(case.training.get_state())
-                parameters = parameters_of(case.model)
+                first = case.training.get_state(), parameters_of(case.model)
+            state, parameters = first
+            for key, array in parameters.items():
+                case.model.write(*key, array)
+            case.training.set_state(state)
             case.finish()
             bits.append(bits_of(case.model))
     finally:

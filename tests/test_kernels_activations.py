@@ -91,7 +91,8 @@ def test_backward_against_central_differences(isa, dtype, kind):
     if kind in KINKED:
         z[np.abs(z) < 1e-3] = 0.5
     h = mp.mpf(2) ** -40  # in 140 bits, so the differences are good to 1e-24
-    slope = np.array([float((a - b) / (2 * h)) for a, b in zip(truth_at(kind, z, h), truth_at(kind, z, -h), strict=True)])
+    rises = zip(truth_at(kind, z, h), truth_at(kind, z, -h), strict=True)
+    slope = np.array([float((up - down) / (2 * h)) for up, down in rises])
     delta = np.random.default_rng(3).standard_normal(z.size).astype(dtype)
     y = forward(isa, dtype, kind, z.astype(dtype))
     got = backward(isa, dtype, kind, z.astype(dtype), y, delta.copy())
@@ -112,9 +113,7 @@ def test_every_instruction_set_gives_the_same_bits(kind):
         anything = bits.astype(np.uint32).view(np.float32) if dtype == "float32" else bits.view(np.float64)
         z = np.concatenate([anything, sample(dtype, 2048)])
         delta = sample(dtype, z.size, seed=6)
-        results = [
-            (y := forward(isa, dtype, kind, z), backward(isa, dtype, kind, z, y, delta.copy())) for isa in ISAS
-        ]
+        results = [(y := forward(isa, dtype, kind, z), backward(isa, dtype, kind, z, y, delta.copy())) for isa in ISAS]
         for other in results[1:]:
             for a, b in zip(results[0], other, strict=True):
                 same_bits(a, b)
@@ -300,9 +299,9 @@ def test_softmax_at_the_extremes(isa, dtype):
         [[0, 0, 0, 0], [1e30, 0, -1e30, 0], [-1e30, -1e30, -1e30, -1e30], [-inf, 0, -inf, 0], [100, 100, -5000, -inf],
          [nan, 0, 0, 0], [inf, 0, 0, 0], [-inf, -inf, -inf, -inf]], dtype)  # fmt: skip
     expected = np.array(
-        [[0.25] * 4, [1, 0, 0, 0], [0.25] * 4, [0, 0.5, 0, 0.5], [0.5, 0.5, 0, 0], [nan] * 4, [nan] * 4, [nan] * 4])  # fmt: skip
+        [[0.25] * 4, [1, 0, 0, 0], [0.25] * 4, [0, 0.5, 0, 0.5], [0.5, 0.5, 0, 0]])  # fmt: skip
     y = unpack(softmax(isa, rows), 4)
-    np.testing.assert_array_equal(y[:5], expected[:5])
+    np.testing.assert_array_equal(y[:5], expected)
     assert np.isnan(y[5:]).any(axis=1).all()
 
 

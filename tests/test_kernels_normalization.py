@@ -38,21 +38,19 @@ def problem(dtype, rows, n, seed=0):
 def forward(isa, x, gain, bias, r0=0, r1=None, epsilon=1e-5):
     """y as panels, and the statistics. What must not be read holds a NaN; what must not be written stays 77."""
     k, (rows, n) = kernels(isa, x.dtype.name), x.shape
-    panels = pack(x, k.panel, fill=np.nan)
-    y, statistics = np.full_like(panels, 77), np.full((rows, 2), 77.0)
-    k.normalization.layer_norm_forward(
-        panels, vector(gain, k.panel), vector(bias, k.panel), y, statistics, rows, n, r0, rows if r1 is None else r1, epsilon
-    )
+    r1 = rows if r1 is None else r1
+    x, gain, bias = pack(x, k.panel, fill=np.nan), vector(gain, k.panel), vector(bias, k.panel)
+    y, statistics = np.full_like(x, 77), np.full((rows, 2), 77.0)
+    k.normalization.layer_norm_forward(x, gain, bias, y, statistics, rows, n, r0, r1, epsilon)
     return y, statistics
 
 
 def backward(isa, x, gain, statistics, dy, r0=0, r1=None, in_place=False):
     k, (rows, n) = kernels(isa, x.dtype.name), x.shape
-    dy = pack(dy, k.panel)
+    r1 = rows if r1 is None else r1
+    x, gain, dy = pack(x, k.panel, fill=np.nan), vector(gain, k.panel), pack(dy, k.panel)
     dx = dy if in_place else np.full_like(dy, 77)
-    k.normalization.layer_norm_backward(
-        pack(x, k.panel, fill=np.nan), vector(gain, k.panel), statistics, dy, dx, rows, n, r0, rows if r1 is None else r1
-    )
+    k.normalization.layer_norm_backward(x, gain, statistics, dy, dx, rows, n, r0, r1)
     return dx
 
 
@@ -65,9 +63,7 @@ def gain_gradient(isa, x, statistics, dy, shard, spare=0):
     gradient = np.full((len(x), k.panel), 77, x.dtype)
     for panel in range(len(x)):
         scratch = np.full(64 * k.panel, np.nan, x.dtype)
-        k.normalization.gain_gradient(
-            x, statistics, dy, gradient[panel], scratch, rows, n_rows, shard, n, panel
-        )
+        k.normalization.gain_gradient(x, statistics, dy, gradient[panel], scratch, rows, n_rows, shard, n, panel)
     assert (gradient.ravel()[n:] == 0).all()
     return gradient.ravel()[:n]
 
@@ -87,7 +83,8 @@ def test_forward(isa, dtype):
         expected = standardized(x) * gain + bias
         np.testing.assert_allclose(unpack(y, n)[1:4], expected[1:4].astype(np.float64), rtol=2 * EPSILON[dtype],
                                    atol=1e-13)  # fmt: skip
-        np.testing.assert_allclose(statistics[1:4, 0], x[1:4].mean(axis=1, dtype=np.longdouble).astype(float), rtol=1e-14)
+        means = x[1:4].mean(axis=1, dtype=np.longdouble).astype(np.float64)
+        np.testing.assert_allclose(statistics[1:4, 0], means, rtol=1e-14)
         assert (unpack(y, y.shape[0] * panel)[1:4, n:] == 0).all()
         assert (y[:, [0, 4]] == 77).all()
         assert (statistics[[0, 4]] == 77).all()
@@ -180,7 +177,7 @@ def test_statistics_sum_in_sixteen_lanes(isa, dtype, n):
 
 
 def chains_and_tree(x, statistics, dy, shard, dtype):
-    """The gradient by the contract's words: a chain for each shard, the tree split at the largest power of two below n."""
+    """The gradient in the contract's words: a chain for each shard, a tree split at the largest power of two below n."""
     bits, sums = BITS[dtype], []
     xhat = ((x - statistics[:, 0]) * statistics[:, 1]).astype(dtype)
     for start in range(0, len(x), shard):
@@ -244,9 +241,10 @@ def test_a_value_that_is_not_finite_spoils_its_row_alone(isa, dtype, bad):
     assert np.isfinite(y[[0, 2]]).all()
 
 
-@given(
-    x=hnp.arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(1, 70)), elements=st.floats(-1000, 1000, width=32))
-)
+SHAPES = st.tuples(st.integers(1, 4), st.integers(1, 70))
+
+
+@given(x=hnp.arrays(np.float32, SHAPES, elements=st.floats(-1000, 1000, width=32)))
 def test_any_rows(x):
     n = x.shape[1]
     one, zero = np.ones(n, np.float32), np.zeros(n, np.float32)

@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 import torch
 from mirror import torch_network
+from torch import optim as O
 
 import fastnn as fn
 from fastnn.optimizers import OPTIMIZERS
-
-O = torch.optim
 
 # ours, PyTorch's
 CASES = [
@@ -38,10 +37,10 @@ CASES = [
         lambda p: O.Adagrad(p, 0.05, lr_decay=0.01, initial_accumulator_value=0.3, weight_decay=0.02),
     ),
 ]
-# penalties are for weights only, as those who use PyTorch set them up in parameter groups
 
 
 def parameter_groups(mirror, optimizer, decay_all):
+    """The optimizer with penalties for weights only, as those who use PyTorch set it up."""
     norms = {id(p) for m in mirror if isinstance(m, torch.nn.LayerNorm) for p in m.parameters()}
     weights = [p for p in mirror.parameters() if p.ndim == 2 and id(p) not in norms]
     others = [p for p in mirror.parameters() if not any(p is w for w in weights)]
@@ -76,6 +75,15 @@ def compare(ours, make_torch, dtype, rng, after_backward=lambda mirror: None, de
     return network, mirror
 
 
+@pytest.fixture
+def float64_scalars():
+    """PyTorch keeps NAdam's product of momenta in its default dtype."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.usefixtures("float64_scalars")
 @pytest.mark.parametrize(
     ("ours", "make_torch"), CASES, ids=lambda case: repr(case) if isinstance(case, fn.optimizers.Optimizer) else ""
 )

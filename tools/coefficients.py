@@ -23,8 +23,11 @@ def polynomial(f, low, high, n, fixed):
 
 
 def rational(f, low, high, n, m, centre):
-    """Coefficients of N (degree n) and D (degree m, D(0) = 1) with N / D = f at the zeros of a Chebyshev polynomial in
-    t = (x - centre) / (x + centre), which spreads them over a range that spans magnitudes."""
+    """Coefficients of N (degree n) and D (degree m, D(0) = 1) of an interpolant N / D of ``f``.
+
+    It interpolates at the zeros of a Chebyshev polynomial in t = (x - centre) / (x + centre), which spreads them over a
+    range that spans magnitudes.
+    """
     t_low, t_high = ((mp.mpf(x) - centre) / (x + centre) for x in (low, high))
     zeros = [centre * (1 + t) / (1 - t) for t in chebyshev_zeros(t_low, t_high, n + m + 1)]
     system = mp.matrix([[x**j / f(x) for j in range(n + 1)] + [-(x**j) for j in range(1, m + 1)] for x in zeros])

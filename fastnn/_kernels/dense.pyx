@@ -13,7 +13,7 @@ from cpython.pycapsule cimport PyCapsule_New
 
 from fastnn._kernels.simd cimport (
     FASTNN_REAL_BITS, ISA_NAME, LANES, PANEL, TILE_ROWS, real, vr, vr_add, vr_fma, vr_load, vr_select_gt, vr_set,
-    vr_store
+    vr_store, vr_zip_high, vr_zip_low
 )
 from fastnn._kernels.table cimport DenseKernels
 from fastnn._kernels.tree cimport join_level
@@ -286,16 +286,44 @@ cdef void bias_gradient(const real* dy, real* gradient, real* scratch, ssize_t r
             vr_store(target + v * LANES, acc[v])
 
 
+# ------------------------------------------------------------- transposed copy
+
+cdef inline void transpose_square(const real* a, real* b) noexcept nogil:
+    """LANES by LANES reals: zipping the upper half of the rows into the lower, log2(LANES) times, transposes them."""
+    cdef vr x[LANES]
+    cdef vr y[LANES]
+    cdef int i, stage = 1
+    for i in range(LANES):
+        x[i] = vr_load(a + i * PANEL)
+    while stage < LANES:
+        for i in range(LANES // 2):
+            y[2 * i] = vr_zip_low(x[i], x[i + LANES // 2])
+            y[2 * i + 1] = vr_zip_high(x[i], x[i + LANES // 2])
+        for i in range(LANES):
+            x[i] = y[i]
+        stage *= 2
+    for i in range(LANES):
+        vr_store(b + i * PANEL, x[i])
+
+
 cdef void transpose(const real* weight, real* transposed, ssize_t n_in, ssize_t n_out, ssize_t in_panel,
                     ssize_t out_panel) noexcept nogil:
     cdef ssize_t n_inputs = min(n_in - in_panel * PANEL, <ssize_t> PANEL)
     cdef ssize_t n_outputs = min(n_out - out_panel * PANEL, <ssize_t> PANEL)
-    cdef ssize_t i, o
+    cdef ssize_t i, o, i0 = 0, o0
     weight += (out_panel * n_in + in_panel * PANEL) * PANEL
     transposed += (in_panel * n_out + out_panel * PANEL) * PANEL
-    for o in range(n_outputs):
-        for i in range(n_inputs):
-            transposed[o * PANEL + i] = weight[i * PANEL + o]
+    while i0 < n_inputs:
+        o0 = 0
+        while o0 < n_outputs:
+            if i0 + LANES <= n_inputs and o0 + LANES <= n_outputs:
+                transpose_square(weight + i0 * PANEL + o0, transposed + o0 * PANEL + i0)
+            else:
+                for o in range(o0, min(o0 + LANES, n_outputs)):
+                    for i in range(i0, min(i0 + LANES, n_inputs)):
+                        transposed[o * PANEL + i] = weight[i * PANEL + o]
+            o0 += LANES
+        i0 += LANES
 
 
 cdef DenseKernels kernels

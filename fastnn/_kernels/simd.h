@@ -137,6 +137,12 @@ FASTNN_INLINE vd vd_select_gt(vd a, vd b, vd yes, vd no) {
 FASTNN_INLINE vd vd_select_eq(vd a, vd b, vd yes, vd no) {
     return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ), no, yes);
 }
+FASTNN_INLINE vd vd_zip_low(vd a, vd b) {
+    return _mm512_permutex2var_pd(a, _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), b);
+}
+FASTNN_INLINE vd vd_zip_high(vd a, vd b) {
+    return _mm512_permutex2var_pd(a, _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15), b);
+}
 FASTNN_INLINE vd vd_round(vd a) { return _mm512_roundscale_pd(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 FASTNN_INLINE vd vd_shift_left_52(vd a) { return _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(a), 52)); }
 FASTNN_INLINE vd vd_shift_right_52(vd a) { return _mm512_castsi512_pd(_mm512_srli_epi64(_mm512_castpd_si512(a), 52)); }
@@ -164,6 +170,12 @@ FASTNN_INLINE vr vr_select_gt(vr a, vr b, vr yes, vr no) {
 }
 FASTNN_INLINE vr vr_select_eq(vr a, vr b, vr yes, vr no) {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ), no, yes);
+}
+FASTNN_INLINE vr vr_zip_low(vr a, vr b) {
+    return _mm512_permutex2var_ps(a, _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), b);
+}
+FASTNN_INLINE vr vr_zip_high(vr a, vr b) {
+    return _mm512_permutex2var_ps(a, _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), b);
 }
 FASTNN_INLINE vd vd_from_real(const real *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
 FASTNN_INLINE void vd_to_real(real *p, vd a) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(a)); }
@@ -199,6 +211,12 @@ FASTNN_INLINE vd vd_select_gt(vd a, vd b, vd yes, vd no) {
 FASTNN_INLINE vd vd_select_eq(vd a, vd b, vd yes, vd no) {
     return _mm256_blendv_pd(no, yes, _mm256_cmp_pd(a, b, _CMP_EQ_OQ));
 }
+FASTNN_INLINE vd vd_zip_low(vd a, vd b) {
+    return _mm256_permute2f128_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b), 0x20);
+}
+FASTNN_INLINE vd vd_zip_high(vd a, vd b) {
+    return _mm256_permute2f128_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b), 0x31);
+}
 FASTNN_INLINE vd vd_round(vd a) { return _mm256_round_pd(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 FASTNN_INLINE vd vd_shift_left_52(vd a) { return _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(a), 52)); }
 FASTNN_INLINE vd vd_shift_right_52(vd a) { return _mm256_castsi256_pd(_mm256_srli_epi64(_mm256_castpd_si256(a), 52)); }
@@ -227,6 +245,12 @@ FASTNN_INLINE vr vr_select_gt(vr a, vr b, vr yes, vr no) {
 FASTNN_INLINE vr vr_select_eq(vr a, vr b, vr yes, vr no) {
     return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_EQ_OQ));
 }
+FASTNN_INLINE vr vr_zip_low(vr a, vr b) {
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x20);
+}
+FASTNN_INLINE vr vr_zip_high(vr a, vr b) {
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x31);
+}
 FASTNN_INLINE vd vd_from_real(const real *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
 FASTNN_INLINE void vd_to_real(real *p, vd a) { _mm_storeu_ps(p, _mm256_cvtpd_ps(a)); }
 #endif
@@ -254,6 +278,8 @@ FASTNN_INLINE vd vd_max(vd a, vd b) { return vd_select_gt(a, b, a, b); }
 FASTNN_INLINE vd vd_min(vd a, vd b) { return vd_select_gt(b, a, a, b); }
 FASTNN_INLINE vd vd_abs(vd a) { return vabsq_f64(a); }
 FASTNN_INLINE vd vd_copysign(vd a, vd sign) { return vbslq_f64(vdupq_n_u64(1ull << 63), sign, a); }
+FASTNN_INLINE vd vd_zip_low(vd a, vd b) { return vzip1q_f64(a, b); }
+FASTNN_INLINE vd vd_zip_high(vd a, vd b) { return vzip2q_f64(a, b); }
 FASTNN_INLINE vd vd_round(vd a) { return vrndnq_f64(a); }
 FASTNN_INLINE vd vd_shift_left_52(vd a) { return vreinterpretq_f64_u64(vshlq_n_u64(vreinterpretq_u64_f64(a), 52)); }
 FASTNN_INLINE vd vd_shift_right_52(vd a) { return vreinterpretq_f64_u64(vshrq_n_u64(vreinterpretq_u64_f64(a), 52)); }
@@ -277,6 +303,8 @@ FASTNN_INLINE vr vr_select_gt(vr a, vr b, vr yes, vr no) { return vbslq_f32(vcgt
 FASTNN_INLINE vr vr_select_eq(vr a, vr b, vr yes, vr no) { return vbslq_f32(vceqq_f32(a, b), yes, no); }
 FASTNN_INLINE vr vr_max(vr a, vr b) { return vr_select_gt(a, b, a, b); }
 FASTNN_INLINE vr vr_min(vr a, vr b) { return vr_select_gt(b, a, a, b); }
+FASTNN_INLINE vr vr_zip_low(vr a, vr b) { return vzip1q_f32(a, b); }
+FASTNN_INLINE vr vr_zip_high(vr a, vr b) { return vzip2q_f32(a, b); }
 FASTNN_INLINE vd vd_from_real(const real *p) { return vcvt_f64_f32(vld1_f32(p)); }
 FASTNN_INLINE void vd_to_real(real *p, vd a) { vst1_f32(p, vcvt_f32_f64(a)); }
 #endif
@@ -314,6 +342,8 @@ FASTNN_INLINE vd vd_max(vd a, vd b) { return vd_select_gt(a, b, a, b); }
 FASTNN_INLINE vd vd_min(vd a, vd b) { return vd_select_gt(b, a, a, b); }
 FASTNN_INLINE vd vd_abs(vd a) { VD_EACH(fabs(a.lane[i])) }
 FASTNN_INLINE vd vd_copysign(vd a, vd sign) { VD_EACH(copysign(a.lane[i], sign.lane[i])) }
+FASTNN_INLINE vd vd_zip_low(vd a, vd b) { VD_EACH((i % 2 ? b : a).lane[i / 2]) }
+FASTNN_INLINE vd vd_zip_high(vd a, vd b) { VD_EACH((i % 2 ? b : a).lane[(DLANES + i) / 2]) }
 FASTNN_INLINE vd vd_round(vd a) { VD_EACH(fastnn_round(a.lane[i])) }
 FASTNN_INLINE vd vd_shift_left_52(vd a) { VD_EACH(fastnn_from_bits(fastnn_bits(a.lane[i]) << 52)) }
 FASTNN_INLINE vd vd_shift_right_52(vd a) { VD_EACH(fastnn_from_bits(fastnn_bits(a.lane[i]) >> 52)) }
@@ -338,6 +368,8 @@ FASTNN_INLINE vr vr_select_gt(vr a, vr b, vr yes, vr no) { VR_EACH(a.lane[i] > b
 FASTNN_INLINE vr vr_select_eq(vr a, vr b, vr yes, vr no) { VR_EACH(a.lane[i] == b.lane[i] ? yes.lane[i] : no.lane[i]) }
 FASTNN_INLINE vr vr_max(vr a, vr b) { return vr_select_gt(a, b, a, b); }
 FASTNN_INLINE vr vr_min(vr a, vr b) { return vr_select_gt(b, a, a, b); }
+FASTNN_INLINE vr vr_zip_low(vr a, vr b) { VR_EACH((i % 2 ? b : a).lane[i / 2]) }
+FASTNN_INLINE vr vr_zip_high(vr a, vr b) { VR_EACH((i % 2 ? b : a).lane[(LANES + i) / 2]) }
 FASTNN_INLINE vd vd_from_real(const real *p) { VD_EACH((double)p[i]) }
 FASTNN_INLINE void vd_to_real(real *p, vd a) { for (int i = 0; i < DLANES; i++) p[i] = (float)a.lane[i]; }
 #endif
@@ -364,6 +396,8 @@ FASTNN_INLINE vr vr_max(vr a, vr b) { return vd_max(a, b); }
 FASTNN_INLINE vr vr_min(vr a, vr b) { return vd_min(a, b); }
 FASTNN_INLINE vr vr_select_gt(vr a, vr b, vr yes, vr no) { return vd_select_gt(a, b, yes, no); }
 FASTNN_INLINE vr vr_select_eq(vr a, vr b, vr yes, vr no) { return vd_select_eq(a, b, yes, no); }
+FASTNN_INLINE vr vr_zip_low(vr a, vr b) { return vd_zip_low(a, b); }
+FASTNN_INLINE vr vr_zip_high(vr a, vr b) { return vd_zip_high(a, b); }
 FASTNN_INLINE vd vd_from_real(const real *p) { return vd_load(p); }
 FASTNN_INLINE void vd_to_real(real *p, vd a) { vd_store(p, a); }
 #endif

@@ -29,6 +29,8 @@ cdef extern from "simd.h" nogil:
     vr vr_min(vr a, vr b) noexcept                           # a < b ? a : b
     vr vr_select_gt(vr a, vr b, vr yes, vr no) noexcept      # a > b ? yes : no
     vr vr_select_eq(vr a, vr b, vr yes, vr no) noexcept      # a == b ? yes : no
+    vr vr_zip_low(vr a, vr b) noexcept                       # a0 b0 a1 b1 ..., the lower halves
+    vr vr_zip_high(vr a, vr b) noexcept                      # the same of the upper halves
 
     vd vd_load(const double* p) noexcept
     void vd_store(double* p, vd a) noexcept
