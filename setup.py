@@ -36,61 +36,56 @@ DIRECTIVES = {
     "cdivision": True,
     "initializedcheck": False,
 }
-HEADERS = ["fastnn/_kernels/simd.h"]
-SHARED = sorted(str(path) for folder in ("_kernels", "_engine") for path in Path("fastnn", folder).glob("*.pxd"))
+DEPENDS = ["fastnn/_kernels/simd.h"] + sorted(
+    str(path) for folder in ("_kernels", "_engine") for path in Path("fastnn", folder).glob("*.pxd")
+)
 
 
-def kernel_extensions(isa, dtype):
+def extensions(package, names, folder):
+    """One extension for each source ``folder/name.pyx``, as ``package.name``."""
+    return [
+        Extension(f"{package}.{name}", [f"{folder}/{name}.pyx"], include_dirs=["fastnn/_kernels"], depends=DEPENDS)
+        for name in names
+    ]
+
+
+def translated(given, folder, flags, macros=()):
+    """The extensions as C, to be compiled with the flags and macros.
+
+    Each (instruction set, dtype) has a build folder of its own, or parallel builds collide. Flags and macros are set
+    after cythonize: set before, they leak from one call into the next, and an "avx512" build silently is another.
+    """
+    found = cythonize(
+        given,
+        build_dir=f"build/cython/{folder}",
+        compiler_directives=DIRECTIVES,
+        include_path=["fastnn/_kernels"],
+        nthreads=0 if MSVC else os.cpu_count() or 1,
+        quiet=True,
+    )
+    for extension in found:
+        extension.define_macros = list(macros)
+        extension.extra_compile_args = COMMON + flags
+        extension.extra_link_args = [] if MSVC or sys.platform == "darwin" else ["-Wl,-s"]
+    return found
+
+
+def kernel_macros(isa, dtype):
     macros = [(f"FASTNN_ISA_{isa.upper()}", "1"), ("FASTNN_REAL_BITS", REALS[dtype])]
     if not MSVC:
         # Tiles are written once and specialised by constant arguments, which needs them inlined.
         macros.append(("CYTHON_INLINE", "inline __attribute__((always_inline))"))
-    return [
-        Extension(
-            f"fastnn._kernels.{isa}.{dtype}.{name}",
-            [f"fastnn/_kernels/{name}.pyx"],
-            define_macros=macros,
-            include_dirs=["fastnn/_kernels"],
-            depends=HEADERS + SHARED,
-        )
-        for name in KERNELS
-    ]
-
-
-def translated(extensions, folder, flags):
-    """The extensions as C.
-
-    Each (instruction set, dtype) has a build folder of its own, or parallel builds collide; flags are set after
-    cythonize, or they leak from one call into the next.
-    """
-    extensions = cythonize(
-        extensions,
-        build_dir=f"build/cython/{folder}",
-        compiler_directives=DIRECTIVES,
-        include_path=["fastnn/_kernels"],
-        quiet=True,
-    )
-    for extension in extensions:
-        extension.extra_compile_args = COMMON + flags
-        extension.extra_link_args = [] if MSVC or sys.platform == "darwin" else ["-Wl,-s"]
-    return extensions
+    return macros
 
 
 def all_extensions():
-    engine = [
-        Extension(
-            f"fastnn._engine.{name}",
-            [f"fastnn/_engine/{name}.pyx"],
-            include_dirs=["fastnn/_kernels"],
-            depends=HEADERS + SHARED,
-        )
-        for name in ENGINE
-    ]
-    extensions = translated(engine, "engine", ["/std:c11", "/experimental:c11atomics"] if MSVC else ["-std=c11"])
+    c11 = ["/std:c11", "/experimental:c11atomics"] if MSVC else ["-std=c11"]
+    found = translated(extensions("fastnn._engine", ENGINE, "fastnn/_engine"), "engine", c11)
     for isa, flags in ISA_FLAGS.items():
         for dtype in REALS:
-            extensions += translated(kernel_extensions(isa, dtype), f"{isa}-{dtype}", flags)
-    return extensions
+            kernels = extensions(f"fastnn._kernels.{isa}.{dtype}", KERNELS, "fastnn/_kernels")
+            found += translated(kernels, f"{isa}-{dtype}", flags, kernel_macros(isa, dtype))
+    return found
 
 
 class parallel_build_ext(build_ext):

@@ -37,7 +37,10 @@ class Peer:
         raise NotImplementedError
 
     def predictor(self, x: np.ndarray) -> Callable[[], Any]:
-        """A function that computes the outputs for ``x``, which it has been given in the system's own form."""
+        """A function that computes the outputs for ``x``, which it holds in the system's own form.
+
+        The number of threads may stay changed for the whole process.
+        """
         raise NotImplementedError
 
     @classmethod
@@ -61,6 +64,7 @@ class FastNN(Peer):
         import fastnn as fn
 
         hidden = [fn.Dense(units, "relu") for units in rung.sizes[1:-1]]
+        self.n_threads = threads
         self.network = fn.Network([fn.Input(rung.sizes[0]), *hidden, fn.Dense(rung.sizes[-1])], seed=0)
         self.trainer = fn.Trainer(
             self.network,
@@ -81,8 +85,12 @@ class FastNN(Peer):
         return self.trainer.steps
 
     def predictor(self, x: np.ndarray) -> Callable[[], Any]:
-        out = self.network.predict(x)
-        return lambda: self.network.predict(x, out=out)
+        import fastnn as fn
+
+        if self.n_threads != "auto":
+            fn.set_num_threads(self.n_threads)
+        predict, out = self.network.predict, self.network.predict(x)
+        return lambda: predict(x, out=out)
 
     @classmethod
     def version(cls) -> str:
@@ -193,7 +201,8 @@ class ScikitLearn(Peer):
     def predictor(self, x: np.ndarray) -> Callable[[], Any]:
         self.run(1)  # it has no network before
         self.libraries.limit(limits=self.n_threads)
-        return lambda: self.network.predict_proba(x)
+        predict = self.network.predict_proba
+        return lambda: predict(x)
 
 
 PEERS: dict[str, type[Peer]] = {"fastnn": FastNN, "torch": Torch, "scikit-learn": ScikitLearn}

@@ -120,6 +120,16 @@ def one_of(value: Any, base: type, choices: dict[str, Any], argument: str) -> An
     raise TypeError(f"{argument} must be one of {listed}, or a {base.__name__}; got {described(value)}")
 
 
+def listed(value: Any, single: type | tuple[type, ...], argument: str) -> tuple[Any, ...]:
+    """The items of ``value``; one that is a ``single`` stands for itself."""
+    if isinstance(value, single):
+        return (value,)
+    try:
+        return tuple(value)
+    except TypeError:
+        raise TypeError(f"{argument} must be a sequence; got {described(value)}") from None
+
+
 def described(value: Any) -> str:
     """``value`` in an error message: its type, and what it is if that is short."""
     text = repr(value)

@@ -83,7 +83,7 @@ def unpack(metadata: dict[str, Any], tensors: dict[str, np.ndarray], name: str =
         trainer._callback_states = {
             key: (values, _under(state, f"{_CALLBACK}{key}/")) for key, values in metadata["callbacks"].items()
         }
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{name!r} is damaged or not a fastnn trainer: {error}") from error
     return trainer
 

@@ -231,7 +231,7 @@ class Progress:
 
 def checked_callbacks(callbacks: Any) -> tuple[Callback, ...]:
     """``callbacks`` as a tuple; one callback stands for itself."""
-    given = (callbacks,) if isinstance(callbacks, (Callback, type)) else tuple(callbacks)
+    given = _check.listed(callbacks, (Callback, type), "callbacks")
     for callback in given:
         if not isinstance(callback, Callback):
             hint = f": write {callback.__name__}(...)" if isinstance(callback, type) else ""

@@ -68,7 +68,7 @@ def held_out(given: Dataset, fraction: float, seed: int) -> tuple[Dataset, Datas
 
 def metrics(given: Any, loss: Loss, n_outputs: int) -> tuple[Metric, ...]:
     """The metrics that are not reported unasked, if all suit the loss."""
-    listed = (given,) if isinstance(given, (str, Metric, type)) else tuple(given)
+    listed = _check.listed(given, (str, Metric, type), "metrics")
     found = [_check.one_of(metric, Metric, METRICS, "metrics") for metric in listed]
     for metric in found:
         suits = loss.classifies if isinstance(metric, Accuracy) else isinstance(loss, CrossEntropy)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -141,6 +141,7 @@ class EarlyStopping(Callback):
         self._last_parameters: dict[str, np.ndarray] = {}
 
     def on_fit_begin(self, trainer: Trainer) -> None:
+        monitored(self.monitor, trainer.columns)
         if self.stopped:
             self._begin()
         elif self._last_parameters and _same(trainer.network.parameters, self._best_parameters):
@@ -186,7 +187,7 @@ class EarlyStopping(Callback):
         )
 
 
-def monitored(column: str | None, values: Mapping[str, float]) -> str:
+def monitored(column: str | None, values: Collection[str]) -> str:
     """The column of the history that a callback or schedule watches."""
     if column is None:
         return "val_loss" if "val_loss" in values else "loss"

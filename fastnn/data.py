@@ -157,8 +157,9 @@ def standardize(X: ArrayLike, *others: ArrayLike) -> Any:
 
 
 def fingerprint(X: ArrayLike, y: ArrayLike) -> str:
-    """SHA-256, in hexadecimal, of a data set: of shape, dtype and values in C order, little-endian; memory maps are
-    read in blocks.
+    """SHA-256, in hexadecimal, of a data set: of shapes, dtypes and little-endian values in C order.
+
+    Memory maps are read in blocks.
     """
     import hashlib
 

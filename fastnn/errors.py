@@ -18,7 +18,7 @@ class DivergedError(FloatingPointError):
 
     def __str__(self) -> str:
         return (
-            f"training diverged in epoch {self.epoch}, step {self.step}: the loss or a parameter became NaN or infinite "
-            f"at the learning rate {self.learning_rate:g}. The network holds the last finite parameters. "
+            f"training diverged in epoch {self.epoch}, step {self.step}: the loss or a parameter became NaN or infinite"
+            f" at the learning rate {self.learning_rate:g}. The network holds the last finite parameters. "
             f"Lower the learning rate, clip the gradient (clip_norm) or standardise the data (fn.data.standardize)."
         )

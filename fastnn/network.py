@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn import _check, _describe, _dispatch, _files, _streams, initializers
-from fastnn._engine import random
 from fastnn._engine.model import Model
+from fastnn._engine.random import first_nonfinite
 from fastnn.layers import LAYERS, Activation, Dense, Dropout, Input, Layer, LayerNorm, activation_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+_empty, _ndarray = np.empty, np.ndarray  # looked up faster
 _Tensor = tuple[int, str]  # what the engine calls a parameter tensor: (operation, "weight" or "bias")
 
 
@@ -130,40 +131,45 @@ class Network:
             If ``X`` is not real, has another number of features, no rows, or a NaN or an infinity; or ``out`` does not
             fit.
         """
+        # The order and form of these checks is for the speed of one row: they cost more than its outputs.
+        dtype = self._np_dtype
         if (
-            type(X) is not np.ndarray
-            or X.dtype is not self._np_dtype
-            or X.ndim != 2
-            or X.shape[1] != self.n_features
-            or X.shape[0] == 0
-            or random.first_nonfinite(X) >= 0
+            type(X) is not _ndarray
+            or X.dtype is not dtype
+            or len(shape := X.shape) != 2
+            or shape[1] != self.n_features
+            or not shape[0]
+            or first_nonfinite(X) >= 0
         ):
             X = _check.numeric(X, "X")
             if X.shape == (self.n_features,):
                 return self._predict_one(X, out)
-            X = _check.features(X, self.n_features, self._np_dtype)
+            X = _check.features(X, self.n_features, dtype)
+            shape = X.shape
+        expected = (shape[0], self.n_outputs)
         if out is None:
-            out = np.empty((X.shape[0], self.n_outputs), self._np_dtype)
-        elif type(out) is not np.ndarray or out.dtype != self._np_dtype or out.shape != (X.shape[0], self.n_outputs):
-            self._refuse_out(out, (X.shape[0], self.n_outputs))
-        elif not out.flags.writeable:
-            raise ValueError("out must be writeable; got a read-only array")
-        self._model.forward(X, out)
+            out = _empty(expected, dtype)
+        elif type(out) is not _ndarray or out.dtype is not dtype or out.shape != expected:
+            self._check_out(out, expected)
+        try:
+            self._model.forward(X, out)
+        except ValueError:
+            raise ValueError("out must be writeable; got a read-only array") from None
         return out
 
     def _predict_one(self, x: np.ndarray, out: np.ndarray | None) -> np.ndarray:
         if out is None:
             return self.predict(x[None, :])[0]
-        if type(out) is not np.ndarray or out.shape != (self.n_outputs,):
-            self._refuse_out(out, (self.n_outputs,))
+        self._check_out(out, (self.n_outputs,))
         self.predict(x[None, :], out[None, :])
         return out
 
-    def _refuse_out(self, out: Any, shape: tuple[int, ...]) -> None:
+    def _check_out(self, out: Any, shape: tuple[int, ...]) -> None:
         expected = f"out must be an ndarray of shape {shape} and dtype {self.dtype}"
-        if not isinstance(out, np.ndarray):
+        if type(out) is not np.ndarray:
             raise TypeError(f"{expected}; got {_check.described(out)}")
-        raise ValueError(f"{expected}; got shape {out.shape} and dtype {out.dtype}")
+        if out.shape != shape or out.dtype != self._np_dtype:
+            raise ValueError(f"{expected}; got shape {out.shape} and dtype {out.dtype}")
 
     def digest(self) -> str:
         """SHA-256 of the parameters, in hexadecimal: equal networks have equal digests, on every machine."""
@@ -229,7 +235,7 @@ class Network:
         try:
             described = _describe.from_data(metadata["layers"], classes, "a layer")
             network = cls._restored(described, metadata["seed"], metadata["dtype"], parameters)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{name!r} is damaged or not a fastnn model: {error}") from error
         if metadata.get("digest") != network.digest():
             raise ValueError(f"{name!r} is damaged: its parameters do not have the digest it states")

@@ -299,8 +299,7 @@ class ReduceOnPlateau(Schedule):
 
 @description
 class Warmup(Schedule):
-    """A linear warm-up in front of any schedule: from ``start`` up to its first rate, then the schedule from its
-    beginning.
+    """A linear warm-up from ``start`` to the first rate of a schedule, and then the schedule from its beginning.
 
     ``torch.optim.lr_scheduler.LinearLR`` and then the schedule. Goyal et al., arXiv:1706.02677.
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 _INT64 = np.dtype(np.int64)
-_largest = np.maximum.reduce
+_UINT64 = np.dtype(np.uint64)
+_ndarray, _largest = np.ndarray, np.maximum.reduce  # looked up faster
 
 
 class Trainer:
@@ -64,6 +65,8 @@ class Trainer:
         Of all epochs so far.
     epoch, steps : int
         Epochs completed and updates made so far.
+    columns : tuple of str
+        Those of the history that an epoch of the latest `fit` fills.
 
     Notes
     -----
@@ -114,6 +117,7 @@ class Trainer:
         self._schedule = schedule
         self._constant_rate = schedule.learning_rate if isinstance(schedule, Constant) else None
         self.history = History()
+        self.columns: tuple[str, ...] = ()
         self._reset_plateau()
         self._epoch_rows = 0  # of the epoch under way, if there is one
         self._stopping = self._fitting = False
@@ -201,7 +205,7 @@ class Trainer:
         elif validation_fraction is not None:
             data, validation = _prepare.held_out(data, validation_fraction, self.seed)
         batch_size = self._batch_of(len(data))
-        columns = self._columns(validation is not None)
+        columns = self._columns_with(validation is not None)
         plateau = self._schedule.plateau
         if plateau is not None:
             monitored(plateau.monitor, columns)
@@ -210,6 +214,7 @@ class Trainer:
             weight_by_class = _prepare.balanced(data.y, max(2, network.n_outputs))
         data = _prepare.folded(data, weight_by_class)
         self._weight_by_class = weight_by_class
+        self.columns = columns
         self._give_states(watching)
 
         self._fitting, self._stopping = True, False
@@ -239,21 +244,22 @@ class Trainer:
         if self._fitting:
             raise RuntimeError("step cannot be called while this trainer is fitting")
         if (
-            type(X) is not np.ndarray
+            type(X) is not _ndarray
             or X.dtype is not self._dtype
-            or X.ndim != 2
-            or X.shape[1] != self._n_features
-            or X.shape[0] == 0
+            or len(shape := X.shape) != 2
+            or shape[1] != self._n_features
+            or not shape[0]
             or first_nonfinite(X) >= 0
         ):
             X = _check.features(X, self._n_features, self._dtype)
-        n = X.shape[0]
+            shape = X.shape
+        n = shape[0]
         if (
             not self._n_labels
-            or type(y) is not np.ndarray
+            or type(y) is not _ndarray
             or y.dtype is not _INT64
             or y.shape != (n,)
-            or _largest(y.view(np.uint64)) >= self._n_labels  # negative ones are huge
+            or _largest(y.view(_UINT64)) >= self._n_labels  # negative ones are huge
         ):
             y = self.loss.targets(y, self.network.n_outputs, self._dtype)
             _check.same_rows(n, len(y), "y")
@@ -280,7 +286,8 @@ class Trainer:
     def stop(self) -> None:
         """Ends the `fit` under way: after the epoch; from `Callback.on_step_end` or another thread, after the step."""
         self._stopping = True
-        self._training.interrupt()
+        if self._fitting:
+            self._training.interrupt()
 
     def evaluate(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> dict[str, float]:
         """Loss, accuracy (classifiers) and metrics on data, dropout off, penalties left out.
@@ -357,11 +364,11 @@ class Trainer:
             )
         return self.batch_size
 
-    def _columns(self, validates: bool) -> dict[str, float]:
-        """The columns of the history that an epoch fills, as a row of zeros."""
+    def _columns_with(self, validates: bool) -> tuple[str, ...]:
+        """The columns of the history that an epoch fills."""
         names = ["loss", "accuracy"] if self.loss.classifies else ["loss"]
         found = [*names, *(metric.name for metric in self.metrics)]
-        return dict.fromkeys([*names, "learning_rate", *(f"val_{name}" for name in found if validates)], 0.0)
+        return (*names, "learning_rate", *(f"val_{name}" for name in found if validates))
 
     def _rates(self, start: int, stop: int) -> np.ndarray:
         """The learning rates of the updates [start, stop) of the epoch under way."""
@@ -380,7 +387,7 @@ class Trainer:
         self._plateau: PlateauState | None = None
         if plateau is None:
             return
-        column = monitored(plateau.monitor, self.history.last()) if self.epoch else plateau.monitor or "loss"
+        column = monitored(plateau.monitor, self.history) if self.epoch else plateau.monitor or "loss"
         maximise = plateau.mode == "max" or (plateau.mode == "auto" and is_maximised(column))
         self._plateau = PlateauState(plateau, maximise)
         for value in self.history[column] if self.epoch else ():

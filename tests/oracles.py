@@ -1,4 +1,4 @@
-"""What the kernels should compute, in float64 NumPy and as the textbooks write it: slow, plain and independent of them."""
+"""What the kernels should compute, in float64 NumPy, as the textbooks write it and independent of the kernels."""
 
 import numpy as np
 
@@ -7,8 +7,7 @@ import numpy as np
 
 def expand(o, kind, labels, targets, parameter, quantiles):
     """Targets of the shape of the outputs o, and pinball's quantile of each column."""
-    rows, n = o.shape
-    q = None
+    n, q = o.shape[1], None
     if kind == "pinball":
         q = np.tile(quantiles, targets.shape[1])
         return np.repeat(np.asarray(targets, dtype=np.float64), len(quantiles), axis=1), q

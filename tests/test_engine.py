@@ -7,12 +7,14 @@ import time
 import numpy as np
 import oracles
 import pytest
-from fastnn._engine.model import ACTIVATIONS, Model
-from fastnn._engine.training import Diverged, Training
 
 from fastnn import _dispatch
+from fastnn._engine import model as models
 from fastnn._engine import random
 from fastnn._engine import threads as workers
+from fastnn._engine import training as trainings
+
+Model, Training, Diverged = models.Model, trainings.Training, trainings.Diverged
 
 ALPHA = {"leaky_relu": 0.2, "elu": 1.3}
 DROPOUT_STREAM = 9
@@ -279,7 +281,7 @@ def test_forward(isa, dtype, network, n):
     assert_close(outputs_of(model, X), oracle.forward(X), dtype)
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("name", models.ACTIVATIONS)
 def test_forward_of_every_activation(isa, dtype, name):
     for operations in ([dense(5, 37, name)], [dense(5, 37), activation(37, name)], [activation(5, name)]):
         model, oracle = make_model(operations, dtype)
@@ -392,7 +394,7 @@ def test_gradient(isa, dtype, network):
         assert_close(gradient, expected[key], dtype, 10)
 
 
-@pytest.mark.parametrize("name", sorted(set(ACTIVATIONS) - {"softmax"}))
+@pytest.mark.parametrize("name", sorted(set(models.ACTIVATIONS) - {"softmax"}))
 def test_gradient_through_every_activation(isa, dtype, name):
     for operations in ([dense(5, 37, name), dense(37, 2)], [dense(5, 37), activation(37, name), dense(37, 2, name)]):
         model, oracle = make_model(operations, dtype)

@@ -60,7 +60,8 @@ def test_gather_touches_its_rows_alone(k):
         for x in (a, np.asfortranarray(a)):
             panels = gathered(k, x, first=4, rows=11, r0=3, r1=9)
             assert np.array_equal(panels[:, 3:9], pack(a[7:13], k.panel))
-            assert (panels[:, :3] == SENTINEL).all() and (panels[:, 9:] == SENTINEL).all()
+            assert (panels[:, :3] == SENTINEL).all()
+            assert (panels[:, 9:] == SENTINEL).all()
 
 
 def test_scatter_every_layout_and_size(k):
@@ -71,7 +72,8 @@ def test_scatter_every_layout_and_size(k):
         for name, out in layouts(np.full_like(a, SENTINEL)):
             k.batch.scatter(panels, 12, n, 2, 8, out, *out.strides)
             assert np.array_equal(out[2:8], a[2:8]), (n, name)
-            assert (out[:2] == SENTINEL).all() and (out[8:] == SENTINEL).all(), (n, name)
+            assert (out[:2] == SENTINEL).all(), (n, name)
+            assert (out[8:] == SENTINEL).all(), (n, name)
 
 
 def test_scatter_writes_nothing_beside_its_columns(k):
@@ -80,7 +82,9 @@ def test_scatter_writes_nothing_beside_its_columns(k):
         frame = np.full((3, n + 40), SENTINEL, dtype=k.dtype)
         out = frame[:, 20 : 20 + n]
         k.batch.scatter(pack(a, k.panel), 3, n, 0, 3, out, *out.strides)
-        assert (out == 1).all() and (frame[:, :20] == SENTINEL).all() and (frame[:, 20 + n :] == SENTINEL).all()
+        assert (out == 1).all()
+        assert (frame[:, :20] == SENTINEL).all()
+        assert (frame[:, 20 + n :] == SENTINEL).all()
 
 
 def first_nonfinite(k, x):
@@ -106,6 +110,14 @@ def test_first_nonfinite_is_found_wherever_it_stands(k, bad):
                 assert first_nonfinite(k, x) == at, (shape, name)
 
 
+def test_first_nonfinite_looks_at_nothing_beside(k):
+    for n in range(1, 300, 7):
+        frame = np.full(3 * n + 600, np.nan, dtype=k.dtype)
+        for x in (frame[300 : 300 + n].reshape(1, n), frame[300 : 300 + 3 * n].reshape(3, n)):
+            x[...] = 1
+            assert first_nonfinite(k, x) == -1
+
+
 def test_first_nonfinite_of_nothing(k):
     assert first_nonfinite(k, np.zeros((0, 5), k.dtype)) == -1
     assert first_nonfinite(k, np.zeros((5, 0), k.dtype)) == -1
@@ -121,4 +133,5 @@ def test_scatter_undoes_gather(variant, n_rows, n, seed, layout):
     panels = gathered(k, list(layouts(a))[layout][1], index)
     out = list(layouts(np.zeros((len(index), n), k.dtype)))[layout][1]
     k.batch.scatter(panels, len(index), n, 0, len(index), out, *out.strides)
-    assert np.array_equal(out, a[index]) and np.array_equal(unpack(panels, n), a[index])
+    assert np.array_equal(out, a[index])
+    assert np.array_equal(unpack(panels, n), a[index])

@@ -118,7 +118,8 @@ def test_rows_outside_the_range_stay_untouched(k, kind):
         for a, b, axis in zip(whole, part, (0, 1, 0), strict=True):
             a, b = np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0)
             assert np.array_equal(a[3:20], b[3:20])
-            assert (b[:3] == SENTINEL).all() and (b[20:] == SENTINEL).all()
+            assert (b[:3] == SENTINEL).all()
+            assert (b[20:] == SENTINEL).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -128,7 +129,8 @@ def test_the_loss_alone(k, kind):
         losses, deltas, hits = computed(k, name, o, case, gradients=False)
         assert (deltas == SENTINEL).all()
         whole = computed(k, name, o, case)
-        assert np.array_equal(losses, whole[0]) and np.array_equal(hits, whole[2])
+        assert np.array_equal(losses, whole[0])
+        assert np.array_equal(hits, whole[2])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -215,7 +217,8 @@ def test_derivatives_where_there_is_a_kink(k):
     for kind in ("mean_absolute", "pinball"):
         case = {"targets": o.copy(), "quantiles": np.array([0.3]), "weights": np.array([2.0])}
         losses, deltas, _ = computed(k, kind, o, case)
-        assert losses[0] == 0 and not deltas.any()
+        assert losses[0] == 0
+        assert not deltas.any()
 
 
 def test_weights_may_be_absent(k):
@@ -234,8 +237,11 @@ def test_a_row_of_weight_zero_counts_for_nothing(k, kind):
             name, o, case = problem(kind, n, 5, k.dtype)
             o[2], case["weights"][2] = value, 0
             losses, deltas, hits = computed(k, name, o, case)
-            assert losses[2] == 0 and hits[2] == 0 and not deltas[:, 2].any()
-            assert np.isfinite(losses).all() and np.isfinite(deltas).all()
+            assert losses[2] == 0
+            assert hits[2] == 0
+            assert not deltas[:, 2].any()
+            assert np.isfinite(losses).all()
+            assert np.isfinite(deltas).all()
             assert n == 1 or np.any(deltas)
 
 
@@ -257,7 +263,8 @@ def test_extreme_logits_are_stable(k, size):
             ("huber", {"targets": targets, "parameter": 1.0}),
         ]:
             losses, deltas, _ = computed(k, name, o, case)
-            assert np.isfinite(losses).all() and np.isfinite(deltas).all(), name
+            assert np.isfinite(losses).all(), name
+            assert np.isfinite(deltas).all(), name
             check(k, name, o, case)
 
 
@@ -268,7 +275,9 @@ def test_logits_at_the_limits_of_the_type(k):
     hot = np.eye(10, dtype=k.dtype)[[3, 3]]
     for case in ({"labels": np.array([3, 3])}, {"targets": hot}):
         losses, deltas, hits = computed(k, "cross_entropy", o, case)
-        assert (losses == 0).all() and not deltas.any() and (hits == 1).all()
+        assert (losses == 0).all()
+        assert not deltas.any()
+        assert (hits == 1).all()
 
 
 def test_small_losses_keep_their_digits(k):

@@ -177,7 +177,7 @@ def test_statistics_sum_in_sixteen_lanes(isa, dtype, n):
 
 
 def chains_and_tree(x, statistics, dy, shard, dtype):
-    """The gradient in the contract's words: a chain for each shard, a tree split at the largest power of two below n."""
+    """The gradient in the contract's words: a chain per shard, a tree split at the largest power of two below n."""
     bits, sums = BITS[dtype], []
     xhat = ((x - statistics[:, 0]) * statistics[:, 1]).astype(dtype)
     for start in range(0, len(x), shard):

@@ -93,7 +93,14 @@ def torch_optimizer(torch, kind, options, w, lr):
     elif "decoupled" in options:
         options_there["weight_decay"] = options["decoupled"]
         kind = "adamw"
-    names = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "nadam": "NAdam", "rmsprop": "RMSprop", "adagrad": "Adagrad"}
+    names = {
+        "sgd": "SGD",
+        "adam": "Adam",
+        "adamw": "AdamW",
+        "nadam": "NAdam",
+        "rmsprop": "RMSprop",
+        "adagrad": "Adagrad",
+    }
     return getattr(torch.optim, names[kind])([w], lr=lr, **options_there)
 
 
@@ -141,7 +148,8 @@ def test_padding_stays_zero(k, case):
     if kind == "adagrad":
         options = {**options, "initial": 0.0}
     after, state = kernel_steps(k, kind, options, np.zeros(COUNT), np.zeros((3, COUNT)))
-    assert not np.any(after) and not np.any(state)
+    assert not np.any(after)
+    assert not np.any(state)
 
 
 def one_step(k, w, g, **rule):
@@ -172,7 +180,11 @@ def test_clipping_lets_nan_through_and_bounds_infinity(k):
     g[0], g[1], g[2], g[3] = np.nan, np.inf, -np.inf, 0.25
     w, failed = one_step(k, np.zeros(COUNT), g, clip_value=0.5, step_size=1.0)
     assert failed == 1
-    assert w[0] == 0 and w[1] == -0.5 and w[2] == 0.5 and w[3] == -0.25 and (w[4:] == -0.5).all()
+    assert w[0] == 0
+    assert w[1] == -0.5
+    assert w[2] == 0.5
+    assert w[3] == -0.25
+    assert (w[4:] == -0.5).all()
 
 
 def test_l1_pulls_towards_zero_and_not_at_it(k):
@@ -183,7 +195,7 @@ def test_l1_pulls_towards_zero_and_not_at_it(k):
 
 
 def test_centered_rmsprop_survives_a_variance_rounded_below_zero(k):
-    g = np.full(COUNT, 0.1)
+    g = np.random.default_rng(6).uniform(0.05, 1, COUNT)  # steady, so that its variance is nothing but rounding
     kind, options = "rmsprop", {"centered": True, "beta2": 0.5, "eps": 1e-3}
     after, _ = kernel_steps(k, kind, options, np.ones(COUNT), np.tile(g, (80, 1)))
     assert np.isfinite(after).all()
@@ -194,7 +206,8 @@ def test_only_count_parameters_change(k):
     w, g, state = np.ones(2 * n, k.dtype), np.ones(2 * n, k.dtype), [np.ones(2 * n, k.dtype) for _ in range(3)]
     numbers = Optimizer("adam", 0.1, amsgrad=True).rule()
     k.optimizers.update(make("UpdateRule", kind=E.ADAM, **numbers), w, g, *state, n)
-    assert (w[:n] != 1).all() and all((a[n:] == 1).all() for a in (w, g, *state))
+    assert (w[:n] != 1).all()
+    assert all((a[n:] == 1).all() for a in (w, g, *state))
 
 
 def test_unused_state_may_be_absent(k):
@@ -207,7 +220,13 @@ def test_unused_state_may_be_absent(k):
 
 
 @settings(deadline=None, max_examples=80)
-@given(st.sampled_from(VARIANTS), st.sampled_from(list(CASES)), st.integers(0, 2**32), st.floats(1e-5, 1e3), st.integers(1, 5))
+@given(
+    st.sampled_from(VARIANTS),
+    st.sampled_from(list(CASES)),
+    st.integers(0, 2**32),
+    st.floats(1e-5, 1e3),
+    st.integers(1, 5),
+)
 def test_any_gradients(variant, case, seed, scale, panels):
     k = kernels(*variant)
     kind, options = CASES[case]

@@ -35,7 +35,7 @@ def philox(k, seed, first, step, stream, n_blocks):
     return words[: 4 * n_blocks].reshape(n_blocks, 4)
 
 
-@pytest.mark.parametrize("counter, key, result", KNOWN_ANSWERS)
+@pytest.mark.parametrize(("counter", "key", "result"), KNOWN_ANSWERS)
 def test_known_answers(k, counter, key, result):
     c, s = hexadecimal(counter), hexadecimal(key)
     assert philox(k, s[0] | s[1] << 32, c[0] | c[1] << 32, c[2], c[3], 1).tolist() == [hexadecimal(result)]
@@ -54,7 +54,8 @@ def test_philox_in_any_number_of_blocks(k):
 def test_uniform(k, count):
     out = np.full(count + 1, SENTINEL)
     k.random.uniform(2**63 + 5, 11, out, count)
-    assert np.array_equal(out[:count], oracles.uniform(2**63 + 5, 11, count)) and out[count] == SENTINEL
+    assert np.array_equal(out[:count], oracles.uniform(2**63 + 5, 11, count))
+    assert out[count] == SENTINEL
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 63, 64, 65, 1000])
@@ -79,8 +80,12 @@ def test_moments(k):
     u, z = np.zeros(200_000), np.zeros(200_000)
     k.random.uniform(1, 0, u, len(u))
     k.random.normal(1, 0, z, len(z))
-    assert 0 <= u.min() and u.max() < 1 and abs(u.mean() - 0.5) < 0.003
-    assert abs(z.mean()) < 0.01 and abs(z.std() - 1) < 0.01 and 3.9 < abs(z).max() < 5.9
+    assert u.min() >= 0
+    assert u.max() < 1
+    assert abs(u.mean() - 0.5) < 0.003
+    assert abs(z.mean()) < 0.01
+    assert abs(z.std() - 1) < 0.01
+    assert 3.9 < abs(z).max() < 5.9
 
 
 def dropout_mask(k, seed, step, stream, rate, first_row, rows, n, r0=0, r1=None):
@@ -95,7 +100,8 @@ def test_dropout_mask_of_every_size(k):
         panels = dropout_mask(k, seed, step, stream, 0.3, 100, 9, n, 2, 7)
         expected = oracles.dropout_mask(seed, step, stream, 0.3, range(102, 107), n).astype(k.dtype)
         assert np.array_equal(unpack(panels[:, 2:7], n), expected), n
-        assert (panels[:, :2] == SENTINEL).all() and (panels[:, 7:] == SENTINEL).all(), n
+        assert (panels[:, :2] == SENTINEL).all(), n
+        assert (panels[:, 7:] == SENTINEL).all(), n
         padding = panels[-1, 2:7, n % k.panel :] if n % k.panel else np.zeros(0)
         assert not padding.any(), n
 
@@ -108,6 +114,13 @@ def test_dropout_rates(k, rate):
     assert abs((mask == 0).mean() - rate) < 0.04
 
 
+def test_the_dropout_threshold_is_rounded_up(k):
+    word = int(philox(k, 1, 0, 2, 3, 1)[0, 0]) >> 8  # of row 0, unit 0
+    for numerator, kept in ((word - 0.5, True), (word, True), (word + 0.5, False), (word + 1, False)):
+        mask = dropout_mask(k, 1, 2, 3, numerator / 2**24, 0, 1, 4)
+        assert (mask[0, 0, 0] > 0) == kept
+
+
 def test_dropout_rows_may_be_split(k):
     whole = dropout_mask(k, 5, 6, 7, 0.5, 0, 20, 37)
     parts = [dropout_mask(k, 5, 6, 7, 0.5, first, 5, 37) for first in range(0, 20, 5)]
@@ -118,7 +131,15 @@ def test_dropout_differs_by_seed_step_stream_and_row(k):
     def mask(seed=1, step=1, stream=1, first_row=0):
         return dropout_mask(k, seed, step, stream, 0.5, first_row, 4, 40).tobytes()
 
-    masks = [mask(), mask(seed=2), mask(seed=2**32 + 1), mask(step=2), mask(step=2**32 + 1), mask(stream=2), mask(first_row=4)]
+    masks = [
+        mask(),
+        mask(seed=2),
+        mask(seed=2**32 + 1),
+        mask(step=2),
+        mask(step=2**32 + 1),
+        mask(stream=2),
+        mask(first_row=4),
+    ]
     assert len(set(masks)) == len(masks)
 
 
@@ -145,13 +166,14 @@ def test_multiply(k):
     x, mask = rng.normal(size=(2, 4 * k.panel)).astype(k.dtype)
     y = np.full_like(x, SENTINEL)
     k.random.multiply(x, mask, y, 3 * k.panel)
-    assert np.array_equal(y[: 3 * k.panel], (x * mask)[: 3 * k.panel]) and (y[3 * k.panel :] == SENTINEL).all()
+    assert np.array_equal(y[: 3 * k.panel], (x * mask)[: 3 * k.panel])
+    assert (y[3 * k.panel :] == SENTINEL).all()
     expected = x * mask
     k.random.multiply(x, mask, x, 4 * k.panel)
     assert np.array_equal(x, expected)
 
 
-@pytest.mark.parametrize("name, function", [(b"e", np.exp), (b"l", np.log), (b"c", np.cos), (b"s", np.sin)])
+@pytest.mark.parametrize(("name", "function"), [(b"e", np.exp), (b"l", np.log), (b"c", np.cos), (b"s", np.sin)])
 def test_elementary_functions_of_arrays_of_any_length(k, name, function):
     x = np.random.default_rng(1).uniform(0.1, 20, 40)
     for count in range(20):

@@ -97,7 +97,7 @@ def test_dropout_scales_what_it_keeps_and_is_off_in_predict(rng):
     X = np.ones((400, 50), dtype=np.float32)
     np.testing.assert_array_equal(network.predict(X), np.full((400, 1), 50.0, dtype=np.float32))
     trainer = fn.Trainer(network, "mean_squared", fn.SGD(1e-9), seed=1)
-    # The mean square of a sum of 50 masks, each 1 / 0.6 with probability 0.6: variance 50 · 0.4 / 0.6 about the mean 50.
+    # The mean square of a sum of 50 masks, each 1 / 0.6 with probability 0.6: variance 50 · 0.4 / 0.6.
     loss = trainer.step(X, np.full(400, 50.0))
     assert 25 < loss < 43
     assert trainer.step(X, np.full(400, 50.0)) != loss, "each update draws masks of its own"

@@ -53,7 +53,7 @@ def test_reading_parameters_gives_copies_and_setting_sets(network):
 
 def test_update_sets_all_or_nothing(network):
     before = network.digest()
-    with pytest.raises(ValueError, match="5.bias"):
+    with pytest.raises(ValueError, match=r"5\.bias"):
         network.parameters.update({"0.bias": np.ones(16), "5.bias": np.ones(4)})
     assert network.digest() == before
 
@@ -231,7 +231,7 @@ def test_a_failed_save_leaves_the_old_file(network, tmp_path, monkeypatch):
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nothing"):
+    with pytest.raises(FileNotFoundError, match=r"nothing"):
         fn.Network.load(tmp_path / "nothing")
     with pytest.raises(OSError, match="nowhere"):
         fn.Network([fn.Input(1), fn.Dense(1)]).save(tmp_path / "nowhere" / "model")

@@ -71,7 +71,7 @@ def compare(ours, make_torch, dtype, rng, after_backward=lambda mirror: None, de
         expected = parameter.detach().numpy()
         scale = np.abs(expected).max()
         worst = np.abs(network.parameters[name] - expected).max()
-        assert worst <= tolerance * scale * 10, (name, worst / scale)
+        assert worst <= tolerance * scale, (name, worst / scale)
     return network, mirror
 
 

@@ -29,9 +29,7 @@ CASES = [
     (
         schedules.OneCycle(0.3, steps=33, warmup_fraction=0.4, start_divisor=10, end_divisor=50),
         33,
-        lambda o: T.OneCycleLR(
-            o, 0.3, 33, pct_start=0.4, div_factor=10, final_div_factor=50, cycle_momentum=False
-        ),
+        lambda o: T.OneCycleLR(o, 0.3, 33, pct_start=0.4, div_factor=10, final_div_factor=50, cycle_momentum=False),
     ),
     (
         schedules.Warmup(0.3, steps=8, start=0.03),

@@ -23,8 +23,8 @@ cdef inline void clear_panel_row(real* out) noexcept nogil:
     vr_store(out + LANES, vr_set(0))
 
 
-cdef void gather(const char* x, ssize_t row_stride, ssize_t column_stride, const int64_t* index, ssize_t first, ssize_t n,
-                 real* panels, ssize_t rows, ssize_t r0, ssize_t r1) noexcept nogil:
+cdef void gather(const char* x, ssize_t row_stride, ssize_t column_stride, const int64_t* index, ssize_t first,
+                 ssize_t n, real* panels, ssize_t rows, ssize_t r0, ssize_t r1) noexcept nogil:
     cdef ssize_t full = n - n % PANEL, r, p, j
     cdef const char* row
     cdef real* out

@@ -1,7 +1,8 @@
 # Reductions in 16 virtual lanes.
 #
-# Term j of a sum belongs to lane j % 16, which starts at +0 and takes its terms in order; the lanes are joined in halves:
-# lane[i] + lane[i + 8], then + 4, + 2, + 1.  Neither the width of a vector nor that of a panel can change the result.
+# Term j of a sum belongs to lane j % 16, which starts at +0 and takes its terms in order; the lanes are joined in
+# halves: lane[i] + lane[i + 8], then + 4, + 2, + 1.  Neither the width of a vector nor that of a panel can change the
+# result.
 
 from fastnn._kernels.simd cimport DLANES, vd_add, vd_load, vd_max, vd_store
 

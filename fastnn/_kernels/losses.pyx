@@ -1,34 +1,39 @@
 """Losses of rows of raw outputs o against targets t, and their gradients.
 
-Everything is computed in float64; a gradient is rounded to `real` once, as it is stored. Of one output (q: its quantile):
+Everything is computed in float64; a gradient is rounded to `real` once, as it is stored. Of one output (d = o - t;
+q: its quantile; p: the parameter):
 
-    mean squared     (o - t)²                                     2 (o - t)
-    mean absolute    |o - t|                                      sign(o - t), 0 at 0
-    Huber            d²/2 if |d| < parameter,                     d = o - t within ±parameter          Huber 1964
-                     else parameter (|d| - parameter / 2)
-    pinball          max(q (t - o), (q - 1) (t - o))              -q below the target, 1 - q above, 0 at it       Koenker & Bassett 1978
-    Poisson          e^o - t o                                    e^o - t
-    binary cross-entropy  max(o, 0) - o t + log(1 + e^-|o|)       (1 - t) sigmoid(o) - t sigmoid(-o)
+    loss                    value                                derivative
+    mean squared            d²                                   2 d
+    mean absolute           |d|                                  sign(d), 0 at 0
+    Huber                   d²/2 if |d| < p, else p (|d| - p/2)  d within ±p
+    pinball                 max(-q d, (1 - q) d)                 -q below the target, 1 - q above it, 0 at it
+    Poisson                 e^o - t o                            e^o - t
+    binary cross-entropy    max(o, 0) - o t + log(1 + e^-|o|)    (1 - t) sigmoid(o) - t sigmoid(-o)
 
-A row's loss is the mean over its n outputs, the sum in 16 lanes divided by n; its gradient is (weight * scale / n) * (the above). Pinball's
-outputs are n_targets * n_quantiles columns, those of one target side by side.
+A row's loss is the mean over its n outputs, their sum in 16 lanes divided by n; its gradient is
+(weight * scale / n) times the derivatives. Pinball's outputs are n_targets * n_quantiles columns, those of one target
+side by side.
 
-    cross-entropy    sum over j of T_j (log(sum over k of e^o_k) - o_j)     softmax(o)_j * (sum of T) - T_j
-                     T = (1 - parameter) t + parameter / n, t the targets or the one-hot vector of the label
+    cross-entropy           sum over j of T_j (log(sum over k of e^o_k) - o_j)          softmax(o)_j (sum of T) - T_j
 
-which is shifted by the largest output (the first, if several are). A row of weight 0 has loss and gradient 0, whatever its outputs.
+with T = (1 - p) t + p / n, where t is the targets or the one-hot vector of the label; the largest output, the first if
+several are, shifts the others. A row of weight 0 has loss and gradient 0, whatever its outputs.
+
+Sources: Huber 1964; Koenker & Bassett 1978 (pinball); Szegedy et al. 2016 (label smoothing).
 """
 
 from cpython.pycapsule cimport PyCapsule_New
 from libc.math cimport INFINITY
-from libc.stdint cimport int64_t
 
 from fastnn._kernels.elementary cimport vd_exp, vd_exp_nonpositive, vd_log, vd_softplus
 from fastnn._kernels.lanes cimport LANE_VECTORS, lane_max
-from fastnn._kernels.rows cimport clear_lanes, join_lanes, load_units, mask_units, panel_vectors, store_units, unit_offset
+from fastnn._kernels.rows cimport (
+    clear_lanes, join_lanes, load_units, mask_units, panel_vectors, store_units, unit_offset
+)
 from fastnn._kernels.simd cimport *
 from fastnn._kernels.table cimport (
-    BINARY_CROSS_ENTROPY, CROSS_ENTROPY, HUBER, MEAN_ABSOLUTE, MEAN_SQUARED, PINBALL, POISSON, LossBatch, LossKernels
+    BINARY_CROSS_ENTROPY, HUBER, MEAN_ABSOLUTE, MEAN_SQUARED, PINBALL, POISSON, LossBatch, LossKernels
 )
 
 
@@ -70,7 +75,7 @@ cdef inline void skip_row(const LossBatch* batch, ssize_t r) noexcept nogil:
 
 # ------------------------------------------- losses that treat outputs apart
 
-cdef struct Term:            # of one output: its loss, the loss's derivative, and whether a classifier is right (1 or 0)
+cdef struct Term:            # of one output: its loss, the loss's derivative, whether a classifier is right (1 or 0)
     vd loss, gradient, hit
 
 
@@ -167,7 +172,7 @@ cdef inline void single_output(int kind, const LossBatch* batch, ssize_t r0, ssi
 
 
 cdef inline void many_outputs(int kind, const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil:
-    cdef ssize_t n = batch.n_outputs, r, block, g, j, k
+    cdef ssize_t n = batch.n_outputs, r, block, g, j, k, column
     cdef double weight
     cdef vd losses[LANE_VECTORS]
     cdef vd hits[LANE_VECTORS]
@@ -190,8 +195,9 @@ cdef inline void many_outputs(int kind, const LossBatch* batch, ssize_t r0, ssiz
                     o = load_units(batch.outputs + r * PANEL, batch.rows, j, n, 0)
                     if kind == PINBALL:
                         for k in range(DLANES):
-                            t_lane[k] = batch.targets[r * batch.n_targets + (j + k) // batch.n_quantiles] if j + k < n else 0
-                            q_lane[k] = batch.quantiles[(j + k) % batch.n_quantiles]
+                            column = min(j + k, n - 1)
+                            t_lane[k] = batch.targets[r * batch.n_targets + column // batch.n_quantiles]
+                            q_lane[k] = batch.quantiles[column % batch.n_quantiles]
                         t, q = vd_load(t_lane), vd_load(q_lane)
                     else:
                         t = load_targets(batch, r, r1, j)
@@ -235,7 +241,8 @@ cdef inline vd exponentials(const LossBatch* batch, ssize_t r, ssize_t j, double
     return mask_units(e, j, batch.n_outputs, 0)
 
 
-cdef inline vd smoothed_targets(const LossBatch* batch, ssize_t r, ssize_t r1, ssize_t j, double on, double off) noexcept nogil:
+cdef inline vd smoothed_targets(const LossBatch* batch, ssize_t r, ssize_t r1, ssize_t j, double on,
+                                double off) noexcept nogil:
     """T = on * t + off of row r's classes from j on; 0 beyond the last."""
     cdef vd t
     if batch.labels != NULL:
@@ -253,7 +260,8 @@ cdef inline double largest(const vd* lanes) noexcept nogil:
     return lane_max(lane)
 
 
-cdef inline double first_largest(bint of_targets, const LossBatch* batch, ssize_t r, ssize_t r1, double* where) noexcept nogil:
+cdef inline double first_largest(bint of_targets, const LossBatch* batch, ssize_t r, ssize_t r1,
+                                 double* where) noexcept nogil:
     """The largest output (or target) of row r, and in `where` the first class that has it."""
     cdef ssize_t n = batch.n_outputs, block, g, j
     cdef vd best[LANE_VECTORS]
@@ -279,8 +287,8 @@ cdef inline double first_largest(bint of_targets, const LossBatch* batch, ssize_
     return top
 
 
-cdef inline void cross_entropy_row(bint hard, const LossBatch* batch, ssize_t r, ssize_t r1, double weight, double* total,
-                                   double* mass, double* rest) noexcept nogil:
+cdef inline void cross_entropy_row(bint hard, const LossBatch* batch, ssize_t r, ssize_t r1, double weight,
+                                   double* total, double* mass, double* rest) noexcept nogil:
     """Row r's hit and deltas, and its loss as mass * log(total) + rest. `hard`: labels without smoothing."""
     cdef ssize_t n = batch.n_outputs, block, g, j, k
     cdef double predicted, wanted, top = first_largest(False, batch, r, r1, &predicted)

@@ -10,18 +10,23 @@ First, for each:
 Then:
     SGD       b = fma(momentum, b, g);  d = b, with Nesterov fma(momentum, b, g), without momentum g
               w = fma(-step_size, d, w)
-    Adam      m = fma(1 - beta1, g - m, m);  v = fma((1 - beta2) * g, g, beta2 * v);  AMSGrad: u = max(u, v), otherwise u = v
+    Adam      m = fma(1 - beta1, g - m, m);  v = fma((1 - beta2) * g, g, beta2 * v)
+              u = v, with AMSGrad max(u, v)
               w = fma(-step_size, m / fma(sqrt(u), root_scale, e), w)
     NAdam     m and v as Adam's
               w = w - fma(gradient_step, g, step_size * m) / fma(sqrt(v), root_scale, e)
-    RMSprop   v = fma((1 - beta2) * g, g, beta2 * v);  centered: a = fma(1 - beta2, g - a, a), u = max(0, fma(-a, a, v)),
-              otherwise u = v;  d = g / (sqrt(u) + e);  with momentum b = fma(momentum, b, d), d = b
+    RMSprop   v = fma((1 - beta2) * g, g, beta2 * v);  u = v, or centered:
+              a = fma(1 - beta2, g - a, a), u = max(0, fma(-a, a, v))
+              d = g / (sqrt(u) + e);  with momentum b = fma(momentum, b, d), d = b
               w = fma(-step_size, d, w)
     Adagrad   s = fma(g, g, s)
               w = fma(-step_size, g / (sqrt(s) + e), w)
-State: SGD (b), Adam (m, v, u), NAdam (m, v), RMSprop (v, b, a), Adagrad (s). Sources: Polyak 1964 and Nesterov 1983 as in Sutskever
-et al. 2013 (SGD), Kingma & Ba 2015 (Adam), Loshchilov & Hutter 2019 (decoupled decay), Reddi et al. 2018 (AMSGrad),
-Dozat 2016 (NAdam), Tieleman & Hinton 2012 (RMSprop), Duchi et al. 2011 (Adagrad).
+State: SGD (b), Adam (m, v, u), NAdam (m, v), RMSprop (v, b, a), Adagrad (s). Padding stays zero as long as e is
+positive.
+
+Sources: Polyak 1964 and Nesterov 1983 as in Sutskever et al. 2013 (SGD), Kingma & Ba 2015 (Adam), Loshchilov & Hutter
+2019 (decoupled decay), Reddi et al. 2018 (AMSGrad), Dozat 2016 (NAdam), Tieleman & Hinton 2012 (RMSprop), Graves 2013
+(centered), Duchi et al. 2011 (Adagrad).
 """
 
 from cpython.pycapsule cimport PyCapsule_New
@@ -160,8 +165,8 @@ cdef inline bint steps(int kind, bint option, bint momentum, bint penalised, con
     return check != 0
 
 
-cdef inline bint steps_of_kind(bint penalised, const UpdateRule* rule, real* w, const real* g, real* state0, real* state1,
-                               real* state2, ssize_t count) noexcept nogil:
+cdef inline bint steps_of_kind(bint penalised, const UpdateRule* rule, real* w, const real* g, real* state0,
+                               real* state1, real* state2, ssize_t count) noexcept nogil:
     cdef bint momentum = rule.momentum != 0
     if rule.kind == SGD:
         if not momentum:
@@ -186,15 +191,15 @@ cdef inline bint steps_of_kind(bint penalised, const UpdateRule* rule, real* w, 
     return steps(RMSPROP, 0, 0, penalised, rule, w, g, state0, NULL, NULL, count)
 
 
-cdef bint update(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1, real* state2,
-                 ssize_t count) noexcept nogil:
+cdef bint update(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1,
+                 real* state2, ssize_t count) noexcept nogil:
     if rule.clip_value == INFINITY and rule.l1 == 0 and rule.l2 == 0:
         return steps_of_kind(0, rule, parameter, gradient, state0, state1, state2, count)
     return steps_of_kind(1, rule, parameter, gradient, state0, state1, state2, count)
 
 
 cdef double sum_squares(const real* gradient, ssize_t n_in, ssize_t n_out, ssize_t o0) noexcept nogil:
-    """A block is 16 columns of one panel where P >= 16, else 16 // P panels; squares of float32 are exact in float64."""
+    """A block is 16 columns of one panel where P >= 16, else 16 // P panels. Squares of float32 are exact."""
     cdef vd sums[LANE_VECTORS]
     cdef vd g
     cdef const real* columns

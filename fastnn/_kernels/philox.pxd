@@ -1,5 +1,5 @@
-# Philox4x32-10, the counter-based generator of Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3"
-# (SC 2011): a keyed bijection of 128-bit counters, so that any number of any stream is had without those before it.
+# Philox4x32-10, the counter-based generator of Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2,
+# 3" (SC 2011): a keyed bijection of 128-bit counters, so that any number of any stream is had without those before it.
 #
 #     key       low, high 32 bits of the seed
 #     counter   c0, c1: low, high 32 bits of the index (a dropout mask: of the unit's block, of the row)
@@ -38,11 +38,11 @@ cdef inline void philox_bundle(uint64_t seed, const uint32_t* c0, const uint32_t
     """words[4 * k + w] = word w of counter k's block."""
     cdef uint64_t key0, key1
     cdef Words x
-    cdef int k, i
+    cdef int k, _round
     for k in range(BUNDLE):
         x.w0, x.w1, x.w2, x.w3 = c0[k], c1[k], <uint32_t> step, step_word(step, stream)
         key0, key1 = <uint32_t> seed, seed >> 32
-        for i in range(10):
+        for _round in range(10):
             x = philox_round(x, key0, key1)
             key0 += 0x9E3779B9U                              # the sums' low halves count
             key1 += 0xBB67AE85U

@@ -1,9 +1,9 @@
 """Random numbers as functions of (seed, stream, step, index), and elementary functions over arrays.
 
     uniform   value i: (word i % 4 of block i // 4 >> 8) * 2^-24, in [0, 1)
-    normal    values i of a block from its words w, by Box & Muller (1958):
-                  i = 0, 1:  sqrt(-2 log u) cos(2 pi v), sqrt(-2 log u) sin(2 pi v),  u = ((w0 >> 8) + 1) * 2^-24 in (0, 1],  v = (w1 >> 8) * 2^-24
-                  i = 2, 3:  the same from w2 and w3
+    normal    by Box & Muller (1958) from the words w of block i // 4: u = ((w0 >> 8) + 1) * 2^-24, in (0, 1], and
+              v = (w1 >> 8) * 2^-24 give sqrt(-2 log u) cos(2 pi v) for i % 4 = 0 and sqrt(-2 log u) sin(2 pi v) for 1;
+              w2 and w3 likewise the values for 2 and 3
     dropout   unit j of row r is kept where (word j % 4 of block (c0 = j // 4, c1 = row) >> 8) >= ceil(rate * 2^24)
 
 Uniform and normal numbers have step 0. See philox.pxd for the blocks.

@@ -1,0 +1,359 @@
+"""The house stands on its floors: adapters → Python layer → engine → kernels, and imports only go down."""
+
+import ast
+import ctypes
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from kernels import CLASSES, KERNEL_STRUCTS, STRUCTS, kernels
+
+from fastnn import _dispatch
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "fastnn"
+KERNELS = sorted(PACKAGE.glob("_kernels/*.pyx"))
+KERNEL_PARTS = sorted(PACKAGE.glob("_kernels/*.pxd"))
+ENGINE = sorted([*PACKAGE.glob("_engine/*.pyx"), *PACKAGE.glob("_engine/*.pxd")])
+PYTHON = sorted([*PACKAGE.glob("*.py"), *PACKAGE.glob("_cli/*.py")])
+
+# Each adapter, and what it alone may import.
+ADAPTERS = {
+    "fastnn.cli": {"click", "rich", "matplotlib"},
+    "fastnn._cli": {"click", "rich", "matplotlib"},
+    "fastnn.plot": {"matplotlib"},
+    "fastnn.sklearn": {"sklearn"},
+    "fastnn.onnx": {"onnx"},
+}
+# What the core may import from outside: files need safetensors, and the progress bar, when asked for, tqdm.
+CORE_OUTSIDE = {"fastnn._files": {"safetensors"}, "fastnn._fit": {"tqdm"}}
+LAZY = {"tqdm", "safetensors"}
+# What the Python layer may ask of the engine; the rest is the engine's own.
+ENGINE_FACE = {f"fastnn._engine.{name}" for name in ("model", "training", "random", "threads", "cpu")}
+
+# What a C library, a Python runtime or NumPy would decide otherwise on another machine, or would make slow.
+FORBIDDEN_IN_KERNELS = (
+    r"libc\.(stdlib|stdio)",
+    r"\bimport numpy\b",
+    r"\bcimport numpy\b",
+    r"\b(malloc|calloc|realloc|free|printf|print)\s*\(",
+    r"\bwith gil\b",
+    r"\bobject\b(?!ive)",
+    r"\b(raise|try|yield|lambda|assert)\b",
+    r"\bexcept[ :]",
+    r"^\s*def ",
+    r"^\s*class ",
+    r"^\s*cdef class ",
+    r"^\s*global ",
+    r"\bprange\b",
+    r"\[:\]|\[::1\]",  # a typed memoryview
+)
+
+
+def stripped(path):
+    """The source without comments, strings of documentation and continued lines."""
+    text = re.sub(r'"""(.|\n)*?"""', '""', path.read_text())
+    text = re.sub(r"#.*", "", text)
+    while True:
+        joined = re.sub(r"\(([^()\n]*)\n\s*", r"(\1 ", text)
+        if joined == text:
+            return text
+        text = joined
+
+
+def module_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def cython_imports(path):
+    """The modules that a .pyx or .pxd imports or cimports."""
+    found = set()
+    for line in stripped(path).splitlines():
+        match = re.match(r"\s*from\s+([\w.]+)\s+c?import\b(.*)", line)
+        if match:
+            module, names = match.groups()
+            if module in ("fastnn", "fastnn._engine", "fastnn._kernels"):
+                found |= {f"{module}.{name}" for name in re.findall(r"(\w+)(?: as \w+)?", names)}
+            else:
+                found.add(module)
+            continue
+        match = re.match(r"\s*c?import\s+(.+)", line)
+        if match:
+            found |= {name.split()[0] for name in match.group(1).split(",")}
+    return found
+
+
+def python_imports(path):
+    """{module: whether it is imported when this module is} of a .py; imports for type checkers do not count."""
+    found = {}
+
+    def visit(node, at_import):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            return
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute here"
+            names = [node.module]
+            if node.module.split(".")[0] == "fastnn":
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+                names = [name if exists(name) else node.module for name in names]
+        for name in names:
+            found[name] = found.get(name, False) or at_import
+        inside = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        for child in ast.iter_child_nodes(node):
+            visit(child, at_import and not inside)
+
+    visit(ast.parse(path.read_text()), True)
+    return found
+
+
+def exists(name):
+    """Whether ``name`` is a module of the package."""
+    path = ROOT.joinpath(*name.split("."))
+    return path.is_dir() or any(path.with_suffix(suffix).exists() for suffix in (".py", ".pyx", ".pxd"))
+
+
+def adapter_of(module):
+    """The adapter that a module is, or is part of; None for the core."""
+    return next((name for name in ADAPTERS if module == name or module.startswith(name + ".")), None)
+
+
+def is_outside(module):
+    top = module.split(".")[0]
+    return top not in sys.stdlib_module_names and top not in ("fastnn", "numpy", "__future__")
+
+
+def identity(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_the_files_are_found():
+    assert {path.stem for path in KERNELS} == set(KERNEL_STRUCTS)
+    assert {"simd", "table"} <= {path.stem for path in KERNEL_PARTS}
+    assert {name.split(".")[-1] for name in ENGINE_FACE} <= {path.stem for path in ENGINE}
+    assert {"network", "training", "cli", "plot"} <= {path.stem for path in PYTHON}
+
+
+# --------------------------------------------------------------------- kernels
+
+
+@pytest.mark.parametrize("path", [*KERNELS, *KERNEL_PARTS], ids=identity)
+def test_kernels_import_nothing_above_themselves(path):
+    parts = {f"fastnn._kernels.{part.stem}" for part in KERNEL_PARTS}
+    below = {"libc.stdint", "libc.string", "libc.math", "cpython.pycapsule"}
+    assert cython_imports(path) <= parts | below
+
+
+@pytest.mark.parametrize("path", [*KERNELS, *KERNEL_PARTS, *ENGINE], ids=identity)
+def test_of_the_c_library_only_what_is_exact(path):
+    """Constants, tests, and the square root, which IEEE 754 rounds correctly."""
+    for names in re.findall(r"from libc\.math cimport (.*)", stripped(path)):
+        assert set(re.findall(r"\w+", names)) <= {"INFINITY", "NAN", "isfinite", "sqrt"}
+
+
+@pytest.mark.parametrize("path", KERNELS, ids=identity)
+def test_kernels_do_not_import_one_another(path):
+    assert not cython_imports(path) & {f"fastnn._kernels.{other.stem}" for other in KERNELS}
+
+
+@pytest.mark.parametrize("path", [*KERNELS, *KERNEL_PARTS], ids=identity)
+@pytest.mark.parametrize("pattern", FORBIDDEN_IN_KERNELS)
+def test_kernels_are_free_of(path, pattern):
+    match = re.search(pattern, stripped(path), re.MULTILINE)
+    assert not match, match.group()
+
+
+@pytest.mark.parametrize("path", [*KERNELS, *KERNEL_PARTS], ids=identity)
+def test_kernel_functions_are_noexcept_nogil(path):
+    declared = re.findall(r"^cdef (?!extern|enum|struct|union|packed).*\(.*$", stripped(path), re.MULTILINE)
+    for line in declared:
+        assert re.search(r"\) noexcept nogil:", line), line
+    if path in KERNELS:
+        assert declared
+
+
+@pytest.mark.parametrize("path", KERNELS, ids=identity)
+def test_kernels_have_no_globals_but_the_table(path):
+    text = stripped(path)
+    variables = re.findall(r"^cdef (?!extern|enum|struct|union|packed|inline)([^(\n]*)$", text, re.MULTILINE)
+    assert variables == [f"{KERNEL_STRUCTS[path.stem]} kernels"]
+    names = set(re.findall(r"^(\w+)(?:, (\w+))? = ", text, re.MULTILINE))
+    assert names == {("table", ""), ("isa", "real_bits")}
+
+
+def test_only_one_header_is_c():
+    found = {identity(path) for pattern in ("*.c", "*.h", "*.cpp") for path in PACKAGE.rglob(pattern)}
+    assert found == {"fastnn/_kernels/simd.h"}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("isa", _dispatch.available())
+@pytest.mark.parametrize("name", KERNEL_STRUCTS)
+def test_every_instruction_set_fills_every_entry_of_every_table(name, dtype, isa):
+    capsule = _dispatch.load(isa, dtype, name)
+    get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    table = CLASSES[KERNEL_STRUCTS[name]].from_address(get_pointer(capsule, f"fastnn.{name}".encode()))
+    for field, kind in STRUCTS[KERNEL_STRUCTS[name]]:
+        value = getattr(table, field)
+        address = ctypes.cast(value, ctypes.c_void_p).value if isinstance(kind, tuple) else value
+        assert address, f"{field} is not set"
+    assert vars(kernels(isa, dtype)).keys() == {*KERNEL_STRUCTS, "isa", "dtype", "panel"}
+
+
+def test_the_instruction_sets_have_the_same_modules():
+    folder = Path(_dispatch.__file__).parent / "_kernels"
+    built = {}
+    for isa in _dispatch.INSTRUCTION_SETS:
+        for dtype in ("float32", "float64"):
+            if (folder / isa).is_dir():
+                built[isa, dtype] = {path.name.split(".")[0] for path in (folder / isa / dtype).glob("*.*")}
+    assert len(built) >= 2 * len(_dispatch.available())
+    for found in built.values():
+        assert found == set(_dispatch.KERNELS) == set(KERNEL_STRUCTS)
+
+
+# ---------------------------------------------------------------------- engine
+
+
+@pytest.mark.parametrize("path", ENGINE, ids=identity)
+def test_the_engine_imports_only_itself_and_the_kernels(path):
+    own = {f"fastnn._engine.{part.stem}" for part in ENGINE}
+    declarations = {f"fastnn._kernels.{name}" for name in ("table", "tree")}
+    for module in cython_imports(path) - own - declarations:
+        top = module.split(".")[0]
+        assert top in {"libc", "cpython", "numpy"} or top in sys.stdlib_module_names, module
+
+
+@pytest.mark.parametrize("path", [path for path in ENGINE if path.suffix == ".pxd"], ids=identity)
+def test_shared_engine_code_is_without_numpy(path):
+    assert "numpy" not in cython_imports(path)
+
+
+# ---------------------------------------------------------------- Python layer
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=identity)
+def test_python_uses_the_engine_by_its_face_and_never_the_kernels(path):
+    for module in python_imports(path):
+        assert not module.startswith("fastnn._kernels"), module
+        if module.startswith("fastnn._engine"):
+            assert module in ENGINE_FACE
+            assert adapter_of(module_of(path)) is None, "adapters use the Python layer"
+
+
+def test_only_the_dispatcher_knows_where_kernels_are():
+    users = {path.stem for path in PYTHON if "_kernels" in path.read_text()}
+    assert users == {"_dispatch"}
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=identity)
+def test_the_core_imports_no_adapter(path):
+    if adapter_of(module_of(path)) is None:
+        for module in python_imports(path):
+            assert adapter_of(module) is None, module
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=identity)
+def test_outside_libraries_stay_in_their_adapters(path):
+    module = module_of(path)
+    adapter = adapter_of(module)
+    allowed = ADAPTERS[adapter] if adapter else CORE_OUTSIDE.get(module, set())
+    for imported, at_import in python_imports(path).items():
+        if is_outside(imported):
+            top = imported.split(".")[0]
+            assert top in allowed, imported
+            assert not (at_import and top in LAZY), f"{imported} has to be imported where it is used"
+
+
+def test_floors_without_cycles():
+    """Among the modules of the Python layer, what is imported at import time forms no circle."""
+    graph = {}
+    for path in PYTHON:
+        imports = {name for name, at_import in python_imports(path).items() if at_import and name.startswith("fastnn.")}
+        graph[module_of(path)] = imports - {module_of(path)}
+    done, under_way = set(), []
+
+    def visit(module):
+        assert module not in under_way, " → ".join([*under_way, module])
+        if module in done:
+            return
+        under_way.append(module)
+        for other in sorted(graph.get(module, ())):
+            visit(other)
+        under_way.pop()
+        done.add(module)
+
+    for module in graph:
+        visit(module)
+
+
+def test_public_names_hold_no_logic():
+    """``fastnn/__init__.py`` is imports and a docstring."""
+    body = ast.parse((PACKAGE / "__init__.py").read_text()).body
+    assert isinstance(body[0], ast.Expr)
+    assert all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in body[1:])
+
+
+# ----------------------------------------------------------------------- flags
+
+UNSAFE = re.compile(
+    r"-ffast-math|-Ofast|-funsafe-math|-fassociative-math|-freciprocal-math|/fp:fast|-march=native|-mrecip"
+)
+
+
+def sources():
+    folders = [ROOT, PACKAGE, ROOT / ".ci", ROOT / "tools", ROOT / "benchmarks"]
+    endings = {".py", ".pyx", ".pxd", ".h", ".toml", ".cfg", ".sh", ".in", ""}
+    for folder in folders:
+        for path in folder.rglob("*") if folder != ROOT else folder.glob("*"):
+            if path.is_file() and path.suffix in endings:
+                yield path
+
+
+def test_nothing_is_compiled_with_unsafe_arithmetic():
+    seen = 0
+    for path in sources():
+        match = UNSAFE.search(path.read_text(errors="replace"))
+        assert not match, f"{path}: {match.group()}"
+        seen += 1
+    assert seen > 50
+    assert "-ffp-contract=off" in (ROOT / "setup.py").read_text()
+
+
+# ------------------------------------------------------ these tests can fail
+
+
+def test_the_walk_sees_what_it_should(tmp_path):
+    source = tmp_path / "x.pyx"
+    source.write_text(
+        '"""import os"""\n# import sys\nimport numpy as np, json\nfrom libc.math cimport (\n    sqrt\n)\n'
+        "from fastnn import _dispatch\nfrom fastnn._engine cimport model as m\ncimport cython\n"
+    )
+    assert cython_imports(source) == {
+        "numpy",
+        "json",
+        "libc.math",
+        "fastnn._dispatch",
+        "fastnn._engine.model",
+        "cython",
+    }
+    assert re.search(FORBIDDEN_IN_KERNELS[1], stripped(source))
+    source = tmp_path / "x.py"
+    source.write_text(
+        "from typing import TYPE_CHECKING\nimport numpy\nfrom fastnn import network, Trainer\n"
+        "if TYPE_CHECKING:\n    import click\ndef f():\n    import tqdm.auto\n"
+    )
+    assert python_imports(source) == {
+        "typing": True,
+        "numpy": True,
+        "fastnn.network": True,
+        "fastnn": True,
+        "tqdm.auto": False,
+    }
+    assert is_outside("tqdm.auto")
+    assert not is_outside("importlib.resources")

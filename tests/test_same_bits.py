@@ -1,0 +1,355 @@
+"""The same bits everywhere: one digest whatever the instruction set, the number of threads and the caller's settings.
+
+The cases between them use every layer, activation, loss, optimizer, schedule, penalty and kind of clipping, dropout,
+sample and class weights, ragged batches, batches of several shards and of several chunks, and both dtypes.
+"""
+
+import contextlib
+import ctypes
+import ctypes.util
+import functools
+import hashlib
+import platform
+import sys
+
+import numpy as np
+import pytest
+
+import fastnn as fn
+from fastnn import _dispatch, initializers, schedules
+from fastnn._engine import random
+
+THREADS = (1, 2, 3, 7)
+
+
+@pytest.fixture(autouse=True)
+def instruction_set_restored():
+    before = _dispatch.current()
+    yield
+    _dispatch.use(before)
+
+
+# ----------------------------------------------------------------------- cases
+
+
+@functools.cache
+def rows_of(n, features, dtype):
+    """Data from exact operations on the package's own random numbers."""
+    return random.normal(7, 100, (n, features)).astype(dtype)
+
+
+@functools.cache
+def reals(n, k, dtype):
+    return random.normal(7, 101, (n, k)).astype(dtype)
+
+
+@functools.cache
+def labels(n, classes):
+    return (random.uniform(7, 102, (n,)) * classes).astype(np.int64)
+
+
+@functools.cache
+def bits(n, k, dtype):
+    return (random.uniform(7, 103, (n, k)) < 0.4).astype(dtype)
+
+
+@functools.cache
+def counts_of(n, dtype):
+    return np.floor(3 * np.abs(reals(n, 1, dtype)))
+
+
+@functools.cache
+def weights(n):
+    return np.floor(random.uniform(7, 104, (n,)) * 5) / 4
+
+
+ELEMENTWISE = ["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "tanh", "sigmoid", "softplus"]
+
+
+def every_activation(dtype, threads):
+    layers = [fn.Input(5)]
+    for name in ELEMENTWISE:
+        layers += [fn.Dense(9, name), fn.LayerNorm()]
+    layers += [fn.Activation(name) for name in ELEMENTWISE]
+    net = fn.Network([*layers, fn.Dense(3)], seed=1, dtype=dtype)
+    trainer = fn.Trainer(net, "mean_squared", fn.Adam(0.01), 20, seed=2, threads=threads)
+    return trainer, (rows_of(70, 5, dtype), reals(70, 3, dtype)), {}
+
+
+def classifier(dtype, threads):
+    net = fn.Network(
+        [fn.Input(6), fn.Dropout(0.1), fn.Dense(35, "relu"), fn.Dropout(0.4), fn.Dense(5, "softmax")],
+        seed=3,
+        dtype=dtype,
+    )
+    optimizer = fn.AdamW(schedules.Warmup(schedules.Cosine(0.02, steps=9), steps=3), weight_decay=0.1, clip_norm=0.5)
+    loss = fn.CrossEntropy(label_smoothing=0.1)
+    options = {"class_weight": "balanced", "metrics": ["top_k"]}
+    trainer = fn.Trainer(net, loss, optimizer, 64, seed=4, threads=threads, **options)
+    return (
+        trainer,
+        (rows_of(333, 6, dtype), labels(333, 5)),
+        {"sample_weight": weights(333), "validation_fraction": 0.3},
+    )
+
+
+def soft_targets(dtype, threads):
+    net = fn.Network([fn.Input(3), fn.Dense(17, "gelu"), fn.Dense(4)], seed=5, dtype=dtype)
+    rates = schedules.OneCycle(0.05, steps=20)
+    trainer = fn.Trainer(net, "cross_entropy", fn.Adam(rates, amsgrad=True, l1=0.001, l2=0.01), 7, threads=threads)
+    return trainer, (rows_of(90, 3, dtype), np.abs(reals(90, 4, dtype))), {}
+
+
+def many_labels(dtype, threads):
+    layers = [fn.Input(4), fn.Dense(12, "selu"), fn.LayerNorm(), fn.Dense(3, "sigmoid")]
+    net = fn.Network(layers, seed=6, dtype=dtype)
+    optimizer = fn.NAdam(schedules.ReduceOnPlateau(0.02, patience=0, min_delta=1.0), weight_decay=0.05, decay_all=True)
+    trainer = fn.Trainer(net, "binary_cross_entropy", optimizer, 30, threads=threads)
+    return trainer, (rows_of(101, 4, dtype), bits(101, 3, dtype)), {}
+
+
+def huber(dtype, threads):
+    net = fn.Network([fn.Input(4), fn.Dense(33, "tanh"), fn.Dense(2)], seed=7, dtype=dtype)
+    optimizer = fn.RMSprop(schedules.Step(0.01, every=1, factor=0.5), momentum=0.5, centered=True, clip_value=0.05)
+    trainer = fn.Trainer(net, fn.Huber(0.5), optimizer, 50, threads=threads)
+    return trainer, (rows_of(170, 4, dtype), reals(170, 2, dtype)), {"sample_weight": weights(170)}
+
+
+def quantiles(dtype, threads):
+    layers = [fn.Input(4), fn.Dense(10, "softplus", weight_initializer="orthogonal"), fn.Dense(6)]
+    net = fn.Network(layers, seed=8, dtype=dtype)
+    optimizer = fn.Adagrad(schedules.InverseScaling(0.05), learning_rate_decay=0.01, initial_accumulator=0.1)
+    trainer = fn.Trainer(net, fn.Pinball([0.1, 0.5, 0.9]), optimizer, "full", threads=threads)
+    return trainer, (rows_of(130, 4, dtype), reals(130, 2, dtype)), {"validation_fraction": 0.2}
+
+
+def counts(dtype, threads):
+    layers = [fn.Input(3), fn.Dense(8, "sigmoid", weight_initializer=initializers.HeUniform()), fn.Dense(1)]
+    net = fn.Network(layers, seed=9, dtype=dtype)
+    optimizer = fn.SGD(schedules.Exponential(0.05, factor=0.9, unit="step"), momentum=0.9, nesterov=True, l2=0.01)
+    trainer = fn.Trainer(net, "poisson", optimizer, 11, threads=threads, metrics=["mae", "rmse", "r2"])
+    return trainer, (rows_of(60, 3, dtype), counts_of(60, dtype)), {"validation_fraction": 0.25}
+
+
+def absolute(dtype, threads):
+    net = fn.Network([fn.Input(2), fn.Dense(5, "mish"), fn.Dense(1)], seed=10, dtype=dtype)
+    trainer = fn.Trainer(net, "mean_absolute", fn.RMSprop(0.01, momentum=0.9), 1, threads=threads)
+    return trainer, (rows_of(33, 2, dtype), reals(33, 1, dtype)), {}
+
+
+def several_chunks(dtype, threads):
+    layers = [fn.Input(3), fn.LayerNorm(), fn.Dense(6, "elu"), fn.Dropout(0.2), fn.Dense(2)]
+    net = fn.Network(layers, seed=11, dtype=dtype)
+    trainer = fn.Trainer(net, "cross_entropy", fn.SGD(0.5, clip_norm=0.1), 2700, threads=threads)
+    return trainer, (rows_of(5003, 3, dtype), labels(5003, 2)), {"sample_weight": weights(5003)}
+
+
+CASES = {
+    function.__name__: function
+    for function in (
+        every_activation,
+        classifier,
+        soft_targets,
+        many_labels,
+        huber,
+        quantiles,
+        counts,
+        absolute,
+        several_chunks,
+    )
+}
+
+
+def result(case, dtype, threads):
+    """The digest of the parameters, and of everything that the training reported and the network predicts."""
+    trainer, (X, y), options = CASES[case](dtype, threads)
+    initial = trainer.network.digest()
+    history = trainer.fit(X, y, epochs=2, **options)
+    assert trainer.network.digest() != initial
+    text = repr({name: [value.hex() for value in column] for name, column in history.items()})
+    text += repr({name: value.hex() for name, value in trainer.evaluate(X, y).items()})
+    outputs = trainer.network.predict(X)
+    assert np.isfinite(outputs).all()
+    text += hashlib.sha256(outputs.astype(outputs.dtype.newbyteorder("<")).tobytes()).hexdigest()
+    for name, array in trainer._training.get_state().items():
+        text += name + hashlib.sha256(array.tobytes()).hexdigest()
+    return trainer.network.digest(), hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_digest(dtype, case):
+    """Every instruction set that the machine runs, by every number of threads."""
+    found = {}
+    for isa in _dispatch.available():
+        _dispatch.use(isa)
+        for threads in THREADS:
+            found[isa, threads] = result(case, dtype, threads)
+    assert len(set(found.values())) == 1, found
+
+
+@pytest.mark.parametrize("case", ["classifier", "several_chunks"])
+def test_threads_that_are_left_open_give_the_same_digest(dtype, case):
+    expected, before = result(case, dtype, 1), fn.get_num_threads()
+    try:
+        for n in (1, 2, 3):
+            fn.set_num_threads(n)
+            assert result(case, dtype, "auto") == expected
+    finally:
+        fn.set_num_threads(before)
+
+
+def test_the_seeds_matter(dtype):
+    """Digests that never differ would prove nothing."""
+    digests = set()
+    for net_seed, seed in ((0, 0), (1, 0), (0, 1)):
+        layers = [fn.Input(3), fn.Dense(6, "relu"), fn.Dropout(0.2), fn.Dense(2)]
+        trainer = fn.Trainer(fn.Network(layers, net_seed, dtype), "cross_entropy", batch_size=7, seed=seed)
+        trainer.fit(rows_of(40, 3, dtype), labels(40, 2))
+        digests.add(trainer.network.digest())
+    assert len(digests) == 3
+
+
+def test_everything_is_among_the_cases():
+    """A new activation, loss, optimizer or schedule has to be added above."""
+    trainers = [case("float32", 1)[0] for case in CASES.values()]
+    used = {
+        layer.activation if isinstance(layer, fn.Dense) else layer.name
+        for trainer in trainers
+        for layer in trainer.network.layers
+        if isinstance(layer, (fn.Dense, fn.Activation))
+    }
+    assert used == set(fn.layers.ACTIVATIONS)
+    assert {type(layer) for trainer in trainers for layer in trainer.network.layers} == set(fn.layers.LAYERS)
+    assert {trainer.loss.kind for trainer in trainers} == set(fn.losses.LOSSES)
+    adam = {fn.Adam, fn.AdamW}
+    assert {type(trainer.optimizer) for trainer in trainers} | adam == set(fn.optimizers.OPTIMIZERS.values())
+    plans = {type(trainer.optimizer.schedule) for trainer in trainers} | {schedules.Cosine}
+    assert plans == set(schedules.SCHEDULES)
+
+
+# ------------------------------------------------- floating-point environment
+
+X86 = platform.machine().lower() in ("x86_64", "amd64")
+ARM = platform.machine().lower() in ("aarch64", "arm64")
+GLIBC = sys.platform == "linux" and platform.libc_ver()[0] == "glibc"
+needs_fenv = pytest.mark.skipif(not (GLIBC and (X86 or ARM)), reason="knows the fenv_t of glibc on x86-64 and aarch64")
+
+# Where fenv_t holds MXCSR or FPCR, and its bits: rounding upward, towards zero; flush to zero (and denormals are zero).
+WORD, UPWARD, TOWARDS_ZERO, FLUSH = (7, 0x4000, 0x6000, 0x8040) if X86 else (0, 0x400000, 0xC00000, 0x1000000)
+ENVIRONMENTS = {"upward": UPWARD, "towards zero": TOWARDS_ZERO, "flush": FLUSH, "both": UPWARD | FLUSH}
+
+
+def control_word(change=None):
+    """The thread's control word; or sets it."""
+    libm = ctypes.CDLL(ctypes.util.find_library("m"))
+    environment = (ctypes.c_uint32 * 16)()
+    assert libm.fegetenv(environment) == 0
+    if change is not None:
+        environment[WORD] = change
+        assert libm.fesetenv(environment) == 0
+    return environment[WORD]
+
+
+STATUS = 0x3F if X86 else 0  # flags of MXCSR that any operation may raise
+
+
+@contextlib.contextmanager
+def environment(name):
+    before = control_word()
+    wanted = before | ENVIRONMENTS[name]
+    control_word(wanted)
+    try:
+        yield
+        after = control_word()
+    finally:
+        control_word(before)
+    assert after & ~STATUS == wanted & ~STATUS, "the caller's settings were not given back"
+
+
+@needs_fenv
+def test_the_environment_is_really_changed():
+    third = np.float64(1) / np.float64(3)
+    tiny = np.float64(5e-324)
+    with environment("upward"):
+        upward = np.float64(1) / np.float64(3)
+    with environment("flush"):
+        flushed = tiny * np.float64(1)
+    assert upward > third
+    assert flushed == 0
+    assert np.float64(1) / np.float64(3) == third
+    assert tiny * np.float64(1) == tiny
+
+
+@needs_fenv
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_training_steps_do_not_depend_on_the_environment(isa, dtype, name, threads):
+    digests = []
+    for change in (contextlib.nullcontext(), environment(name)):
+        trainer, (X, y), _ = classifier(dtype, threads)
+        trainer = fn.Trainer(trainer.network, "cross_entropy", fn.Adam(0.01), threads=threads)
+        X = X * np.array(1e-20 if dtype == "float32" else 1e-160, dtype)  # products of which are denormal
+        with change:
+            losses = [trainer.step(X, y) for _ in range(3)]
+            out = trainer.network.predict(X)
+        digests.append((trainer.network.digest(), losses, out.tobytes()))
+    assert digests[0] == digests[1]
+
+
+@needs_fenv
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+@pytest.mark.parametrize("initializer", ["auto", "glorot_uniform", "orthogonal"])
+def test_initial_parameters_do_not_depend_on_the_environment(dtype, name, initializer):
+    layers = [fn.Input(5), fn.Dense(7, "relu", weight_initializer=initializer)]
+    expected = fn.Network(layers, dtype=dtype).digest()
+    with environment(name):
+        net = fn.Network(layers, dtype=dtype)
+    assert net.digest() == expected
+
+
+@needs_fenv
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+@pytest.mark.parametrize("case", CASES)
+def test_fit_does_not_depend_on_the_environment(dtype, name, case):
+    """Schedules, shuffles, class weights, training, validation, and what they decide."""
+    digests = []
+    for change in (contextlib.nullcontext(), environment(name)):
+        trainer, (X, y), options = CASES[case](dtype, 2)
+        with change:
+            trainer.fit(X, y, epochs=2, **options)
+        digests.append(trainer.network.digest())
+    assert digests[0] == digests[1]
+
+
+@needs_fenv
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+@pytest.mark.parametrize("optimizer", ["nadam", "adam"])
+def test_making_a_trainer_does_not_depend_on_the_environment(dtype, name, optimizer):
+    digests = []
+    for change in (contextlib.nullcontext(), environment(name)):
+        net = fn.Network([fn.Input(5), fn.Dense(4)], dtype=dtype)
+        with change:
+            trainer = fn.Trainer(net, "mean_squared", optimizer, batch_size=10, threads=2)
+        for _ in range(20):
+            trainer.step(rows_of(10, 5, dtype), reals(10, 4, dtype))
+        digests.append(net.digest())
+    assert digests[0] == digests[1]
+
+
+@needs_fenv
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_random_numbers_and_functions_do_not_depend_on_the_environment(name):
+    x = np.concatenate([random.normal(1, 2, (50,)), [5e-324, 1e-310, 0.0, 30.0]])
+
+    magnitudes = np.abs(x)
+    magnitudes[magnitudes == 0] = 1
+
+    def bits_of():
+        found = [random.normal(3, 4, (33,)), random.uniform(3, 4, (33,)), random.permutation(33, 1, 2)]
+        found += [random.exp(x), random.sin(x), random.cos(x), random.log(magnitudes), np.array(random.lane_sum(x))]
+        return [array.tobytes() for array in found]
+
+    expected = bits_of()
+    with environment(name):
+        got = bits_of()
+    assert [a == b for a, b in zip(got, expected, strict=True)] == [True] * len(expected)
