@@ -28,7 +28,20 @@ if ARM:
 
 REALS = {"float32": "32", "float64": "64"}
 KERNELS = ("dense", "activations", "normalization", "losses", "optimizers", "random", "batch")
-ENGINE = ("cpu", "threads", "memory", "data", "model", "evaluation", "pace", "steps", "layout", "training", "random")
+ENGINE = (
+    "cpu",
+    "environment",
+    "threads",
+    "memory",
+    "data",
+    "model",
+    "evaluation",
+    "pace",
+    "steps",
+    "layout",
+    "training",
+    "random",
+)
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": False,
@@ -36,9 +49,8 @@ DIRECTIVES = {
     "cdivision": True,
     "initializedcheck": False,
 }
-DEPENDS = ["fastnn/_kernels/simd.h"] + sorted(
-    str(path) for folder in ("_kernels", "_engine") for path in Path("fastnn", folder).glob("*.pxd")
-)
+PXD = sorted(str(path) for folder in ("_kernels", "_engine") for path in Path("fastnn", folder).glob("*.pxd"))
+DEPENDS = ["fastnn/_kernels/simd.h", *PXD]
 
 
 def extensions(package, names, folder):

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnn._engine.environment import standard_environment
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
@@ -154,7 +156,7 @@ def converted(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """``array`` in ``dtype``; itself, not a copy, where it is of that dtype."""
     if array.dtype == dtype:
         return array
-    with np.errstate(over="ignore"):
+    with standard_environment(), np.errstate(over="ignore"):
         return array.astype(dtype)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from fastnn import _check
 from fastnn._engine import random
+from fastnn._engine.environment import standard_environment
 from fastnn._engine.training import Diverged
 from fastnn._prepare import Dataset
 from fastnn.callbacks import Callback
@@ -94,9 +95,10 @@ class Loop:
         """Validates, records the epoch and tells the callbacks. Until it is recorded the epoch counts as unfinished."""
         trainer, training = self.trainer, self.training
         loss_sum, hit_sum, weight_sum = training.sums
-        values = {"loss": loss_sum / weight_sum}
-        if trainer.loss.classifies:
-            values["accuracy"] = hit_sum / weight_sum
+        with standard_environment():
+            values = {"loss": loss_sum / weight_sum}
+            if trainer.loss.classifies:
+                values["accuracy"] = hit_sum / weight_sum
         values["learning_rate"] = float(trainer._rates(training.steps - 1, training.steps)[0])
         if self.validation is not None:
             found = evaluate(trainer, self.validation, self.interrupts)
@@ -116,6 +118,11 @@ def evaluate(trainer: Trainer, data: Dataset, interrupts: Interrupts | None = No
     Taken in blocks whose size follows from the network alone, so that Ctrl-C is heard and the sums are the same
     everywhere.
     """
+    with standard_environment():
+        return _evaluate(trainer, data, interrupts)
+
+
+def _evaluate(trainer: Trainer, data: Dataset, interrupts: Interrupts | None) -> dict[str, float]:
     network = trainer.network
     n, block = len(data), network._rows_per_block
     outputs = np.empty((n, network.n_outputs), network._np_dtype) if trainer.metrics else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn import _check, data
+from fastnn._engine.environment import standard_environment
 from fastnn.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from fastnn.metrics import METRICS, Accuracy, Metric, TopK
 
@@ -127,7 +128,8 @@ def _n_classes(loss: Loss, n_outputs: int) -> int:
 def balanced(targets: np.ndarray, n_classes: int) -> np.ndarray:
     """The weights n / (classes · rows of the class), as scikit-learn's "balanced"."""
     counts = np.bincount(_labels(targets), minlength=n_classes)
-    return len(targets) / (n_classes * np.maximum(counts, 1))
+    with standard_environment():
+        return len(targets) / (n_classes * np.maximum(counts, 1))
 
 
 def folded(given: Dataset, weights_by_class: np.ndarray | None) -> Dataset:
@@ -136,7 +138,8 @@ def folded(given: Dataset, weights_by_class: np.ndarray | None) -> Dataset:
         return given
     weights = weights_by_class[_labels(given.y)]
     if given.weights is not None:
-        weights = weights * given.weights
+        with standard_environment():
+            weights = weights * given.weights
     if not weights.any():
         raise ValueError("class_weight and sample_weight must not make every row's weight 0")
     return Dataset(given.X, given.y, weights)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn import _check, metrics
+from fastnn._engine.environment import standard_environment
 
 if TYPE_CHECKING:
     from fastnn.training import Trainer
@@ -153,7 +154,9 @@ class EarlyStopping(Callback):
         maximise = self.mode == "max" or (self.mode == "auto" and metrics.is_maximised(column))
         sign = -1.0 if maximise else 1.0
         best = math.inf if self.best is None else sign * self.best
-        if sign * values[column] < best - self.min_delta:
+        with standard_environment():
+            enough = best - self.min_delta
+        if sign * values[column] < enough:
             self.best, self.best_epoch, self.wait = values[column], epoch, 0
             if self.restore_best:
                 self._best_parameters = dict(trainer.network.parameters)

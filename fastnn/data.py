@@ -8,6 +8,7 @@ import numpy as np
 
 from fastnn import _check, _streams
 from fastnn._engine import random
+from fastnn._engine.environment import standard_environment
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -109,7 +110,11 @@ class Standardizer:
 
     def fit(self, X: ArrayLike) -> Standardizer:
         """Takes mean and (population) standard deviation of each column of ``X``, shape (n, n_features)."""
-        rows = self._rows(X)
+        with standard_environment():
+            self._fit(self._rows(X))
+        return self
+
+    def _fit(self, rows: np.ndarray) -> None:
         n, n_features = rows.shape
         mean, scale = np.empty(n_features), np.empty(n_features)
         for j in range(n_features):
@@ -120,7 +125,6 @@ class Standardizer:
             constant = (rows[:, j] == rows[0, j]).all()
             scale[j] = 1.0 if constant else np.sqrt(random.lane_sum(column * column) / n)
         self.mean, self.scale = mean, scale
-        return self
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """``(X - mean) / scale``, computed in float64; float32 for a float32 ``X``, otherwise float64."""
@@ -129,7 +133,8 @@ class Standardizer:
         given = self._rows(X)
         if given.shape[1] != len(self.mean):
             raise ValueError(f"X must have {len(self.mean)} features a row; got {given.shape[1]}")
-        return ((given - self.mean) / self.scale).astype(np.float32 if given.dtype == np.float32 else np.float64)
+        with standard_environment():
+            return ((given - self.mean) / self.scale).astype(np.float32 if given.dtype == np.float32 else np.float64)
 
     def __repr__(self) -> str:
         return "Standardizer()" if self.mean is None else f"Standardizer(n_features={len(self.mean)})"

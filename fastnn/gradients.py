@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from fastnn import _check, _prepare, _streams
 from fastnn._engine import random
+from fastnn._engine.environment import standard_environment
 from fastnn._engine.training import Training
 from fastnn.losses import LOSSES, Loss
 from fastnn.network import Network
@@ -94,6 +96,18 @@ def gradient_check(
     copy = network.astype("float64")
     training = Training(copy._model, resolved.specification(), SGD().specification(), seed, 1)
     _, gradients = training.gradient(data.X, data.y, data.weights)
+    with standard_environment():
+        return GradientCheck(_differences(training, copy, gradients, data, epsilon, seed))
+
+
+def _differences(
+    training: Training,
+    copy: Network,
+    gradients: Mapping[tuple[int, str], np.ndarray],
+    data: _prepare.Dataset,
+    epsilon: float,
+    seed: int,
+) -> dict[str, float]:
     differences = {}
     for number, (name, tensor) in enumerate(copy._names.items()):
         gradient = gradients[tensor]
@@ -112,7 +126,7 @@ def gradient_check(
                 difference = min(difference, again)
             worst = max(worst, difference)
         differences[name] = worst
-    return GradientCheck(differences)
+    return differences
 
 
 def _entries(size: int, seed: int, number: int) -> np.ndarray:
@@ -143,4 +157,5 @@ def _difference(
     values[at] = middle
     network.parameters[name] = values
     slope = (losses[0] - losses[1]) / ((middle + step) - (middle - step))
-    return abs(gradient - slope) / max(abs(gradient), abs(slope), 1e-3 * scale)
+    difference = abs(gradient - slope) / max(abs(gradient), abs(slope), 1e-3 * scale)
+    return difference if math.isfinite(difference) else math.inf

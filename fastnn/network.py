@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn import _check, _describe, _dispatch, _files, _streams, initializers
+from fastnn._engine.environment import standard_environment
 from fastnn._engine.model import Model
 from fastnn._engine.random import first_nonfinite
 from fastnn.layers import LAYERS, Activation, Dense, Dropout, Input, Layer, LayerNorm, activation_of
@@ -55,6 +56,10 @@ class Network:
 
     def __init__(self, layers: Sequence[Layer], seed: int = 0, dtype: str = "float32") -> None:
         self._build(layers, seed, dtype)
+        with standard_environment():
+            self._initialise()
+
+    def _initialise(self) -> None:
         for number, (name, (operation, kind)) in enumerate(self._names.items()):
             position = self._positions[operation]
             layer = self.layers[position]
@@ -179,7 +184,10 @@ class Network:
         """A copy with parameters rounded, or widened, to ``dtype``."""
         target = np.dtype(_check.dtype_name(dtype))
         return Network._restored(
-            self.layers, self.seed, target.name, {name: array.astype(target) for name, array in self.parameters.items()}
+            self.layers,
+            self.seed,
+            target.name,
+            {name: _check.converted(array, target) for name, array in self.parameters.items()},
         )
 
     def summary(self) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from fastnn import _check
 from fastnn._describe import Description, description
+from fastnn._engine.environment import standard_environment
 
 UNITS = ("step", "epoch")
 
@@ -37,7 +38,8 @@ class Schedule(Description):
 
     def rates(self, start: int, stop: int) -> np.ndarray:
         """The learning rates at start, start + 1, …, stop - 1 updates or epochs, as float64."""
-        return self._rates(np.arange(start, stop, dtype=np.float64))
+        with standard_environment():
+            return self._rates(np.arange(start, stop, dtype=np.float64))
 
     def _rates(self, t: np.ndarray) -> np.ndarray:
         raise NotImplementedError
@@ -367,7 +369,8 @@ class Warmup(Schedule):
         return np.concatenate([warm, rest])
 
     def _warm(self, t: np.ndarray) -> np.ndarray:
-        return self.start + (self.learning_rate - self.start) * (t / self.steps)
+        with standard_environment():
+            return self.start + (self.learning_rate - self.start) * (t / self.steps)
 
 
 class PlateauState:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn import _check, _checkpoint, _fit, _prepare
+from fastnn._engine.environment import standard_environment
 from fastnn._engine.random import first_nonfinite
 from fastnn._engine.training import Diverged, Training
 from fastnn.callbacks import Callback, monitored
@@ -379,7 +380,8 @@ class Trainer:
         """Adds a completed epoch."""
         self.history.append(values)
         if self._plateau is not None:
-            self._plateau.update(values[monitored(self._plateau.schedule.monitor, values)])
+            with standard_environment():
+                self._plateau.update(values[monitored(self._plateau.schedule.monitor, values)])
 
     def _reset_plateau(self) -> None:
         """Brings the state of `ReduceOnPlateau` in line with the history."""

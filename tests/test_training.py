@@ -8,9 +8,9 @@ import time
 
 import numpy as np
 import pytest
-from fastnn._engine.training import Training
 
 import fastnn as fn
+from fastnn._engine.training import Training
 
 
 def test_two_fits_are_one(blobs, make_trainer, dtype):

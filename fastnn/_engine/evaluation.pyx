@@ -15,6 +15,8 @@ from fastnn._engine.sums cimport lane_sum
 from fastnn._engine.threads cimport run_team
 from fastnn._kernels.table cimport LossBatch, real
 
+from fastnn._engine.environment import standard_environment
+
 cdef struct Evaluation:
     Program program              # up to what the loss is computed from
     const Operation* top         # the last operation, with the activation that outputs are to have
@@ -59,10 +61,11 @@ cdef tuple evaluate(Model model, Program program, int loss_kind, LossBatch loss,
         finally:
             PyBuffer_Release(&out_view)
     model.spare.append(buffers)
-    weight = data.n if data.weights == NULL else lane_sum(data.weights, data.n)
-    if weight == 0:
-        return 0.0, 0.0
-    return lane_sum(&losses[0], data.n) / weight, lane_sum(&hits[0], data.n) / weight
+    with standard_environment():
+        weight = data.n if data.weights == NULL else lane_sum(data.weights, data.n)
+        if weight == 0:
+            return 0.0, 0.0
+        return lane_sum(&losses[0], data.n) / weight, lane_sum(&hits[0], data.n) / weight
 
 
 cdef void evaluate_rows(void* context, int thread, int n_threads) noexcept nogil:

@@ -1,4 +1,4 @@
-# Where a training run's buffers lie, and which thread owns which parameters.
+# Where a training run's buffers lie, and how its parameters are cut into tasks.
 
 from fastnn._engine.memory cimport Arena
 from fastnn._engine.model cimport Model
@@ -9,5 +9,4 @@ cdef Arena new_transposed(Run* run)
 cdef Arena new_tasks(Run* run, Model model)
 cdef Arena new_scratch(Run* run, int n_threads)
 cdef Arena new_tape(Run* run, ssize_t rows)
-cdef void share_tasks(Run* run, int n_threads) noexcept
 cdef ssize_t chunk_limit(const Program* program) noexcept

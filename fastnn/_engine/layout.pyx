@@ -1,4 +1,4 @@
-"""Where a training run's buffers lie, and which thread owns which parameters.
+"""Where a training run's buffers lie, and how its parameters are cut into tasks.
 
 Each ``new_*`` function allocates one arena and points the run into it; the caller keeps the arena.
 """
@@ -44,6 +44,7 @@ cdef char* lay_out_transposed(Run* run, char* next) noexcept:
 cdef Arena new_tasks(Run* run, Model model):
     """Cuts every tensor into blocks of a panel by a panel, and for the norm into blocks of sixteen outputs."""
     cdef ssize_t t, out_panel, in_panel
+    cdef ssize_t end = 0
     cdef char* next
     cdef Tensor* tensor
     cdef Arena arena
@@ -63,6 +64,8 @@ cdef Arena new_tasks(Run* run, Model model):
         for out_panel in range(panels_of(run, tensor.n_out)):
             for in_panel in range(panels_of(run, tensor.n_in)):
                 set_task(run, &run.tasks[run.n_tasks], tensor, in_panel, out_panel)
+                end += run.tasks[run.n_tasks].count
+                run.tasks[run.n_tasks].end = end
                 run.n_tasks += 1
         for out_panel in range(norm_blocks_of(tensor)):
             set_norm_block(&run.norm_blocks[run.n_norm_blocks], tensor, 16 * out_panel)
@@ -90,23 +93,6 @@ cdef void set_task(const Run* run, Task* task, const Tensor* tensor, ssize_t in_
 
 cdef void set_norm_block(NormBlock* block, const Tensor* tensor, ssize_t first_output) noexcept:
     block.offset, block.n_in, block.n_out, block.first_output = tensor.offset, tensor.n_in, tensor.n_out, first_output
-
-
-cdef void share_tasks(Run* run, int n_threads) noexcept:
-    """Deals each thread a contiguous run of tasks of about the same number of parameters."""
-    cdef ssize_t t
-    cdef int thread = 0
-    cdef double total = 0, before = 0
-    for t in range(run.n_tasks):
-        total += run.tasks[t].count
-    for t in range(run.n_tasks):
-        while thread < n_threads and before >= total * thread / n_threads:
-            run.first_task[thread] = t
-            thread += 1
-        before += run.tasks[t].count
-    while thread <= n_threads:
-        run.first_task[thread] = run.n_tasks
-        thread += 1
 
 
 cdef Arena new_scratch(Run* run, int n_threads):

@@ -13,6 +13,8 @@ from libc.string cimport memset
 from fastnn._engine.sums cimport lane_sum as sum_of_lanes
 from fastnn._kernels.table cimport BatchKernels, RandomKernels
 
+from fastnn._engine.environment import standard_environment
+
 cdef RandomKernels* kernels = NULL
 cdef BatchKernels* batch32 = NULL
 cdef BatchKernels* batch64 = NULL
@@ -72,7 +74,8 @@ def uniform(uint64_t seed, uint32_t stream, shape):
     out = np.empty(shape)
     cdef double[::1] flat = out.reshape(-1)
     if len(flat):
-        kernels.uniform(seed, stream, &flat[0], len(flat))
+        with standard_environment():
+            kernels.uniform(seed, stream, &flat[0], len(flat))
     return out
 
 
@@ -81,7 +84,8 @@ def normal(uint64_t seed, uint32_t stream, shape):
     out = np.empty(shape)
     cdef double[::1] flat = out.reshape(-1)
     if len(flat):
-        kernels.normal(seed, stream, &flat[0], len(flat))
+        with standard_environment():
+            kernels.normal(seed, stream, &flat[0], len(flat))
     return out
 
 
@@ -89,7 +93,8 @@ cdef object elementary(char name, a):
     values = np.array(a, dtype=np.float64, order="C")
     cdef double[::1] flat = values.reshape(-1)
     if len(flat):
-        kernels.elementary(name, &flat[0], &flat[0], len(flat))
+        with standard_environment():
+            kernels.elementary(name, &flat[0], &flat[0], len(flat))
     return values
 
 
@@ -116,7 +121,8 @@ def sin(a):
 def lane_sum(a):
     """The contract's sum of a float64 vector: 16 lanes by index mod 16, joined 8-4-2-1."""
     cdef const double[::1] values = np.ascontiguousarray(a, dtype=np.float64)
-    return sum_of_lanes(&values[0], len(values)) if len(values) else 0.0
+    with standard_environment():
+        return sum_of_lanes(&values[0], len(values)) if len(values) else 0.0
 
 
 def first_nonfinite(a):

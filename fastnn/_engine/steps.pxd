@@ -8,7 +8,6 @@ from fastnn._engine.rules cimport Hyperparameters, Powers
 from fastnn._kernels.table cimport LossBatch, UpdateRule
 
 cdef enum:
-    MAX_TEAM = 64
     SHARD = 64                   # rows of a chain in a gradient; part of the numerics contract
     TILE_LEVELS = 64             # of partial sums that a gradient kernel may need
     TILE_ROWS_MAX = 8
@@ -22,6 +21,7 @@ cdef struct Task:                # a span of parameters: its gradient over the b
     ssize_t in_panel, out_panel
     ssize_t offset               # bytes into the parameters' arena
     ssize_t count                # reals
+    ssize_t end                  # reals of this task and all before it
     bint decays
 
 cdef struct NormBlock:           # sixteen outputs of a tensor, whose squares are summed together
@@ -52,7 +52,6 @@ cdef struct Run:
 
     Task* tasks
     ssize_t n_tasks
-    ssize_t first_task[MAX_TEAM + 1]       # thread t owns tasks first_task[t] to first_task[t + 1]
     NormBlock* norm_blocks
     ssize_t n_norm_blocks
     double* square_sums          # one a norm block

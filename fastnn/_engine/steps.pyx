@@ -38,6 +38,10 @@ cdef extern from "Python.h":
 cdef enum:
     ROW_ALIGNMENT = 8                      # threads take rows in multiples of a tile
 
+cdef struct Share:                         # a thread's part of every step
+    int thread, n_threads
+    ssize_t first_task, end_task
+
 cdef double SIGNAL_INTERVAL = 0.05         # seconds between looks at pending signals within a long step
 
 
@@ -50,17 +54,30 @@ cdef double clock() noexcept nogil:
 cdef void run_steps(void* context, int thread, int n_threads) noexcept nogil:
     """Steps until the data, the learning rates or the time are used up, or something is wrong."""
     cdef Run* run = <Run*> context
-    while take_step(run, thread, n_threads):
+    cdef Share share
+    share.thread, share.n_threads = thread, n_threads
+    share.first_task = first_task(run, thread, n_threads)
+    share.end_task = first_task(run, thread + 1, n_threads)
+    while take_step(run, &share):
         pass
 
 
-cdef bint take_step(Run* run, int thread, int n_threads) noexcept nogil:
+cdef ssize_t first_task(const Run* run, int thread, int n_threads) noexcept nogil:
+    """Where a thread's tasks begin: each has a contiguous run of about the same number of parameters."""
+    cdef ssize_t t = 0
+    while t < run.n_tasks and run.tasks[t].end * n_threads <= run.tasks[run.n_tasks - 1].end * thread:
+        t += 1
+    return t
+
+
+cdef bint take_step(Run* run, const Share* share) noexcept nogil:
     """One step; whether to go on, which all threads agree on."""
     cdef ssize_t start = run.progress.position
     cdef ssize_t n = min(run.batch_size, run.n - start)
     cdef ssize_t n_chunks = (n + run.chunk - 1) // run.chunk
     cdef ssize_t c, n_rows
     cdef double weight = batch_weight(run, start, n)
+    cdef int thread = share.thread, n_threads = share.n_threads
     for c in range(n_chunks):
         n_rows = min(run.chunk, n - c * run.chunk)
         rows_phase(run, start, c * run.chunk, n_rows, 1 / weight if weight > 0 else 0, thread, n_threads)
@@ -75,11 +92,11 @@ cdef bint take_step(Run* run, int thread, int n_threads) noexcept nogil:
             if thread == 0:
                 run.loss_diverged = True
             return False
-        weights_phase(run, c, n_chunks, n_rows, thread, n_threads)
+        weights_phase(run, c, n_chunks, n_rows, share)
         if c < n_chunks - 1:
             barrier(thread, n_threads)
     if run.updates and run.gradient != NULL:
-        clipped_update(run, thread, n_threads)
+        clipped_update(run, share)
     if thread == 0:
         finish_step(run, n, weight)
     barrier(thread, n_threads)
@@ -147,14 +164,13 @@ cdef void gather_targets(Run* run, const int64_t* order, ssize_t first, ssize_t 
 
 # -------------------------------------------------------------------- weights
 
-cdef void weights_phase(Run* run, ssize_t chunk, ssize_t n_chunks, ssize_t n_rows, int thread,
-                        int n_threads) noexcept nogil:
+cdef void weights_phase(Run* run, ssize_t chunk, ssize_t n_chunks, ssize_t n_rows, const Share* share) noexcept nogil:
     """This thread's parameters: their gradient over the chunk, and after the last chunk their step."""
-    cdef char* gradient = run.scratch + thread * run.scratch_size
+    cdef char* gradient = run.scratch + share.thread * run.scratch_size
     cdef char* level_sum
     cdef Task* task
     cdef ssize_t t, level, bytes
-    for t in range(run.first_task[thread], run.first_task[thread + 1]):
+    for t in range(share.first_task, share.end_task):
         task = &run.tasks[t]
         bytes = task.count * run.program.item
         task_gradient(run, task, n_rows, gradient)
@@ -205,8 +221,9 @@ cdef void update(Run* run, const Task* task, const char* gradient) noexcept nogi
                                     task.in_panel, task.out_panel)
 
 
-cdef void clipped_update(Run* run, int thread, int n_threads) noexcept nogil:
+cdef void clipped_update(Run* run, const Share* share) noexcept nogil:
     """The update as a phase of its own, once the norm of the whole gradient is known."""
+    cdef int thread = share.thread, n_threads = share.n_threads
     cdef ssize_t i, t
     cdef NormBlock* block
     cdef double norm
@@ -222,7 +239,7 @@ cdef void clipped_update(Run* run, int thread, int n_threads) noexcept nogil:
         run.rule.gradient_scale = clip_scale(run.hyperparameters.clip_norm, norm)
         run.rule_without_decay.gradient_scale = run.rule.gradient_scale
     barrier(thread, n_threads)
-    for t in range(run.first_task[thread], run.first_task[thread + 1]):
+    for t in range(share.first_task, share.end_task):
         update(run, &run.tasks[t], run.gradient + run.tasks[t].offset)
 
 

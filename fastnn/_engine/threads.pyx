@@ -132,11 +132,13 @@ cdef int run_alone(Body body, void* context) except -1:
         environment = fp_environment_enter()
         body(context, 0, 1)
         fp_environment_leave(environment)
-    return 0
+    return 1
 
 
 cdef int run_team(Body body, void* context, int n_threads) except -1:
-    """Runs body(context, thread, n) on n threads, this one among them; n is n_threads, or 1 if the team is taken."""
+    """Runs body(context, thread, n) on n threads, this one among them, and returns n: n_threads, or 1 if the team is
+    taken. So what a thread does must follow from the n it is given.
+    """
     cdef int thread, finished
     if n_threads == 1 or not _taken.acquire(False):
         return run_alone(body, context)
@@ -155,7 +157,7 @@ cdef int run_team(Body body, void* context, int n_threads) except -1:
                 finished = atomic_load(&team.finished)
     finally:
         _taken.release()
-    return 0
+    return n_threads
 
 
 def _forget_workers():

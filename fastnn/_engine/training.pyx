@@ -10,18 +10,19 @@ from fastnn._engine.atomics cimport atomic_exchange, atomic_load, atomic_store
 from fastnn._engine.data cimport Data
 from fastnn._engine.evaluation cimport evaluate
 from fastnn._engine.memory cimport Arena, take
-from fastnn._engine.layout cimport chunk_limit, new_scratch, new_tape, new_tasks, new_transposed, share_tasks
+from fastnn._engine.layout cimport chunk_limit, new_scratch, new_tape, new_tasks, new_transposed
 from fastnn._engine.model cimport Model, choose_threads
 from fastnn._engine.pace cimport Pace
 from fastnn._engine.program cimport ACTIVATION, DENSE, LAYER_NORM, Operation
 from fastnn._engine.rules cimport uses_state
-from fastnn._engine.steps cimport BLOCK, MAX_TEAM, Progress, Run, Task, clock, run_steps
+from fastnn._engine.steps cimport BLOCK, Progress, Run, Task, clock, run_steps
 from fastnn._engine.threads cimport run_team
 from fastnn._kernels.table cimport (
     ADAGRAD, ADAM, BINARY_CROSS_ENTROPY, CROSS_ENTROPY, HUBER, IDENTITY, MEAN_ABSOLUTE, MEAN_SQUARED, NADAM, PINBALL,
     POISSON, RMSPROP, SGD, SIGMOID, SOFTMAX, real
 )
 
+from fastnn._engine.environment import standard_environment
 from fastnn._engine.steps import raise_pending
 
 LOSSES = {
@@ -64,7 +65,7 @@ cdef class Training:
     cdef list states
     cdef object quantiles, optimizer_description
     cdef ssize_t batch_capacity, level_capacity
-    cdef int team_size           # that the tasks are shared out to
+    cdef int team_size           # that there is scratch for
     cdef ssize_t version         # of the model's parameters that the transposed weights were copied from
     cdef int threads
     cdef bint busy
@@ -135,9 +136,10 @@ cdef class Training:
         h.learning_rate_decay, h.l1, h.l2, h.weight_decay = learning_rate_decay, l1, l2, decoupled
         h.clip_value = INFINITY if clip_value is None else clip_value
         h.clip_norm = INFINITY if clip_norm is None else clip_norm
-        self.c.program.random.elementary(b"l", &logarithm, &logarithm, 1)
-        logarithm *= momentum_decay
-        self.c.program.random.elementary(b"e", &logarithm, &h.momentum_decay_base, 1)
+        with standard_environment():
+            self.c.program.random.elementary(b"l", &logarithm, &logarithm, 1)
+            logarithm *= momentum_decay
+            self.c.program.random.elementary(b"e", &logarithm, &h.momentum_decay_base, 1)
 
     def reset_state(self, initial_accumulator):
         """The optimizer's state before the first step."""
@@ -213,7 +215,7 @@ cdef class Training:
             self.c.abandoned = self.c.loss_diverged = False
             atomic_store(&self.c.parameter_diverged, 0)
             self.c.next_check = clock() + 0.05
-            self.run_teams(min(choose_threads(self.threads, self.multiply_adds * batch), MAX_TEAM - 1))
+            self.run_teams(choose_threads(self.threads, self.multiply_adds * batch))
             if self.c.updates:
                 self.model.version += 1
                 self.version = self.model.version
@@ -236,11 +238,10 @@ cdef class Training:
             n_threads = threads if self.threads else self.pace.choose(start, threads, self.c.batch_size)
             self.c.deadline = deadline if self.threads or threads == 1 else min(deadline, self.pace.until)
             self.c.paused = False
-            if n_threads != self.team_size:
+            if n_threads > self.team_size:
                 self.scratch = new_scratch(&self.c, n_threads)
-                share_tasks(&self.c, n_threads)
                 self.team_size = n_threads
-            run_team(run_steps, &self.c, n_threads)
+            n_threads = run_team(run_steps, &self.c, n_threads)
             if self.c.progress.position > position:
                 self.pace.record(n_threads, (clock() - start) / (self.c.progress.position - position))
             if self.done(deadline):
@@ -292,6 +293,7 @@ cdef class Training:
         self.c.learning_rates, self.c.n_rates = &learning_rate, 1
         self.c.deadline = 0
         self.c.progress.position = 0
+        atomic_store(&self.c.stop, 0)
         try:
             self.perform(data, (<Data> data).n)
         finally:
