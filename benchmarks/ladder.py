@@ -26,7 +26,7 @@ from benchmarks.peers import PEERS, installed
 from benchmarks.rungs import RUNGS, Rung
 
 OURS = "fastnn"
-PAUSE = 0.01  # seconds between two measurements, in which the threads of the last one go to sleep
+PAUSE = 0.05  # seconds between two measurements, in which the threads of the last one stop spinning
 CALLS = 5  # parts of a measurement, whose median counts
 
 Configuration = tuple[str, int | str]  # system, threads

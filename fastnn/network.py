@@ -41,6 +41,8 @@ class Network:
     parameters : Parameters
         Names and arrays; see there.
     n_features, n_outputs, n_parameters : int
+    metadata : dict
+        Yours: what JSON can hold, saved and loaded with the network. It plays no part in what the network computes.
 
     Notes
     -----
@@ -76,6 +78,7 @@ class Network:
     def _build(self, layers: Sequence[Layer], seed: int, dtype: str) -> None:
         """Everything but the values of the parameters."""
         self.layers = _checked(layers)
+        self.metadata: dict[str, Any] = {}
         self.seed = _check.seed(seed)
         self.dtype = _check.dtype_name(dtype)
         self._np_dtype = np.dtype(self.dtype)
@@ -217,7 +220,8 @@ class Network:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the network to a safetensors file; an existing one is replaced in one go."""
         parameters = dict(self.parameters)
-        _files.write(path, parameters, {"kind": "network", **self._description(), "digest": _files.digest(parameters)})
+        description = {**self._description(), "digest": _files.digest(parameters), "metadata": self.metadata}
+        _files.write(path, parameters, {"kind": "network", **description})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Network:
@@ -245,6 +249,7 @@ class Network:
             network = cls._restored(described, metadata["seed"], metadata["dtype"], parameters)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{name!r} is damaged or not a fastnn model: {error}") from error
+        network.metadata = dict(metadata.get("metadata", {}))
         if metadata.get("digest") != network.digest():
             raise ValueError(f"{name!r} is damaged: its parameters do not have the digest it states")
         return network

@@ -15,6 +15,8 @@ from fastnn import _check
 from fastnn._describe import Description, description
 from fastnn.schedules import Constant, Schedule
 
+SMALLEST_EPSILON = 1e-37  # what float32 still holds: a smaller one could round to a division by zero
+
 
 @description(kw_only=True)
 class Optimizer(Description):
@@ -61,10 +63,10 @@ class Optimizer(Description):
             if getattr(self, name) is not None:
                 self._numbers(name, above=True)
 
-    def _numbers(self, *names: str, high: float = float("inf"), above: bool = False) -> None:
-        """Checks fields: at least (or above) 0, below ``high``."""
+    def _numbers(self, *names: str, low: float = 0.0, high: float = float("inf"), above: bool = False) -> None:
+        """Checks fields: at least (or above) ``low``, below ``high``."""
         for name in names:
-            value = _check.number(getattr(self, name), name, 0.0, high, above=above, below=high < float("inf"))
+            value = _check.number(getattr(self, name), name, low, high, above=above, below=high < float("inf"))
             self._set(**{name: value})
 
     @property
@@ -146,7 +148,7 @@ class Adam(Optimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._numbers("beta1", "beta2", high=1.0)
-        self._numbers("epsilon", above=True)
+        self._numbers("epsilon", low=SMALLEST_EPSILON)
         self._set(amsgrad=_check.boolean(self.amsgrad, "amsgrad"))
 
     def specification(self) -> dict[str, Any]:
@@ -186,7 +188,7 @@ class NAdam(Optimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._numbers("beta1", "beta2", high=1.0)
-        self._numbers("epsilon", above=True)
+        self._numbers("epsilon", low=SMALLEST_EPSILON)
         self._numbers("momentum_decay")
 
     def specification(self) -> dict[str, Any]:
@@ -221,7 +223,7 @@ class RMSprop(Optimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._numbers("smoothing", "momentum", high=1.0)
-        self._numbers("epsilon", above=True)
+        self._numbers("epsilon", low=SMALLEST_EPSILON)
         self._set(centered=_check.boolean(self.centered, "centered"))
 
     def specification(self) -> dict[str, Any]:
@@ -253,7 +255,7 @@ class Adagrad(Optimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._numbers("learning_rate_decay", "initial_accumulator")
-        self._numbers("epsilon", above=True)
+        self._numbers("epsilon", low=SMALLEST_EPSILON)
 
     def specification(self) -> dict[str, Any]:
         return super().specification() | self._named("learning_rate_decay", "initial_accumulator", "epsilon")

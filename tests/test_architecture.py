@@ -30,7 +30,7 @@ ADAPTERS = {
 CORE_OUTSIDE = {"fastnn._files": {"safetensors"}, "fastnn._fit": {"tqdm"}}
 LAZY = {"tqdm", "safetensors"}
 # What the Python layer may ask of the engine; the rest is the engine's own.
-ENGINE_FACE = {f"fastnn._engine.{name}" for name in ("model", "training", "random", "threads", "cpu")}
+ENGINE_FACE = {f"fastnn._engine.{name}" for name in ("model", "training", "random", "threads", "cpu", "environment")}
 
 # What a C library, a Python runtime or NumPy would decide otherwise on another machine, or would make slow.
 FORBIDDEN_IN_KERNELS = (

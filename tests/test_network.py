@@ -381,3 +381,14 @@ def test_a_sparse_matrix_is_told_how_to_become_dense(network):
     sparse = pytest.importorskip("scipy.sparse")
     with pytest.raises(TypeError, match="toarray"):
         network.predict(sparse.csr_matrix(ROWS))
+
+
+def test_metadata_travel_with_the_file_and_change_nothing_else(tmp_path):
+    network = fn.Network([fn.Input(3), fn.Dense(2)], seed=4)
+    digest = network.digest()
+    network.metadata = {"classes": ["no", "yes"], "scale": 0.5}
+    network.save(tmp_path / "network.safetensors")
+    loaded = fn.Network.load(tmp_path / "network.safetensors")
+    assert loaded.metadata == {"classes": ["no", "yes"], "scale": 0.5}
+    assert loaded.digest() == digest
+    assert fn.Network([fn.Input(3), fn.Dense(2)]).metadata == {}

@@ -184,7 +184,7 @@ def test_repr():
         (lambda: fn.SGD(nesterov=1, momentum=0.9), TypeError, ["nesterov", "True or False", "1"]),
         (lambda: fn.Adam(beta1=1.0), ValueError, ["beta1", "below 1"]),
         (lambda: fn.Adam(beta2=-0.1), ValueError, ["beta2", "at least 0"]),
-        (lambda: fn.Adam(epsilon=0), ValueError, ["epsilon", "above 0"]),
+        (lambda: fn.Adam(epsilon=0), ValueError, ["epsilon", "at least 1e-37"]),
         (lambda: fn.Adam(weight_decay=-1), ValueError, ["weight_decay", "at least 0"]),
         (lambda: fn.Adam(clip_norm=0), ValueError, ["clip_norm", "above 0"]),
         (lambda: fn.Adam(clip_value=float("inf")), ValueError, ["clip_value", "finite"]),

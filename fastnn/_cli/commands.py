@@ -14,6 +14,7 @@ from fastnn import data, optimizers
 from fastnn._cli import display, models, run
 from fastnn._cli.datasets import DATASETS, Failure, RunFailure, predictions_csv, read_rows, reason, write_predictions
 from fastnn._cli.options import GroupedCommand, Name, Number, Units, Word, group
+from fastnn._config import config
 from fastnn._version import __version__
 from fastnn.errors import DivergedError
 
@@ -151,11 +152,9 @@ def fastnn() -> None:
 @in_output("--quiet", "-q", is_flag=True, help="Print one line at the end.")
 @click.pass_context
 def train(ctx: click.Context, dataset: str, output: Path | None, quiet: bool, **given: Any) -> None:
-    r"""Train a classifier on a built-in data set and test it on rows held out.
+    """Train a classifier on a built-in data set and test it on rows held out.
 
-    \b
-    DATASET is one of
-      digits    1,797 handwritten digits of 8×8 pixels (UCI)
+    DATASET is digits: 1,797 handwritten digits of 8×8 pixels (UCI).
 
     Writes model.safetensors, record.json and learning_curve.png.
     """
@@ -232,7 +231,8 @@ def predict(model: str, rows: str | None, output: str | None, n_shown: int) -> N
     """
     if output is not None and output != "-" and not output.lower().endswith((".csv", ".npy")):
         raise Failure(f"--output must end in .csv or .npy, or be - ; got {output}")
-    network, metadata = models.load(model)
+    network = models.load(model)
+    metadata = network.metadata
     name = rows or str(metadata.get("data", "digits"))
     true = None
     if name in DATASETS:
@@ -243,7 +243,7 @@ def predict(model: str, rows: str | None, output: str | None, n_shown: int) -> N
         outputs = network.predict(run.scaled(X, metadata["divisor"], network.dtype))
     except (TypeError, ValueError) as error:
         raise Failure(f"{name}: {error}") from None
-    classes = models.classes(network, metadata)
+    classes = models.classes(network)
     labels = [classes[number] for number in outputs.argmax(axis=1)]
 
     if output == "-":
@@ -276,9 +276,15 @@ def _held_out(name: str, metadata: dict[str, Any]) -> tuple[np.ndarray, np.ndarr
 @click.argument("model", metavar="MODEL")
 def info(model: str) -> None:
     """Show what is in a model file: layers, parameters, digest, metadata."""
-    network, metadata = models.load(model)
+    network = models.load(model)
     out = display.console()
     out.print(f"[bold]{escape(model)}[/]: {os.path.getsize(model):,} bytes\n")
     display.show(out, display.network_table(network))
-    values = {"dtype": network.dtype, "seed": network.seed, "digest": network.digest(), **metadata}
+    values = {
+        "dtype": network.dtype,
+        "seed": network.seed,
+        "digest": network.digest(),
+        "numerics_version": config()["numerics version"],
+        **network.metadata,
+    }
     display.show(out, display.values_table("Model", {name.replace("_", " "): value for name, value in values.items()}))

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from fastnn import callbacks, data, layers, losses, optimizers, plot, records, schedules
-from fastnn._cli import models
 from fastnn._cli.datasets import Dataset
 from fastnn.network import Network
 from fastnn.training import Trainer
@@ -200,7 +199,7 @@ def write(folder: Path, prepared: Prepared, result: Result) -> dict[str, Path]:
     """Writes model, record and, unless no epoch was completed, picture; gives their paths."""
     trainer, chosen, source = prepared.trainer, prepared.chosen, prepared.source
     paths = {"model": folder / "model.safetensors", "record": folder / "record.json"}
-    metadata = {
+    trainer.network.metadata = {
         "data": source.name,
         "classes": list(source.classes),
         "divisor": source.divisor,
@@ -208,7 +207,7 @@ def write(folder: Path, prepared: Prepared, result: Result) -> dict[str, Path]:
         "split_seed": chosen.split_seed,
         "test_accuracy": result.test_accuracy,
     }
-    models.save(paths["model"], trainer.network, metadata)
+    trainer.network.save(paths["model"])
     record = records.run_record(
         trainer,
         *prepared.train,
