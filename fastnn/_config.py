@@ -30,7 +30,7 @@ def config() -> Config:
             "instruction set": _dispatch.current(),
             "instruction sets available": ", ".join(_dispatch.available()),
             "threads": threads.get_num_threads(),
-            "compiler": getattr(cpu, "compiler", "unknown"),
+            "compiler": cpu.compiler,
             "python": platform.python_version(),
             "numpy": np.__version__,
             "platform": platform.platform(),
