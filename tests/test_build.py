@@ -22,7 +22,7 @@ def run(code, folder, **environment):
     """Python in a fresh process, without what this one's environment says about fastnn."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("FASTNN_")}
     return subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-P", "-c", code],
         env=clean | {"PYTHONPATH": str(PLACE)} | environment,
         cwd=folder,
         capture_output=True,

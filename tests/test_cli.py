@@ -457,7 +457,7 @@ def environment():
 
 def process(*arguments, **keywords):
     return subprocess.run(
-        [sys.executable, *map(str, arguments)],
+        [sys.executable, "-P", *map(str, arguments)],
         env=environment(),
         capture_output=True,
         text=True,
@@ -498,7 +498,18 @@ def test_the_core_imports_nothing_of_the_command():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent as a signal")
 def test_ctrl_c_writes_what_there_is(tmp_path):
-    arguments = [sys.executable, "-m", "fastnn.cli", "train", "digits", "--epochs", "1000000", "-o", str(tmp_path)]
+    arguments = [
+        sys.executable,
+        "-P",
+        "-m",
+        "fastnn.cli",
+        "train",
+        "digits",
+        "--epochs",
+        "1000000",
+        "-o",
+        str(tmp_path),
+    ]
     with subprocess.Popen(
         arguments, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
     ) as running:

@@ -93,7 +93,11 @@ print(trainer.network.digest())
 """
     environment = {**os.environ, "FASTNN_ISA": "portable", "FASTNN_NUM_THREADS": "2"}
     done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False, env=environment
+        [sys.executable, "-P", "-c", script, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
     )
     assert done.stdout.strip() == unbroken.network.digest(), done.stderr
 

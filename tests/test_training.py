@@ -332,7 +332,9 @@ assert dict(unbroken.history) == dict(trainer.history)
 def test_control_c(batch, units):
     # The limit is a quarter of a second on a machine with nothing else to do.
     script = INTERRUPTED.replace("BATCH", str(batch)).replace("UNITS", str(units)).replace("LIMIT", "1.0")
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -493,6 +495,8 @@ def test_show_config(capsys):
 
 def test_import_is_light():
     script = "import sys, fastnn; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True
+    ).stdout.split()
     for name in ("scipy", "sklearn", "torch", "tqdm", "click", "rich", "matplotlib", "safetensors", "numpy.typing"):
         assert name not in loaded, name
