@@ -3,11 +3,10 @@
 ``FASTNN_ISA`` overrides the choice. The result of a computation never depends on it: only the speed does.
 """
 
-import difflib
 import importlib
 import os
-from pathlib import Path
 
+from fastnn._check import nearest
 from fastnn._engine import random
 from fastnn._engine.cpu import supported
 
@@ -18,16 +17,15 @@ INSTRUCTION_SETS = ("avx512", "avx2", "neon", "portable")
 
 def available():
     """The instruction sets that were compiled and that this machine can run, best first."""
-    folder = Path(__file__).parent / "_kernels"
-    return tuple(isa for isa in INSTRUCTION_SETS if (folder / isa).is_dir() and supported(isa))
+    folder = os.path.join(os.path.dirname(__file__), "_kernels")
+    return tuple(isa for isa in INSTRUCTION_SETS if os.path.isdir(os.path.join(folder, isa)) and supported(isa))
 
 
 def checked(isa):
     """``isa``, if it can be used here; otherwise a ValueError that lists the choices."""
     choices = available()
     if isa not in choices:
-        near = difflib.get_close_matches(isa, choices, 1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        hint = nearest(isa, choices)
         raise ValueError(f"FASTNN_ISA must be one of {', '.join(choices)} on this machine; got {isa!r}{hint}")
     return isa
 

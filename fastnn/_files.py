@@ -5,9 +5,9 @@ The formats hold data only: loading a file never executes anything from it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,8 +45,8 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metad
     header = {"format": FORMAT_VERSION, "numerics": NUMERICS_VERSION, **metadata}
     contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     content = save(contiguous, metadata={_KEY: json.dumps(header)})
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    folder, name = os.path.split(os.fspath(path))
+    part = os.path.join(folder, f".{name}.{os.getpid()}.part")
     try:
         with open(part, "xb") as file:
             file.write(content)
@@ -54,7 +54,8 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metad
             os.fsync(file.fileno())
         os.replace(part, path)
     except BaseException:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(part)
         raise
 
 

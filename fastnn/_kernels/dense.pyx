@@ -11,14 +11,12 @@ that 16 chains hide the latency of fma:
 
 from cpython.pycapsule cimport PyCapsule_New
 
+from fastnn._kernels.shards cimport Row, join_shard
 from fastnn._kernels.simd cimport (
     FASTNN_REAL_BITS, ISA_NAME, LANES, PANEL, TILE_ROWS, real, vr, vr_add, vr_fma, vr_load, vr_select_gt, vr_set,
     vr_store, vr_zip_high, vr_zip_low
 )
 from fastnn._kernels.table cimport DenseKernels
-from fastnn._kernels.tree cimport join_level
-
-ctypedef vr[2] Row              # one row of a tile: a panel's two vectors
 
 cdef enum:
     MAX_ROWS = 8                # no instruction set has a larger TILE_ROWS
@@ -206,23 +204,13 @@ cdef inline void gradient_tile(int M, int V, const real* x, const real* dy, real
                                ssize_t n_rows, ssize_t shard) noexcept nogil:
     """M inputs by one panel of outputs: a chain for each shard of rows, joined in registers with those in scratch."""
     cdef Row acc[MAX_ROWS]
-    cdef real* target
-    cdef ssize_t r, s, level, n_shards = (n_rows + shard - 1) // shard
+    cdef ssize_t r, s, n_shards = (n_rows + shard - 1) // shard
     cdef int m, v
     for s in range(n_shards):
         r = s * shard
         clear(M, V, acc)
         multiply_add(M, V, acc, x + r * PANEL, 1, PANEL, dy + r * PANEL, min(shard, n_rows - r))
-        level = 0
-        while join_level(s, n_shards, &level):
-            for m in range(M):
-                for v in range(V):
-                    acc[m][v] = vr_add(vr_load(scratch + (level * MAX_ROWS + m) * PANEL + v * LANES), acc[m][v])
-            level += 1
-        target = gradient if s == n_shards - 1 else scratch + level * MAX_ROWS * PANEL
-        for m in range(M):
-            for v in range(V):
-                vr_store(target + m * PANEL + v * LANES, acc[m][v])
+        join_shard(M, V, acc, s, n_shards, scratch, gradient)
     for m in range(M):
         for v in range(V, 2):
             vr_store(gradient + m * PANEL + v * LANES, vr_set(0))
@@ -267,8 +255,7 @@ cdef void weight_gradient(const real* x, const real* dy, real* gradient, real* s
 cdef void bias_gradient(const real* dy, real* gradient, real* scratch, ssize_t rows, ssize_t n_rows, ssize_t shard,
                         ssize_t panel) noexcept nogil:
     cdef Row acc
-    cdef ssize_t r, s, level, n_shards = (n_rows + shard - 1) // shard
-    cdef real* target
+    cdef ssize_t r, s, n_shards = (n_rows + shard - 1) // shard
     cdef int v
     dy += panel * rows * PANEL
     for s in range(n_shards):
@@ -276,14 +263,7 @@ cdef void bias_gradient(const real* dy, real* gradient, real* scratch, ssize_t r
         for r in range(s * shard, min((s + 1) * shard, n_rows)):
             for v in range(2):
                 acc[v] = vr_add(acc[v], vr_load(dy + r * PANEL + v * LANES))
-        level = 0
-        while join_level(s, n_shards, &level):
-            for v in range(2):
-                acc[v] = vr_add(vr_load(scratch + level * PANEL + v * LANES), acc[v])
-            level += 1
-        target = gradient if s == n_shards - 1 else scratch + level * PANEL
-        for v in range(2):
-            vr_store(target + v * LANES, acc[v])
+        join_shard(1, 2, &acc, s, n_shards, scratch, gradient)
 
 
 # ------------------------------------------------------------- transposed copy

@@ -10,12 +10,12 @@ from libc.math cimport sqrt
 
 from fastnn._kernels.lanes cimport LANE_VECTORS
 from fastnn._kernels.rows cimport clear_lanes, join_lanes, load_units, mask_units, panel_vectors, store_units
+from fastnn._kernels.shards cimport Row, join_shard
 from fastnn._kernels.simd cimport (
     DLANES, FASTNN_REAL_BITS, ISA_NAME, LANES, PANEL, real, vd, vd_add, vd_fma, vd_from_real, vd_mul, vd_set, vd_sub,
-    vd_to_real, vr, vr_add, vr_fma, vr_load, vr_set, vr_store
+    vd_to_real, vr, vr_fma, vr_load, vr_set
 )
 from fastnn._kernels.table cimport NormalizationKernels
-from fastnn._kernels.tree cimport join_level
 
 cdef enum:
     BLOCK = 8    # rows whose xhat the gradient of the gain holds at a time
@@ -117,10 +117,8 @@ cdef inline void add_block(const real* x, const double* statistics, const real* 
 
 cdef void gain_gradient(const real* x, const double* statistics, const real* dy, real* gradient, real* scratch,
                         ssize_t rows, ssize_t n_rows, ssize_t shard, ssize_t n, ssize_t panel) noexcept nogil:
-    cdef vr acc[2]
-    cdef real* target
-    cdef ssize_t s, r, end, level, j, n_shards = (n_rows + shard - 1) // shard
-    cdef int v
+    cdef Row acc
+    cdef ssize_t s, r, end, j, n_shards = (n_rows + shard - 1) // shard
     x += panel * rows * PANEL
     dy += panel * rows * PANEL
     for s in range(n_shards):
@@ -130,14 +128,7 @@ cdef void gain_gradient(const real* x, const double* statistics, const real* dy,
         while r < end:
             add_block(x + r * PANEL, statistics + 2 * r, dy + r * PANEL, min(<ssize_t> BLOCK, end - r), acc)
             r += BLOCK
-        level = 0
-        while join_level(s, n_shards, &level):
-            for v in range(2):
-                acc[v] = vr_add(vr_load(scratch + level * PANEL + v * LANES), acc[v])
-            level += 1
-        target = gradient if s == n_shards - 1 else scratch + level * PANEL
-        for v in range(2):
-            vr_store(target + v * LANES, acc[v])
+        join_shard(1, 2, &acc, s, n_shards, scratch, gradient)
     for j in range(n - panel * PANEL, PANEL):
         gradient[j] = 0
 
