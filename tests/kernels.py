@@ -15,7 +15,7 @@ import numpy as np
 
 import fastnn
 
-TABLE = Path(__file__).parent.parent / "fastnn" / "_kernels" / "table.pxd"
+TABLE = Path(__file__).parent.parent / "src" / "fastnn" / "_kernels" / "table.pxd"
 KERNEL_STRUCTS = {
     "dense": "DenseKernels",
     "activations": "ActivationKernels",

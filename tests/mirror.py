@@ -1,9 +1,11 @@
 """The PyTorch counterpart of a network, with the same parameters."""
 
-import torch
+import pytest
 
 import fastnn as fn
 from fastnn.layers import activation_of
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")
 
 torch.set_num_threads(1)  # its networks here are too small for more
 

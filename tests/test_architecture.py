@@ -12,7 +12,7 @@ from kernels import CLASSES, KERNEL_STRUCTS, STRUCTS, kernels
 from fastnn import _dispatch
 
 ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "fastnn"
+PACKAGE = ROOT / "src" / "fastnn"
 KERNELS = sorted(PACKAGE.glob("_kernels/*.pyx"))
 KERNEL_PARTS = sorted(PACKAGE.glob("_kernels/*.pxd"))
 ENGINE = sorted([*PACKAGE.glob("_engine/*.pyx"), *PACKAGE.glob("_engine/*.pxd")])
@@ -63,7 +63,7 @@ def stripped(path):
 
 
 def module_of(path):
-    parts = path.relative_to(ROOT).with_suffix("").parts
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__")
 
 
@@ -113,7 +113,7 @@ def python_imports(path):
 
 def exists(name):
     """Whether ``name`` is a module of the package."""
-    path = ROOT.joinpath(*name.split("."))
+    path = PACKAGE.parent.joinpath(*name.split("."))
     return path.is_dir() or any(path.with_suffix(suffix).exists() for suffix in (".py", ".pyx", ".pxd"))
 
 
@@ -187,7 +187,7 @@ def test_kernels_have_no_globals_but_the_table(path):
 
 def test_only_one_header_is_c():
     found = {identity(path) for pattern in ("*.c", "*.h", "*.cpp") for path in PACKAGE.rglob(pattern)}
-    assert found == {"fastnn/_kernels/simd.h"}
+    assert found == {"src/fastnn/_kernels/simd.h"}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

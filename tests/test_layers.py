@@ -2,11 +2,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-import torch
 from mirror import torch_network
 
 import fastnn as fn
 from fastnn.layers import ACTIVATIONS
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")
 
 
 def test_descriptions_compare_print_and_hash_by_value():

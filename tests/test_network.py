@@ -7,11 +7,12 @@ import struct
 
 import numpy as np
 import pytest
-import torch
 from mirror import torch_network
 from safetensors.numpy import load_file, save_file
 
 import fastnn as fn
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")
 
 
 @pytest.fixture

@@ -1,40 +1,43 @@
 import numpy as np
 import pytest
-import torch
 from mirror import torch_network
-from torch import optim as O
 
 import fastnn as fn
 from fastnn.optimizers import OPTIMIZERS
 
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")
+optim = torch.optim
+
 # ours, PyTorch's
 CASES = [
-    (fn.SGD(0.05), lambda p: O.SGD(p, 0.05)),
-    (fn.SGD(0.05, momentum=0.9), lambda p: O.SGD(p, 0.05, momentum=0.9)),
-    (fn.SGD(0.02, momentum=0.8, nesterov=True), lambda p: O.SGD(p, 0.02, momentum=0.8, nesterov=True)),
-    (fn.SGD(0.05, momentum=0.9, l2=0.03), lambda p: O.SGD(p, 0.05, momentum=0.9, weight_decay=0.03)),
-    (fn.Adam(), lambda p: O.Adam(p)),
-    (fn.Adam(0.01, 0.8, 0.99, 1e-5), lambda p: O.Adam(p, 0.01, (0.8, 0.99), 1e-5)),
-    (fn.Adam(0.01, amsgrad=True), lambda p: O.Adam(p, 0.01, amsgrad=True)),
-    (fn.Adam(0.01, l2=0.03), lambda p: O.Adam(p, 0.01, weight_decay=0.03)),
-    (fn.AdamW(0.01), lambda p: O.AdamW(p, 0.01)),
-    (fn.AdamW(0.01, weight_decay=0.2, amsgrad=True), lambda p: O.AdamW(p, 0.01, weight_decay=0.2, amsgrad=True)),
-    (fn.NAdam(), lambda p: O.NAdam(p)),
+    (fn.SGD(0.05), lambda p: optim.SGD(p, 0.05)),
+    (fn.SGD(0.05, momentum=0.9), lambda p: optim.SGD(p, 0.05, momentum=0.9)),
+    (fn.SGD(0.02, momentum=0.8, nesterov=True), lambda p: optim.SGD(p, 0.02, momentum=0.8, nesterov=True)),
+    (fn.SGD(0.05, momentum=0.9, l2=0.03), lambda p: optim.SGD(p, 0.05, momentum=0.9, weight_decay=0.03)),
+    (fn.Adam(), lambda p: optim.Adam(p)),
+    (fn.Adam(0.01, 0.8, 0.99, 1e-5), lambda p: optim.Adam(p, 0.01, (0.8, 0.99), 1e-5)),
+    (fn.Adam(0.01, amsgrad=True), lambda p: optim.Adam(p, 0.01, amsgrad=True)),
+    (fn.Adam(0.01, l2=0.03), lambda p: optim.Adam(p, 0.01, weight_decay=0.03)),
+    (fn.AdamW(0.01), lambda p: optim.AdamW(p, 0.01)),
+    (fn.AdamW(0.01, weight_decay=0.2, amsgrad=True), lambda p: optim.AdamW(p, 0.01, weight_decay=0.2, amsgrad=True)),
+    (fn.NAdam(), lambda p: optim.NAdam(p)),
     (
         fn.NAdam(0.01, 0.85, 0.99, momentum_decay=0.01, weight_decay=0.1),
-        lambda p: O.NAdam(p, 0.01, (0.85, 0.99), momentum_decay=0.01, weight_decay=0.1, decoupled_weight_decay=True),
+        lambda p: optim.NAdam(
+            p, 0.01, (0.85, 0.99), momentum_decay=0.01, weight_decay=0.1, decoupled_weight_decay=True
+        ),
     ),
-    (fn.RMSprop(0.003), lambda p: O.RMSprop(p, 0.003)),
-    (fn.RMSprop(0.003, 0.9, momentum=0.7), lambda p: O.RMSprop(p, 0.003, 0.9, momentum=0.7)),
-    (fn.RMSprop(0.003, centered=True, l2=0.01), lambda p: O.RMSprop(p, 0.003, centered=True, weight_decay=0.01)),
+    (fn.RMSprop(0.003), lambda p: optim.RMSprop(p, 0.003)),
+    (fn.RMSprop(0.003, 0.9, momentum=0.7), lambda p: optim.RMSprop(p, 0.003, 0.9, momentum=0.7)),
+    (fn.RMSprop(0.003, centered=True, l2=0.01), lambda p: optim.RMSprop(p, 0.003, centered=True, weight_decay=0.01)),
     (
         fn.RMSprop(0.003, centered=True, momentum=0.5),
-        lambda p: O.RMSprop(p, 0.003, centered=True, momentum=0.5),
+        lambda p: optim.RMSprop(p, 0.003, centered=True, momentum=0.5),
     ),
-    (fn.Adagrad(0.05), lambda p: O.Adagrad(p, 0.05)),
+    (fn.Adagrad(0.05), lambda p: optim.Adagrad(p, 0.05)),
     (
         fn.Adagrad(0.05, learning_rate_decay=0.01, initial_accumulator=0.3, l2=0.02),
-        lambda p: O.Adagrad(p, 0.05, lr_decay=0.01, initial_accumulator_value=0.3, weight_decay=0.02),
+        lambda p: optim.Adagrad(p, 0.05, lr_decay=0.01, initial_accumulator_value=0.3, weight_decay=0.02),
     ),
 ]
 
@@ -93,14 +96,18 @@ def test_200_steps_are_pytorchs(ours, make_torch, dtype, rng):
 
 def test_decay_of_all_parameters(dtype, rng):
     compare(
-        fn.Adam(0.01, l2=0.05, decay_all=True), lambda p: O.Adam(p, 0.01, weight_decay=0.05), dtype, rng, decay_all=True
+        fn.Adam(0.01, l2=0.05, decay_all=True),
+        lambda p: optim.Adam(p, 0.01, weight_decay=0.05),
+        dtype,
+        rng,
+        decay_all=True,
     )
 
 
 def test_clipping_by_the_norm(dtype, rng):
     compare(
         fn.SGD(0.1, momentum=0.9, clip_norm=0.05, l2=0.01),
-        lambda p: O.SGD(p, 0.1, momentum=0.9, weight_decay=0.01),
+        lambda p: optim.SGD(p, 0.1, momentum=0.9, weight_decay=0.01),
         dtype,
         rng,
         lambda mirror: torch.nn.utils.clip_grad_norm_(mirror.parameters(), 0.05),
@@ -110,7 +117,7 @@ def test_clipping_by_the_norm(dtype, rng):
 def test_clipping_by_value(dtype, rng):
     compare(
         fn.Adam(0.01, clip_value=0.003),
-        lambda p: O.Adam(p, 0.01),
+        lambda p: optim.Adam(p, 0.01),
         dtype,
         rng,
         lambda mirror: torch.nn.utils.clip_grad_value_(mirror.parameters(), 0.003),
@@ -123,18 +130,18 @@ def test_l1(rng):
             if parameter.ndim == 2:
                 parameter.grad += 0.01 * parameter.detach().sign()
 
-    compare(fn.SGD(0.05, momentum=0.5, l1=0.01), lambda p: O.SGD(p, 0.05, momentum=0.5), "float64", rng, add_signs)
+    compare(fn.SGD(0.05, momentum=0.5, l1=0.01), lambda p: optim.SGD(p, 0.05, momentum=0.5), "float64", rng, add_signs)
 
 
 @pytest.mark.parametrize(
     ("schedule", "make_torch"),
     [
-        (fn.OneCycle(0.02, steps=200), lambda o: O.lr_scheduler.OneCycleLR(o, 0.02, 200, cycle_momentum=False)),
+        (fn.OneCycle(0.02, steps=200), lambda o: optim.lr_scheduler.OneCycleLR(o, 0.02, 200, cycle_momentum=False)),
         (
             fn.Warmup(fn.schedules.Cosine(0.02, steps=150), steps=50, start=0.002),
-            lambda o: O.lr_scheduler.SequentialLR(
+            lambda o: optim.lr_scheduler.SequentialLR(
                 o,
-                [O.lr_scheduler.LinearLR(o, 0.1, total_iters=50), O.lr_scheduler.CosineAnnealingLR(o, 150)],
+                [optim.lr_scheduler.LinearLR(o, 0.1, total_iters=50), optim.lr_scheduler.CosineAnnealingLR(o, 150)],
                 milestones=[50],
             ),
         ),
@@ -143,7 +150,7 @@ def test_l1(rng):
 )
 @pytest.mark.filterwarnings("ignore")
 def test_schedules_drive_the_optimizer(schedule, make_torch, rng):
-    compare(fn.AdamW(schedule), lambda p: O.AdamW(p, 0.02), "float64", rng, schedule=make_torch)
+    compare(fn.AdamW(schedule), lambda p: optim.AdamW(p, 0.02), "float64", rng, schedule=make_torch)
 
 
 def test_names_make_the_defaults():
@@ -154,13 +161,13 @@ def test_names_make_the_defaults():
 
 def test_defaults_are_pytorchs():
     p = [torch.nn.Parameter(torch.zeros(1))]
-    for ours, theirs in [(fn.Adam(), O.Adam(p)), (fn.AdamW(), O.AdamW(p)), (fn.NAdam(), O.NAdam(p))]:
+    for ours, theirs in [(fn.Adam(), optim.Adam(p)), (fn.AdamW(), optim.AdamW(p)), (fn.NAdam(), optim.NAdam(p))]:
         assert ours.learning_rate == theirs.defaults["lr"]
         assert (ours.beta1, ours.beta2) == theirs.defaults["betas"]
         assert ours.epsilon == theirs.defaults["eps"]
         assert ours.weight_decay == theirs.defaults["weight_decay"]
-    assert fn.NAdam().momentum_decay == O.NAdam(p).defaults["momentum_decay"]
-    rms, ada = O.RMSprop(p).defaults, O.Adagrad(p).defaults
+    assert fn.NAdam().momentum_decay == optim.NAdam(p).defaults["momentum_decay"]
+    rms, ada = optim.RMSprop(p).defaults, optim.Adagrad(p).defaults
     assert (fn.RMSprop().learning_rate, fn.RMSprop().smoothing) == (rms["lr"], rms["alpha"])
     assert (fn.Adagrad().learning_rate, fn.Adagrad().epsilon) == (ada["lr"], ada["eps"])
 

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
-import torch
 
 import fastnn as fn
 from fastnn import schedules
 from fastnn.schedules import PlateauState
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")
 
 
 def torch_rates(count, make):
