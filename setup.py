@@ -101,7 +101,13 @@ def all_extensions():
 
 
 class parallel_build_ext(build_ext):
-    """build_ext that uses every core unless told otherwise."""
+    """build_ext that uses every core unless told otherwise, and can build in place."""
+
+    def copy_extensions_to_source(self):
+        # The folders of the instruction sets hold nothing but extensions, so a checkout does not have them.
+        for extension in self.extensions:
+            Path("src", *extension.name.split(".")).parent.mkdir(parents=True, exist_ok=True)
+        super().copy_extensions_to_source()
 
     def finalize_options(self):
         super().finalize_options()

@@ -1,10 +1,15 @@
 """Fixtures that the tests of the Python layer share."""
 
+import signal
+
 import numpy as np
 import pytest
 
 import fastnn as fn
 from fastnn import _dispatch
+
+# Tests press Ctrl-C, which a shell makes its background jobs, and their children, ignore.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

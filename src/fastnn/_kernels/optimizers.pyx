@@ -221,7 +221,7 @@ cdef double sum_squares(const real* gradient, ssize_t n_in, ssize_t n_out, ssize
             for i in range(n_in):
                 g = vd_from_real(columns + i * PANEL)
                 sums[k] = vd_fma(g, g, sums[k])
-    return lane_sum(sums)
+    return lane_sum(<double*> sums)
 
 
 cdef void add(real* a, const real* b, ssize_t count) noexcept nogil:
