@@ -500,3 +500,24 @@ def test_import_is_light():
     ).stdout.split()
     for name in ("scipy", "sklearn", "torch", "tqdm", "click", "rich", "matplotlib", "safetensors", "numpy.typing"):
         assert name not in loaded, name
+
+
+def test_a_call_while_a_run_is_under_way_is_refused_and_changes_nothing(rng):
+    X, y = rng.standard_normal((20_000, 64)).astype(np.float32), rng.integers(0, 8, 20_000)
+    rates = np.full(20_000 // 32, 1e-3)
+
+    def training():
+        network = fn.Network([fn.Input(64), fn.Dense(2048, "relu"), fn.Dense(8)], seed=0)
+        return network, fn.Trainer(network, "cross_entropy", threads=1)._training
+
+    (alone, reference), (network, watched) = training(), training()
+    reference.run(X, y, None, None, 32, rates, 1e9)
+    thread = threading.Thread(target=watched.run, args=(X, y, None, None, 32, rates, 1e9))
+    thread.start()
+    while watched.steps == 0:
+        time.sleep(1e-3)
+    with pytest.raises(RuntimeError, match="another thread"):
+        watched.step(X[:8], y[:8], None, 1e-3)
+    thread.join()
+    assert (watched.steps, watched.position, watched.sums) == (reference.steps, reference.position, reference.sums)
+    assert network.digest() == alone.digest()

@@ -198,11 +198,20 @@ cdef class Training:
 
     # ------------------------------------------------------------------- runs
 
+    cdef int begin(self, bint updates) except -1:
+        """Says whether the steps are to update or to leave their gradient; before anything else of a run is changed."""
+        if self.busy:
+            raise RuntimeError("this trainer is already running in another thread")
+        if not updates and self.gradient_arena is None:
+            self.gradient_arena = Arena(self.c.arena_size)
+        self.c.updates = updates
+        whole = not updates or self.c.hyperparameters.clip_norm < INFINITY
+        self.c.gradient = self.gradient_arena.base if whole else NULL
+        return 0
+
     cdef int perform(self, Data data, ssize_t batch_size) except -1:
         """Steps through data from c.position on."""
         cdef ssize_t batch = min(batch_size, data.n)
-        if self.busy:
-            raise RuntimeError("this trainer is already running in another thread")
         self.busy = True
         try:
             self.reserve(batch, data.has_labels, data.n_targets)
@@ -275,10 +284,9 @@ cdef class Training:
             range (and kept its value).
         """
         data = Data(X, y, weights, order)
+        self.begin(True)
         if atomic_exchange(&self.c.stop, 0) or self.c.progress.position >= (<Data> data).n or len(learning_rates) == 0:
             return
-        self.c.updates = True
-        self.c.gradient = self.gradient_arena.base if self.c.hyperparameters.clip_norm < INFINITY else NULL
         self.c.learning_rates, self.c.n_rates = &learning_rates[0], len(learning_rates)
         self.c.deadline = clock() + seconds
         self.perform(data, batch_size)
@@ -288,8 +296,7 @@ cdef class Training:
         """One update on one batch; returns its loss before the update."""
         cdef Progress progress = self.c.progress
         data = Data(X, y, weights)
-        self.c.updates = True
-        self.c.gradient = self.gradient_arena.base if self.c.hyperparameters.clip_norm < INFINITY else NULL
+        self.begin(True)
         self.c.learning_rates, self.c.n_rates = &learning_rate, 1
         self.c.deadline = 0
         self.c.progress.position = 0
@@ -309,10 +316,7 @@ cdef class Training:
         """
         cdef Progress progress = self.c.progress
         data = Data(X, y, weights)
-        if self.gradient_arena is None:
-            self.gradient_arena = Arena(self.c.arena_size)
-        self.c.updates = False
-        self.c.gradient = self.gradient_arena.base
+        self.begin(False)
         self.c.progress.position = 0
         try:
             self.perform(data, (<Data> data).n)
