@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shlex
 import sys
 from pathlib import Path
 
@@ -10,11 +11,15 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 MSVC = sys.platform == "win32"
-X86 = platform.machine().lower() in ("x86_64", "amd64")
-ARM = platform.machine().lower() in ("aarch64", "arm64")
+# "linux-aarch64" and the like where a build for another machine sets it, as CPython's own cross-builds do.
+MACHINE = os.environ.get("_PYTHON_HOST_PLATFORM", platform.machine()).rpartition("-")[2].lower()
+X86 = MACHINE in ("x86_64", "amd64")
+ARM = MACHINE in ("aarch64", "arm64")
 
-# The same bits everywhere: nothing may contract a multiply and an add unasked, and nothing may reorder.
-COMMON = ["/O2", "/fp:strict"] if MSVC else ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno"]
+# CFLAGS may change how fast the code is, and what follows them keeps the same bits everywhere: nothing may contract a
+# multiply and an add unasked, and nothing may reorder.
+SPEED = ["/O2"] if MSVC else ["-O3", "-g0", *shlex.split(os.environ.get("CFLAGS", ""))]
+COMMON = SPEED + (["/fp:strict"] if MSVC else ["-fno-fast-math", "-ffp-contract=off", "-fno-math-errno"])
 ISA_FLAGS = {"portable": []}
 if X86:
     ISA_FLAGS["avx2"] = ["/arch:AVX2"] if MSVC else ["-mavx2", "-mfma"]
@@ -27,10 +32,11 @@ if ARM:
     ISA_FLAGS["neon"] = []
 
 REALS = {"float32": "32", "float64": "64"}
-KERNELS = ("dense", "activations", "normalization", "losses", "optimizers", "random", "batch")
+KERNELS = ("dense", "activations", "normalization", "losses", "optimizers", "random", "functions", "batch")
 ENGINE = (
     "cpu",
     "environment",
+    "elementary",
     "threads",
     "memory",
     "data",
@@ -91,7 +97,8 @@ def kernel_macros(isa, dtype):
 
 
 def all_extensions():
-    c11 = ["/std:c11", "/experimental:c11atomics"] if MSVC else ["-std=c11"]
+    # Not -std=c11, with which GCC computes float32 in float64 on some machines.
+    c11 = ["/std:c11", "/experimental:c11atomics"] if MSVC else ["-std=gnu11"]
     found = translated(extensions("fastnn._engine", ENGINE, "src/fastnn/_engine"), "engine", c11)
     for isa, flags in ISA_FLAGS.items():
         for dtype in REALS:

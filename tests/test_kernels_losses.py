@@ -123,6 +123,20 @@ def test_rows_outside_the_range_stay_untouched(k, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_row_alone_has_the_bits_that_it_has_among_others(k, kind):
+    for n in (2, 10, 16, 17):
+        name, o, case = problem(kind, n, 17, k.dtype, spread=5.0)
+        case["weights"][::5] = 0
+        o[3] = np.inf
+        o[6, 1] = np.nan
+        whole = computed(k, name, o, case)
+        for r in range(17):
+            for a, b in zip(whole, computed(k, name, o, case, r, r + 1), strict=True):
+                row = (slice(None), r) if a.ndim == 3 else r
+                assert np.array_equal(a[row], b[row], equal_nan=True), (n, r)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_loss_alone(k, kind):
     for n in (1, 10, 33):
         name, o, case = problem(kind, n, 19, k.dtype)

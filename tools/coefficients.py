@@ -51,6 +51,13 @@ def show(name, coefficients, log2_error=None):
         print(f"    {c!r}")
 
 
+def show_bits(name, fraction, words):
+    print(name)
+    with mp.workprec(32 * words + 64):
+        for word in range(words):
+            print(f"    0x{int(mp.floor(mp.ldexp(fraction, 32 * (word + 1)))) % 2**32:08X}")
+
+
 def split(value, parts):
     """``value`` as a sum of doubles, each the nearest to what remains."""
     found = []
@@ -64,6 +71,7 @@ def main():
     show("1 / ln 2", split(1 / mp.log(2), 1))
     show("ln 2, in two parts", split(mp.log(2), 2))
     show("2 / pi", split(2 / mp.pi, 1))
+    show_bits("2 / pi, in words of 32 bits from 2^-1 on", 2 / mp.pi, 39)
     show("pi / 2, in three parts", split(mp.pi / 2, 3))
     show("1 / sqrt(2 pi)", split(1 / mp.sqrt(2 * mp.pi), 1))
     show("sqrt(2)", split(mp.sqrt(2), 1))
@@ -95,6 +103,22 @@ def main():
         p,
         error(lambda w: 1 + w * evaluate(p, w), lambda w: mp.tanh(mp.sqrt(w)) / mp.sqrt(w), 0, top),
     )
+
+    top = slack * mp.mpf("0.85") ** 2
+    p = polynomial(lambda w: mp.erf(mp.sqrt(w)) / mp.sqrt(w) - 1, 0, top, 11, fixed=0)
+    show(
+        "erf: x + x P(x^2), |x| <= 0.85",
+        p,
+        error(lambda w: 1 + evaluate(p, w), lambda w: mp.erf(mp.sqrt(w)) / mp.sqrt(w), 0, top),
+    )
+
+    p = polynomial(lambda d: (mp.erf(1 + d) - mp.erf(1)) / d, "-0.1501", "0.2501", 12, fixed=0)
+    show(
+        "erf: erf 1 + d P(d), d = x - 1, 0.85 <= x <= 1.25",
+        p,
+        error(lambda d: mp.erf(1) + d * evaluate(p, d), lambda d: mp.erf(1 + d), "-0.1501", "0.2501"),
+    )
+    show("erf 1, in two parts", split(mp.erf(1), 2))
 
     top = slack * (mp.pi / 4) ** 2
     p = polynomial(lambda w: (mp.sin(mp.sqrt(w)) / mp.sqrt(w) - 1) / w, 0, top, 6, fixed=1)

@@ -7,10 +7,10 @@ import importlib
 import os
 
 from fastnn._check import nearest
-from fastnn._engine import random
+from fastnn._engine import elementary, random
 from fastnn._engine.cpu import supported
 
-KERNELS = ("dense", "activations", "normalization", "losses", "optimizers", "random", "batch")
+KERNELS = ("dense", "activations", "normalization", "losses", "optimizers", "random", "functions", "batch")
 # Best first.
 INSTRUCTION_SETS = ("avx512", "avx2", "neon", "portable")
 
@@ -53,6 +53,7 @@ def use(isa):
     global _current
     _current = checked(isa)
     random.use(load(isa, "float64", "random"), load(isa, "float32", "batch"), load(isa, "float64", "batch"))
+    elementary.use(load(isa, "float32", "functions"), load(isa, "float64", "functions"))
 
 
 def tables(dtype):

@@ -8,6 +8,7 @@ every machine.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -233,9 +234,9 @@ class InverseScaling(Schedule):
         self._set(power=_check.number(self.power, "power", 0.0))
 
     def _rates(self, t: np.ndarray) -> np.ndarray:
-        from fastnn._engine import random
+        from fastnn._engine import elementary
 
-        return self.learning_rate * random.exp(-self.power * random.log(t + 1.0))
+        return self.learning_rate * elementary.exp(-self.power * elementary.log(t + 1.0))
 
 
 @description
@@ -384,6 +385,15 @@ class PlateauState:
         self.bad_epochs = 0
         self.cooling = 0
 
+    def get_state(self) -> dict[str, float]:
+        """What changes, for a file."""
+        return {name: getattr(self, name) for name in ("learning_rate", "best", "bad_epochs", "cooling")}
+
+    def set_state(self, state: Mapping[str, float]) -> None:
+        """Takes back what `get_state` gave."""
+        self.learning_rate, self.best = float(state["learning_rate"]), float(state["best"])
+        self.bad_epochs, self.cooling = int(state["bad_epochs"]), int(state["cooling"])
+
     def update(self, value: float) -> None:
         """Takes in the value of one more epoch."""
         schedule = self.schedule
@@ -404,9 +414,9 @@ class PlateauState:
 
 def _annealed(first: float, last: float, share: np.ndarray) -> np.ndarray:
     """From ``first`` to ``last`` along half a cosine."""
-    from fastnn._engine import random
+    from fastnn._engine import elementary
 
-    return last + (first - last) * 0.5 * (1.0 + random.cos(math.pi * share))
+    return last + (first - last) * 0.5 * (1.0 + elementary.cos(math.pi * share))
 
 
 def _powers(base: float, exponents: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Random numbers, elementary functions and sums by the numerics contract, over NumPy arrays.
+"""Random numbers and sums by the numerics contract, over NumPy arrays.
 
 All are computed by the kernels, so that they are the same bits on every machine.
 """
@@ -87,35 +87,6 @@ def normal(uint64_t seed, uint32_t stream, shape):
         with standard_environment():
             kernels.normal(seed, stream, &flat[0], len(flat))
     return out
-
-
-cdef object elementary(char name, a):
-    values = np.array(a, dtype=np.float64, order="C")
-    cdef double[::1] flat = values.reshape(-1)
-    if len(flat):
-        with standard_environment():
-            kernels.elementary(name, &flat[0], &flat[0], len(flat))
-    return values
-
-
-def exp(a):
-    """e to the power of a, as float64."""
-    return elementary(b"e", a)
-
-
-def log(a):
-    """The natural logarithm of a, as float64."""
-    return elementary(b"l", a)
-
-
-def cos(a):
-    """The cosine of a in radians, as float64."""
-    return elementary(b"c", a)
-
-
-def sin(a):
-    """The sine of a in radians, as float64."""
-    return elementary(b"s", a)
 
 
 def lane_sum(a):

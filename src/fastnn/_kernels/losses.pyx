@@ -24,53 +24,16 @@ Sources: Huber 1964; Koenker & Bassett 1978 (pinball); Szegedy et al. 2016 (labe
 """
 
 from cpython.pycapsule cimport PyCapsule_New
-from libc.math cimport INFINITY
 
-from fastnn._kernels.elementary cimport vd_exp, vd_exp_nonpositive, vd_log, vd_softplus
-from fastnn._kernels.lanes cimport LANE_VECTORS, lane_max
-from fastnn._kernels.rows cimport (
-    clear_lanes, join_lanes, load_units, mask_units, panel_vectors, store_units, unit_offset
-)
+from fastnn._kernels.cross_entropy cimport cross_entropy
+from fastnn._kernels.elementary cimport vd_exp, vd_exp_nonpositive, vd_softplus
+from fastnn._kernels.lanes cimport LANE_VECTORS
+from fastnn._kernels.loss_rows cimport clear_deltas, load_targets, skip_row, weight_of
+from fastnn._kernels.rows cimport clear_lanes, join_lanes, load_units, mask_units, store_units
 from fastnn._kernels.simd cimport *
 from fastnn._kernels.table cimport (
     BINARY_CROSS_ENTROPY, HUBER, MEAN_ABSOLUTE, MEAN_SQUARED, PINBALL, POISSON, LossBatch, LossKernels
 )
-
-
-# ------------------------------------------------------------- access to rows
-
-cdef inline vd load_reals(const real* p, ssize_t readable) noexcept nogil:
-    """DLANES reals, of which only `readable` may be touched: zeros after those."""
-    cdef real buffer[DLANES]
-    cdef ssize_t k
-    if readable >= DLANES:
-        return vd_from_real(p)
-    for k in range(DLANES):
-        buffer[k] = p[k] if k < readable else 0
-    return vd_from_real(buffer)
-
-
-cdef inline vd load_targets(const LossBatch* batch, ssize_t r, ssize_t r1, ssize_t j) noexcept nogil:
-    """Targets j, j + 1, … of row r; what stands beyond the last is not to be used."""
-    return load_reals(batch.targets + r * batch.n_targets + j, (r1 - r) * batch.n_targets - j)
-
-
-cdef inline double weight_of(const LossBatch* batch, ssize_t r) noexcept nogil:
-    return batch.weights[r] if batch.weights != NULL else 1
-
-
-cdef inline void clear_deltas(const LossBatch* batch, ssize_t r, ssize_t first) noexcept nogil:
-    """Zeros in row r from its vector `first` to the end of its last panel."""
-    cdef ssize_t k
-    for k in range(first, panel_vectors(batch.n_outputs)):
-        vd_to_real(batch.deltas + r * PANEL + unit_offset(batch.rows, k * DLANES), vd_set(0))
-
-
-cdef inline void skip_row(const LossBatch* batch, ssize_t r) noexcept nogil:
-    batch.losses[r] = 0
-    batch.hits[r] = 0
-    if batch.deltas != NULL:
-        clear_deltas(batch, r, 0)
 
 
 # ------------------------------------------- losses that treat outputs apart
@@ -219,150 +182,6 @@ cdef inline void separate(int kind, const LossBatch* batch, ssize_t r0, ssize_t 
         many_outputs(kind, batch, r0, r1)
 
 
-# -------------------------------------------------------------- cross-entropy
-
-cdef inline vd positions(ssize_t j) noexcept nogil:
-    """j, j + 1, …"""
-    cdef double lane[DLANES]
-    cdef int k
-    for k in range(DLANES):
-        lane[k] = k
-    return vd_add(vd_set(<double> j), vd_load(lane))
-
-
-cdef inline vd load_logits(const LossBatch* batch, ssize_t r, ssize_t j, double fill) noexcept nogil:
-    """Row r's outputs from class j on; `fill` beyond the last."""
-    return load_units(batch.outputs + r * PANEL, batch.rows, j, batch.n_outputs, fill)
-
-
-cdef inline vd exponentials(const LossBatch* batch, ssize_t r, ssize_t j, double top) noexcept nogil:
-    """e^(o - top); 0 beyond the last class, by way of e^0, for the denormals on the way of e^-infinity are slow."""
-    cdef vd e = vd_exp_nonpositive(vd_sub(load_logits(batch, r, j, top), vd_set(top)))
-    return mask_units(e, j, batch.n_outputs, 0)
-
-
-cdef inline vd smoothed_targets(const LossBatch* batch, ssize_t r, ssize_t r1, ssize_t j, double on,
-                                double off) noexcept nogil:
-    """T = on * t + off of row r's classes from j on; 0 beyond the last."""
-    cdef vd t
-    if batch.labels != NULL:
-        t = vd_select_eq(positions(j), vd_set(<double> batch.labels[r]), vd_set(on + off), vd_set(off))
-    else:
-        t = vd_fma(vd_set(on), load_targets(batch, r, r1, j), vd_set(off))
-    return mask_units(t, j, batch.n_outputs, 0)
-
-
-cdef inline double largest(const vd* lanes) noexcept nogil:
-    cdef double lane[16]
-    cdef ssize_t g
-    for g in range(LANE_VECTORS):
-        vd_store(lane + g * DLANES, lanes[g])
-    return lane_max(lane)
-
-
-cdef inline double first_largest(bint of_targets, const LossBatch* batch, ssize_t r, ssize_t r1,
-                                 double* where) noexcept nogil:
-    """The largest output (or target) of row r, and in `where` the first class that has it."""
-    cdef ssize_t n = batch.n_outputs, block, g, j
-    cdef vd best[LANE_VECTORS]
-    cdef vd earliest[LANE_VECTORS]                           # the class, negated, so that the first is the largest
-    cdef vd x
-    cdef double top
-    for g in range(LANE_VECTORS):
-        best[g] = earliest[g] = vd_set(-INFINITY)
-    for block in range(0, n, 16):
-        for g in range(LANE_VECTORS):
-            j = block + g * DLANES
-            if j < n:
-                if of_targets:
-                    x = mask_units(load_targets(batch, r, r1, j), j, n, -INFINITY)
-                else:
-                    x = load_logits(batch, r, j, -INFINITY)
-                earliest[g] = vd_select_gt(x, best[g], vd_sub(vd_set(0), positions(j)), earliest[g])
-                best[g] = vd_max(x, best[g])
-    top = largest(best)
-    for g in range(LANE_VECTORS):
-        earliest[g] = vd_select_eq(best[g], vd_set(top), earliest[g], vd_set(-INFINITY))
-    where[0] = -largest(earliest)
-    return top
-
-
-cdef inline void cross_entropy_row(bint hard, const LossBatch* batch, ssize_t r, ssize_t r1, double weight,
-                                   double* total, double* mass, double* rest) noexcept nogil:
-    """Row r's hit and deltas, and its loss as mass * log(total) + rest. `hard`: labels without smoothing."""
-    cdef ssize_t n = batch.n_outputs, block, g, j, k
-    cdef double predicted, wanted, top = first_largest(False, batch, r, r1, &predicted)
-    cdef double on = 1 if hard else 1 - batch.parameter, off = 0 if hard else batch.parameter / n
-    cdef vd sums[LANE_VECTORS]
-    cdef vd gaps[LANE_VECTORS]
-    cdef vd kept[LANE_VECTORS]                               # the first 16 exponentials: often all there are
-    cdef vd e, t, gap, factor, share
-    clear_lanes(sums)
-    for block in range(0, n, 16):
-        for g in range(LANE_VECTORS):
-            j = block + g * DLANES
-            if j < n:
-                e = exponentials(batch, r, j, top)
-                sums[g] = vd_add(sums[g], e)
-                if block == 0:
-                    kept[g] = e
-    total[0] = join_lanes(sums)
-
-    if hard:
-        mass[0] = 1
-        rest[0] = top - batch.outputs[r * PANEL + unit_offset(batch.rows, batch.labels[r])]
-    else:
-        clear_lanes(sums)
-        clear_lanes(gaps)
-        for block in range(0, n, 16):
-            for g in range(LANE_VECTORS):
-                j = block + g * DLANES
-                if j < n:
-                    t = smoothed_targets(batch, r, r1, j, on, off)
-                    gap = vd_mul(t, vd_sub(vd_set(top), load_logits(batch, r, j, top)))
-                    sums[g] = vd_add(sums[g], t)
-                    gaps[g] = vd_add(gaps[g], vd_select_eq(t, vd_set(0), vd_set(0), gap))     # 0 times infinity as well
-        mass[0] = join_lanes(sums) if batch.labels == NULL else 1
-        rest[0] = join_lanes(gaps)
-    if batch.labels != NULL:
-        wanted = <double> batch.labels[r]
-    else:
-        first_largest(True, batch, r, r1, &wanted)
-    batch.hits[r] = weight if predicted == wanted else 0
-
-    if batch.deltas != NULL:
-        factor, share = vd_set(weight * batch.scale), vd_set(mass[0] / total[0])
-        for k in range((n + DLANES - 1) // DLANES):
-            t = smoothed_targets(batch, r, r1, k * DLANES, on, off)
-            e = kept[k] if k < LANE_VECTORS else exponentials(batch, r, k * DLANES, top)
-            t = vd_fma(e, share, vd_sub(vd_set(0), t))
-            store_units(batch.deltas + r * PANEL, batch.rows, k * DLANES, n, vd_mul(factor, t))
-        clear_deltas(batch, r, (n + DLANES - 1) // DLANES)
-
-
-cdef inline void cross_entropy(bint hard, const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil:
-    cdef double total[16]
-    cdef double mass[16]
-    cdef double rest[16]
-    cdef double weight
-    cdef ssize_t start, count, k, g
-    for start in range(r0, r1, 16):
-        count = min(r1 - start, <ssize_t> 16)
-        for k in range(16):
-            total[k], mass[k], rest[k] = 1, 0, 0
-        for k in range(count):
-            weight = weight_of(batch, start + k)
-            if weight == 0:
-                skip_row(batch, start + k)
-            else:
-                cross_entropy_row(hard, batch, start + k, r1, weight, &total[k], &mass[k], &rest[k])
-        for g in range(LANE_VECTORS):
-            vd_store(rest + g * DLANES, vd_fma(vd_load(mass + g * DLANES), vd_log(vd_load(total + g * DLANES)),
-                                               vd_load(rest + g * DLANES)))
-        for k in range(count):
-            batch.losses[start + k] = weight_of(batch, start + k) * rest[k]
-
-
 cdef void loss(int kind, const LossBatch* given, ssize_t r0, ssize_t r1) noexcept nogil:
     cdef LossBatch batch = given[0]                          # a copy that no store to an array can be thought to change
     if kind == MEAN_SQUARED:
@@ -377,10 +196,8 @@ cdef void loss(int kind, const LossBatch* given, ssize_t r0, ssize_t r1) noexcep
         separate(POISSON, &batch, r0, r1)
     elif kind == BINARY_CROSS_ENTROPY:
         separate(BINARY_CROSS_ENTROPY, &batch, r0, r1)
-    elif batch.labels != NULL and batch.parameter == 0:
-        cross_entropy(True, &batch, r0, r1)
     else:
-        cross_entropy(False, &batch, r0, r1)
+        cross_entropy(&batch, r0, r1)
 
 
 cdef LossKernels kernels

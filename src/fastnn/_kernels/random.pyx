@@ -1,4 +1,4 @@
-"""Random numbers as functions of (seed, stream, step, index), and elementary functions over arrays.
+"""Random numbers as functions of (seed, stream, step, index).
 
     uniform   value i: (word i % 4 of block i // 4 >> 8) * 2^-24, in [0, 1)
     normal    by Box & Muller (1958) from the words w of block i // 4: u = ((w0 >> 8) + 1) * 2^-24, in (0, 1], and
@@ -13,7 +13,7 @@ from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from fastnn._kernels.elementary cimport vd_cos, vd_exp, vd_log, vd_sin
+from fastnn._kernels.elementary cimport vd_cos, vd_log, vd_sin
 from fastnn._kernels.philox cimport BUNDLE, BUNDLE_PAIRS, BUNDLE_WORDS, philox_bundle
 from fastnn._kernels.simd cimport *
 from fastnn._kernels.table cimport RandomKernels
@@ -136,34 +136,11 @@ cdef void multiply(const real* x, const real* mask, real* y, ssize_t count) noex
         vr_store(y + i * LANES, vr_mul(vr_load(x + i * LANES), vr_load(mask + i * LANES)))
 
 
-cdef inline vd elementary_vector(char name, vd x) noexcept nogil:
-    if name == b"e":
-        return vd_exp(x)
-    if name == b"l":
-        return vd_log(x)
-    if name == b"c":
-        return vd_cos(x)
-    return vd_sin(x)
-
-
-cdef void elementary(char name, const double* x, double* y, ssize_t count) noexcept nogil:
-    cdef double buffer[DLANES]
-    cdef ssize_t done = count - count % DLANES, i
-    for i in range(count // DLANES):
-        vd_store(y + i * DLANES, elementary_vector(name, vd_load(x + i * DLANES)))
-    if done < count:
-        memset(buffer, 0, sizeof(buffer))
-        memcpy(buffer, x + done, (count - done) * sizeof(double))
-        vd_store(buffer, elementary_vector(name, vd_load(buffer)))
-        memcpy(y + done, buffer, (count - done) * sizeof(double))
-
-
 cdef RandomKernels kernels
 kernels.philox = philox
 kernels.uniform = uniform
 kernels.normal = normal
 kernels.dropout_mask = dropout_mask
 kernels.multiply = multiply
-kernels.elementary = elementary
 table = PyCapsule_New(&kernels, "fastnn.random", NULL)
 isa, real_bits = ISA_NAME.decode(), FASTNN_REAL_BITS

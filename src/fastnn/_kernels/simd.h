@@ -14,6 +14,14 @@
 #ifndef FASTNN_SIMD_H
 #define FASTNN_SIMD_H
 
+#include <float.h>
+#if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16 /* 16: what _Float16 does */
+#error "float and double must be computed as they are, not in a wider type: on x86, compile for SSE2"
+#endif
+#if defined(__FAST_MATH__)
+#error "the order of every operation is part of the result: compile without fast-math options"
+#endif
+
 #ifndef FASTNN_REAL_BITS
 /* ------------------------------------------------- what the engine needs */
 typedef void real;
@@ -106,6 +114,9 @@ typedef float real;
 #else
 typedef double real;
 #endif
+
+/* Whether elementary functions, computed in double, are to be good to the last place of a double. */
+#define EXACTING (FASTNN_REAL_BITS == 64)
 
 /* ---------------------------------------------------------------- AVX-512 */
 #if defined(FASTNN_ISA_AVX512)

@@ -1,6 +1,8 @@
 # Cython's view of simd.h. Cython only needs to know that these are numbers it may hold in variables and arrays;
 # the real types, and what each operation compiles to, stand in simd.h.
 
+from libc.stdint cimport uint64_t
+
 cdef extern from "simd.h" nogil:
     ctypedef float real      # float or double, by the build
     ctypedef float vr        # LANES reals
@@ -15,6 +17,7 @@ cdef extern from "simd.h" nogil:
     const char* ISA_NAME
     enum:
         FASTNN_REAL_BITS
+        EXACTING             # whether a double's last place counts
 
     vr vr_load(const real* p) noexcept
     void vr_store(real* p, vr a) noexcept
@@ -47,6 +50,7 @@ cdef extern from "simd.h" nogil:
     vd vd_copysign(vd a, vd sign) noexcept                   # |a| with the sign of `sign`
     vd vd_select_gt(vd a, vd b, vd yes, vd no) noexcept
     vd vd_select_eq(vd a, vd b, vd yes, vd no) noexcept
+    vd vd_and_or(vd a, uint64_t mask, uint64_t bits) noexcept    # of the bits: (a & mask) | bits
     vd vd_round(vd a) noexcept                               # to the nearest integral value, ties to even
     vd vd_pow2(vd n) noexcept                                # 2^n, n integral in [-1022, 1023]
     vd vd_mantissa(vd x) noexcept                            # in [1, 2), for positive normal x

@@ -136,8 +136,19 @@ ctypedef struct RandomKernels:
     void (*dropout_mask)(real* mask, uint64_t seed, uint64_t step, uint32_t stream, double rate, ssize_t first_row,
                          ssize_t rows, ssize_t n, ssize_t r0, ssize_t r1) noexcept nogil
     void (*multiply)(const real* x, const real* mask, real* y, ssize_t count) noexcept nogil       # y may be x
-    # Elementary functions over arrays, for schedules and initializers; name: 'e'xp, 'l'og, 'c'os, 's'in
-    void (*elementary)(char name, const double* x, double* y, ssize_t count) noexcept nogil
+
+
+# functions.pyx
+ctypedef struct FunctionKernels:                            # y = f(x); y may be x
+    void (*exp)(const real* x, real* y, ssize_t count) noexcept nogil
+    void (*expm1)(const real* x, real* y, ssize_t count) noexcept nogil
+    void (*log)(const real* x, real* y, ssize_t count) noexcept nogil
+    void (*log1p)(const real* x, real* y, ssize_t count) noexcept nogil
+    void (*tanh)(const real* x, real* y, ssize_t count) noexcept nogil
+    void (*sigmoid)(const real* x, real* y, ssize_t count) noexcept nogil
+    void (*erf)(const real* x, real* y, ssize_t count) noexcept nogil
+    void (*sin)(const real* x, real* y, ssize_t count) noexcept nogil
+    void (*cos)(const real* x, real* y, ssize_t count) noexcept nogil
 
 
 # batch.pyx
