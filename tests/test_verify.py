@@ -1,0 +1,424 @@
+"""The golden digests: they hold, they cover everything, and what is wrong is noticed and named."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from golden import make
+from kernels import ENUMS, KERNEL_STRUCTS, STRUCTS, kernels
+from mutants.mutants import MUTANTS
+
+import fastnn as fn
+from fastnn import _dispatch, _files, _verify
+from fastnn._cli.commands import fastnn as command
+from fastnn._verify import __main__ as program
+from fastnn._verify import dense_cases, element_cases, function_cases, goldens, inputs, network_cases, row_cases
+
+ROOT = Path(__file__).parent.parent
+LINK = ROOT / "tests" / "golden" / "golden.json"
+DIGESTS = goldens.read()
+CASES = goldens.cases()
+DTYPES = ("float32", "float64")
+WRONG = "0" * 64
+
+
+# ------------------------------------------------------------------ they hold
+
+
+@pytest.mark.parametrize("threads", _verify.THREADS)
+def test_goldens_hold(isa, threads):
+    cases = [case for case in CASES if case.threaded or threads == 1]
+    found = {name: digest for name, _, _, digest in _verify.computed(cases, [isa], [threads])}
+    assert len(found) == sum(len(case.goldens) for case in cases)
+    assert {name: digest for name, digest in found.items() if digest != DIGESTS[name]} == {}
+
+
+def test_the_link_leads_to_the_file_of_the_package():
+    assert json.loads(LINK.read_text())["digests"] == DIGESTS
+
+
+def test_the_file_is_sorted_and_says_its_version():
+    content = json.loads(goldens.PATH.read_text())
+    assert list(content["digests"]) == sorted(content["digests"])
+    assert content["numerics_version"] == _files.NUMERICS_VERSION
+
+
+def test_no_two_goldens_are_the_same():
+    """What differs in nothing would be digested twice; all but what does not depend on the dtype."""
+    by_digest = {}
+    for name, digest in DIGESTS.items():
+        by_digest.setdefault(digest, []).append(name.replace("float32", "").replace("float64", ""))
+    assert {digest: names for digest, names in by_digest.items() if len(set(names)) > 1} == {}
+
+
+# ------------------------------------------------------------ they cover everything
+
+
+def noting(function, name, called):
+    def call(*arguments):
+        called.add(name)
+        return function(*arguments)
+
+    return call
+
+
+def recorded(given, called):
+    """The kernels, which note in ``called`` that they were."""
+    result = SimpleNamespace(**vars(given))
+    for module in KERNEL_STRUCTS:
+        noted = SimpleNamespace(**vars(getattr(given, module)))
+        for field, kind in STRUCTS[KERNEL_STRUCTS[module]]:
+            if isinstance(kind, tuple):
+                setattr(noted, field, noting(getattr(noted, field), f"{module}.{field}", called))
+        setattr(result, module, noted)
+    return result
+
+
+@pytest.mark.parametrize("cases", goldens.KERNELS, ids=["dense", "rows", "elements"])
+def test_every_case_calls_the_kernel_that_it_names(cases):
+    called = set()
+    for function in cases._functions.values():
+        function(recorded(kernels(_dispatch.current(), "float32"), called))
+    assert called == cases.fields
+
+
+def test_every_entry_of_every_table_has_goldens():
+    for module, struct in KERNEL_STRUCTS.items():
+        for field, kind in STRUCTS[struct]:
+            names = [name for name in DIGESTS if name.startswith((f"{module}/{field}/", f"{module}/{field} "))]
+            assert bool(names) == isinstance(kind, tuple), f"{module}.{field}"
+
+
+def test_every_kind_of_the_tables_has_goldens():
+    for kind in ENUMS["ActivationKind"]:
+        direction = "softmax_forward" if kind == "SOFTMAX" else f"forward {kind.lower()}"
+        for dtype in DTYPES:
+            assert f"activations/{direction}/{dtype}" in DIGESTS
+            assert f"activations/{direction.replace('forward', 'backward')}/{dtype}" in DIGESTS
+    for table, prefix in (("LossKind", "losses/loss"), ("OptimizerKind", "optimizers/update")):
+        for kind in ENUMS[table]:
+            for dtype in DTYPES:
+                found = [n for n in DIGESTS if n.startswith(f"{prefix} {kind.lower()}") and n.endswith(dtype)]
+                assert found, kind
+
+
+def test_everything_is_in_some_network():
+    for dtype in DTYPES:
+        trainers = [training.trainer for training in network_cases.built(dtype, 1).values()]
+        layers = [layer for trainer in trainers for layer in trainer.network.layers]
+        described = {
+            fn.layers.activation_of(layer).name for layer in layers if isinstance(layer, (fn.Dense, fn.Activation))
+        }
+        assert described == set(fn.layers.ACTIVATIONS)
+        assert {type(layer) for layer in layers} == set(fn.layers.LAYERS)
+        assert {trainer.loss.kind for trainer in trainers} == set(fn.losses.LOSSES)
+        assert {type(trainer.optimizer) for trainer in trainers} == set(fn.optimizers.OPTIMIZERS.values())
+        plans = {type(trainer.optimizer.schedule) for trainer in trainers}
+        plans |= {
+            type(plan.schedule) for plan in (t.optimizer.schedule for t in trainers) if isinstance(plan, fn.Warmup)
+        }
+        assert plans == set(fn.schedules.SCHEDULES)
+        assert {type(metric) for trainer in trainers for metric in trainer.metrics} | {fn.metrics.Accuracy} == set(
+            fn.metrics.METRICS.values()
+        )
+
+
+@pytest.mark.parametrize(
+    ("family", "names"),
+    [
+        ("initializers", [cls.__name__ for cls in fn.initializers.CLASSES]),
+        ("schedules", [cls.__name__ for cls in fn.schedules.SCHEDULES]),
+        ("metrics", fn.metrics.METRICS),
+    ],
+)
+def test_every_entry_of_a_registry_has_a_golden(family, names):
+    assert {f"{family}/{name}" for name in names} <= DIGESTS.keys()
+
+
+def test_every_option_of_an_optimizer_is_in_some_network():
+    used = {}
+    for training in network_cases.built("float32", 1).values():
+        optimizer = training.trainer.optimizer
+        for name, value in vars(optimizer).items():
+            if value != getattr(type(optimizer), name):
+                used.setdefault(name, set()).add(type(optimizer))
+    for name in ("l1", "l2", "weight_decay", "decay_all", "clip_value", "clip_norm"):
+        assert name in used
+    for name in ("nesterov", "amsgrad", "centered", "momentum", "learning_rate_decay", "initial_accumulator"):
+        assert name in used
+
+
+def test_networks_are_trained_in_earnest():
+    """400 steps change every parameter after 10, and reach no NaN."""
+    training = network_cases.built("float32", 1)["classifier"]
+    network_cases.train_to(training, 10)
+    early = training.trainer.network.digest()
+    network_cases.train_to(training, 400)
+    assert training.trainer.steps == 400
+    assert training.trainer.network.digest() != early
+    assert training.trainer.history["learning_rate"][-1] > 0
+
+
+# ------------------------------------------------------------ making them
+
+
+@pytest.fixture
+def computing(tmp_path, monkeypatch):
+    """A function that makes the golden digests of given results."""
+
+    def compute(*results):
+        monkeypatch.setattr(goldens, "PATH", tmp_path / "golden.json")
+        monkeypatch.setattr(make, "computed", lambda *_: results)
+        status = make.main()
+        return status, goldens.read() if goldens.PATH.exists() else None
+
+    return compute
+
+
+def test_digests_that_agree_are_written(computing, capsys):
+    results = [
+        ("a", "avx2", None, WRONG),
+        ("a", "portable", None, WRONG),
+        ("b", "avx2", 1, WRONG),
+        ("b", "avx2", 2, WRONG),
+    ]
+    assert computing(*results) == (0, {"a": WRONG, "b": WRONG})
+    assert "2 new, 0 changed, 0 gone" in capsys.readouterr().out
+    assert computing(("a", "avx2", None, "1" * 64)) == (0, {"a": "1" * 64})
+    assert "0 new, 1 changed, 1 gone" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        [("a", "avx2", None, WRONG), ("a", "portable", None, "1" * 64)],
+        [("a", "avx2", 1, WRONG), ("a", "avx2", 2, "1" * 64)],
+        [("a", "avx2", None, "ValueError: no digest")],
+    ],
+)
+def test_nothing_is_written_where_they_disagree(computing, capsys, results):
+    assert computing(*results) == (1, None)
+    assert "nothing written" in capsys.readouterr().out
+
+
+# --------------------------------------------------------------------- mutants
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_mutant_can_be_made(mutant):
+    """Of the sources as they are now; that it is caught, ``python tests/mutants/run.py`` shows."""
+    for name, old, new in mutant.changes:
+        assert (ROOT / name).read_text().count(old) == 1, f"{name}: {old}"
+        assert new != old
+
+
+def test_every_rule_is_broken_by_some_mutant():
+    assert {mutant.rule for mutant in MUTANTS} == set(range(1, 10))
+
+
+# --------------------------------------------------------------------- inputs
+
+
+def test_inputs_are_what_they_are_everywhere():
+    """Values written down: they go through no arithmetic of this machine."""
+    assert [hex(word) for word in inputs.words(2, "")] == ["0xdfd603d66fd2cf11", "0xb57f1523f853b5fe"]
+    assert [value.hex() for value in inputs.reals(2, "", "float64").tolist()] == [
+        "0x1.7f580f59bf4b2p+1",
+        "0x1.abf8a91fc29d8p+0",
+    ]
+    assert np.isnan(inputs.specials("float32")).sum() == 4
+    assert inputs.scaled(1000, "", "float32", -3, 5).max() < 64
+
+
+# --------------------------------------------------------- what is wrong is noticed
+
+
+@pytest.fixture
+def tampered(tmp_path, monkeypatch):
+    """A function that puts a changed file in place of the golden digests."""
+
+    def tamper(text):
+        path = tmp_path / "golden.json"
+        path.write_text(text)
+        monkeypatch.setattr(goldens, "PATH", path)
+
+    return tamper
+
+
+def changed(**digests):
+    return json.dumps({"numerics_version": 1, "digests": DIGESTS | digests})
+
+
+def run(*arguments):
+    return CliRunner().invoke(command, ["verify", *arguments])
+
+
+def test_all_is_well():
+    done = run("-k", "data")
+    assert done.exit_code == 0, done.output
+    assert "ok" in done.output
+    assert "hold on" in done.output
+
+
+def test_a_digest_that_differs_is_named(tampered):
+    tampered(changed(**{"data/split": WRONG}))
+    done = run("-k", "data")
+    assert done.exit_code == 1
+    assert "1 differ" in done.output
+    assert f"data/split\n  expected {WRONG}\n  found    {DIGESTS['data/split']}\n" in done.output
+    assert "1 of 4 golden digests differ" in done.output
+
+
+def test_the_module_finds_the_same(tampered, capsys):
+    assert program.main(["-k", "data"]) == 0
+    assert "hold on" in capsys.readouterr().out
+    tampered(changed(**{"data/split": WRONG}))
+    assert program.main(["-k", "data"]) == 1
+    assert f"data/split\n  expected {WRONG}\n" in capsys.readouterr().out
+
+
+def test_json_is_for_programs(tampered, isa):
+    name = "networks/counts/float64/step 010"
+    tampered(changed(**{name: WRONG}))
+    done = run("--json", "--isa", isa, "--threads", "1,2", "-k", "networks/counts/float64")
+    assert done.exit_code == 1
+    report = json.loads(done.output)
+    assert report["ok"] is False
+    assert report["environment"]["numerics_version"] == _files.NUMERICS_VERSION
+    assert report["environment"]["fastnn"] == fn.__version__
+    assert len(report["results"]) == 6
+    assert {entry["threads"] for entry in report["results"]} == {1, 2}
+    assert {entry["isa"] for entry in report["results"]} == {isa}
+    wrong = [entry for entry in report["results"] if not entry["ok"]]
+    assert [(entry["golden"], entry["expected"], entry["found"]) for entry in wrong] == [
+        (name, WRONG, DIGESTS[name])
+    ] * 2
+
+
+def without(name):
+    return {key: digest for key, digest in DIGESTS.items() if key != name}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is damaged"),
+        ("[]", "is damaged"),
+        ('{"digests": {}}', "is damaged: 'numerics_version'"),
+        (changed(**{"data/split": "abc"}), "is damaged"),
+        (changed(**{"data/split": "00"}), "is damaged: '00' is not a digest"),
+        (changed().replace('"numerics_version": 1', '"numerics_version": 7'), "is of numerics version 7"),
+        (changed(**{"data/gone": WRONG}), "a golden digest without a case: data/gone"),
+        (json.dumps({"numerics_version": 1, "digests": without("data/split")}), "without a golden digest: data/split"),
+    ],
+)
+def test_a_damaged_file_is_an_error(tampered, text, message):
+    tampered(text)
+    done = run("-k", "data")
+    assert done.exit_code == 1
+    assert message in done.output
+
+
+def test_a_missing_file_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(goldens, "PATH", tmp_path / "none")
+    with pytest.raises(_verify.GoldenError, match="No such file"):
+        _verify.verify(only="data")
+
+
+def test_a_kernel_without_a_golden_is_an_error(monkeypatch):
+    monkeypatch.setattr(element_cases.CASES, "fields", element_cases.CASES.fields - {"random.philox"})
+    with pytest.raises(_verify.GoldenError, match=r"kernels without a golden: random\.philox"):
+        _verify.verify(only="data")
+
+
+def test_a_case_that_fails_is_a_difference(monkeypatch):
+    def broken(k):
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setitem(dense_cases.CASES._functions, "dense/transpose", broken)
+    report = _verify.verify(only="dense/transpose")
+    assert not report.ok
+    assert {result.found for result in report.failures} == {"ZeroDivisionError: by zero"}
+
+
+def test_a_changed_number_is_a_difference(monkeypatch):
+    """A unit in the last place of one parameter."""
+    exact = row_cases.ALPHAS["elu"]
+    monkeypatch.setitem(row_cases.ALPHAS, "elu", np.nextafter(exact, 2))
+    report = _verify.verify(only="activations/forward elu")
+    expected = {(f"activations/forward elu/{dtype}", isa) for dtype in DTYPES for isa in _dispatch.available()}
+    assert {(result.golden, result.isa) for result in report.failures} == expected
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--isa", "sse"), ("--threads", "0"), ("--threads", "65"), ("--threads", "none")]
+)
+def test_wrong_usage(arguments):
+    assert run(*arguments).exit_code == 2
+    with pytest.raises(SystemExit) as stopped:
+        program.main(list(arguments))
+    assert stopped.value.code == 2
+
+
+def test_a_pattern_that_matches_nothing_is_an_error():
+    assert run("-k", "nothing").exit_code == 1
+
+
+def test_the_instruction_set_is_restored(isa):
+    _verify.verify(only="data/split")
+    assert _dispatch.current() == isa
+
+
+def test_progress_is_reported():
+    seen = []
+    _verify.verify(only="data", progress=lambda done, total: seen.append((done, total)))
+    n = 4 * len(_dispatch.available())
+    assert seen == [(i, n) for i in range(1, n + 1)]
+
+
+def test_ctrl_c_ends_it():
+    """In the middle of networks."""
+    place = str(Path(fn.__file__).parent.parent)
+    code = (
+        "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "print(1, flush=True)\nfrom fastnn._verify.__main__ import main\n"
+        "sys.exit(main(['-k', 'networks', '--threads', '1,2']))"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-c", code],
+        env=os.environ | {"PYTHONPATH": place},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    child.stdout.readline()
+    time.sleep(1.5)
+    child.send_signal(signal.SIGINT)
+    out, errors = child.communicate(timeout=60)
+    assert child.returncode == program.INTERRUPTED, (out, errors)
+    assert errors == "fastnn: interrupted\n"
+
+
+def test_numpy_and_safetensors_are_enough():
+    code = (
+        "import sys\n"
+        "for name in ('click', 'rich', 'matplotlib', 'tqdm'): sys.modules[name] = None\n"
+        "from fastnn._verify.__main__ import main\nsys.exit(main(['-k', 'networks/counts', '--threads', '1']))"
+    )
+    place = str(Path(fn.__file__).parent.parent)
+    subprocess.run([sys.executable, "-P", "-c", code], env=os.environ | {"PYTHONPATH": place}, check=True, timeout=120)
+
+
+def test_names_of_networks_match_the_functions():
+    assert set(network_cases.built("float32", 1)) == {
+        name.split("/")[1] for name in DIGESTS if name.startswith("networks/")
+    }
+    assert function_cases.SCHEDULES.keys() == {cls.__name__ for cls in fn.schedules.SCHEDULES}
