@@ -16,7 +16,7 @@ PACKAGE = ROOT / "src" / "fastnn"
 KERNELS = sorted(PACKAGE.glob("_kernels/*.pyx"))
 KERNEL_PARTS = sorted(PACKAGE.glob("_kernels/*.pxd"))
 ENGINE = sorted([*PACKAGE.glob("_engine/*.pyx"), *PACKAGE.glob("_engine/*.pxd")])
-PYTHON = sorted([*PACKAGE.glob("*.py"), *PACKAGE.glob("_cli/*.py")])
+PYTHON = sorted(path for folder in (".", "_cli", "_verify") for path in PACKAGE.glob(f"{folder}/*.py"))
 
 # Each adapter, and what it alone may import.
 ADAPTERS = {
@@ -30,7 +30,9 @@ ADAPTERS = {
 CORE_OUTSIDE = {"fastnn._files": {"safetensors"}, "fastnn._fit": {"tqdm"}}
 LAZY = {"tqdm", "safetensors"}
 # What the Python layer may ask of the engine; the rest is the engine's own.
-ENGINE_FACE = {f"fastnn._engine.{name}" for name in ("model", "training", "random", "threads", "cpu", "environment")}
+ENGINE_FACE = {
+    f"fastnn._engine.{name}" for name in ("model", "training", "random", "elementary", "threads", "cpu", "environment")
+}
 
 # What a C library, a Python runtime or NumPy would decide otherwise on another machine, or would make slow.
 FORBIDDEN_IN_KERNELS = (
@@ -135,7 +137,7 @@ def test_the_files_are_found():
     assert {path.stem for path in KERNELS} == set(KERNEL_STRUCTS)
     assert {"simd", "table"} <= {path.stem for path in KERNEL_PARTS}
     assert {name.split(".")[-1] for name in ENGINE_FACE} <= {path.stem for path in ENGINE}
-    assert {"network", "training", "cli", "plot"} <= {path.stem for path in PYTHON}
+    assert {"network", "training", "cli", "plot", "harness"} <= {path.stem for path in PYTHON}
 
 
 # --------------------------------------------------------------------- kernels
@@ -247,8 +249,17 @@ def test_python_uses_the_engine_by_its_face_and_never_the_kernels(path):
 
 
 def test_only_the_dispatcher_knows_where_kernels_are():
+    """And the harness, which calls them without the engine."""
     users = {path.stem for path in PYTHON if "_kernels" in path.read_text()}
-    assert users == {"_dispatch"}
+    assert users == {"_dispatch", "harness"}
+
+
+def test_verification_stands_on_the_core_and_the_core_does_without_it():
+    for path in PYTHON:
+        module = module_of(path)
+        uses = {name for name in python_imports(path) if name.startswith("fastnn._verify")}
+        if not module.startswith(("fastnn._verify", "fastnn._cli")):
+            assert not uses, module
 
 
 @pytest.mark.parametrize("path", PYTHON, ids=identity)

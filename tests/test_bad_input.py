@@ -104,7 +104,7 @@ def test_bad_data_change_nothing(call, X, y, sample_weight, error, fragments):
 @pytest.mark.parametrize(
     ("options", "error", "fragments"),
     [
-        ({"epochs": 0}, ValueError, ["epochs", "at least 1"]),
+        ({"epochs": -1}, ValueError, ["epochs", "at least 0"]),
         ({"epochs": 1.5}, TypeError, ["epochs", "integer"]),
         ({"max_seconds": 0}, ValueError, ["max_seconds", "above 0"]),
         ({"max_seconds": "1"}, TypeError, ["max_seconds", "number"]),

@@ -78,6 +78,12 @@ def test_standardizer_is_scikit_learns(rng, dtype):
     np.testing.assert_array_equal(fn.data.standardize(X), both[0])
 
 
+def test_a_spread_too_small_to_square_is_none():
+    scaler = fn.data.Standardizer().fit(np.array([[1e-200], [2e-200]]))
+    assert scaler.scale[0] == 1.0
+    assert np.isfinite(scaler.transform([[1.0]])).all()
+
+
 def test_standardizer_of_integers_and_layouts(rng):
     X = rng.integers(0, 17, (97, 5))
     expected = fn.data.standardize(X)

@@ -32,7 +32,9 @@ def test_what_a_record_holds(run):
     assert record["data"] == {
         "X_shape": [6, 2],
         "y_shape": [6],
+        "has_sample_weight": False,
         "fingerprint": fn.data.fingerprint(X, y),
+        "validation": None,
         "name": "six",
     }
     assert record["history"]["loss"] == trainer.history["loss"]

@@ -1,9 +1,12 @@
 """A run that is saved, loaded, even in another process, and goes on, has the bits of an unbroken one."""
 
 import copy
+import itertools
 import json
+import math
 import os
 import pickle
+import signal
 import subprocess
 import sys
 
@@ -11,6 +14,7 @@ import numpy as np
 import pytest
 
 import fastnn as fn
+from fastnn import _dispatch
 
 OPTIMIZERS = [
     fn.SGD(0.05, momentum=0.9, nesterov=True),
@@ -79,27 +83,87 @@ def test_saving_twice_gives_the_same_file(blobs, make_trainer, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["a", "b", "c"]
 
 
-def test_in_another_process_with_other_threads_and_instructions(blobs, make_trainer, tmp_path):
-    X, y = blobs
-    np.savez(tmp_path / "data.npz", X=X, y=y)
-    unbroken = make_trainer()
-    unbroken.fit(X, y, epochs=4, callbacks=[SaveAt(17, tmp_path / "run")])
-    script = """
-import sys, numpy as np, fastnn as fn
-data = np.load(sys.argv[1] + "/data.npz")
-trainer = fn.Trainer.load(sys.argv[1] + "/run", threads=2)
-trainer.fit(data["X"], data["y"], epochs=4 - trainer.epoch)
-print(trainer.network.digest())
+WORKER = """
+import json, sys
+import numpy as np
+import fastnn as fn
+
+class Stop(fn.Callback):
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_end(self, trainer, step):
+        if step == self.step:
+            trainer.stop()
+
+for line in sys.stdin:
+    job = json.loads(line)
+    data = np.load(job["data"])
+    trainer = fn.Trainer.load(job["path"], threads=job["threads"])
+    stopping = fn.EarlyStopping(patience=job["patience"])
+    options = {"validation_data": (data["X_val"], data["y_val"]), "callbacks": [stopping, Stop(job["step"])]}
+    trainer.fit(data["X"], data["y"], job["epochs"] - trainer.epoch, **options)
+    trainer.save(job["path"])
+    answer = [fn._dispatch.current(), trainer.steps, trainer.network.digest(), dict(trainer.history)]
+    print(json.dumps(answer), flush=True)
 """
-    environment = {**os.environ, "FASTNN_ISA": "portable", "FASTNN_NUM_THREADS": "2"}
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", script, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
-    assert done.stdout.strip() == unbroken.network.digest(), done.stderr
+
+
+@pytest.fixture(scope="module")
+def workers():
+    """For each instruction set a function that trains on in a process of its own."""
+    processes = {
+        isa: subprocess.Popen(
+            [sys.executable, "-P", "-c", WORKER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "FASTNN_ISA": isa},
+        )
+        for isa in _dispatch.available()
+    }
+
+    def ask(isa, **job):
+        process = processes[isa]
+        print(json.dumps(job), file=process.stdin, flush=True)
+        answer = json.loads(process.stdout.readline())
+        assert answer.pop(0) == isa
+        return answer
+
+    yield ask
+    for process in processes.values():
+        process.communicate()
+        assert process.returncode == 0
+
+
+def test_handed_from_process_to_process(blobs, make_trainer, tmp_path, workers, dtype):
+    """Each step of a run, with early stopping under way, on another instruction set and number of threads."""
+    X, y = blobs
+    X_val, y_val = X[:40], (y[:40] + 1) % 3
+    data, path = tmp_path / "data.npz", tmp_path / "run"
+    np.savez(data, X=X, y=y, X_val=X_val, y_val=y_val)
+    optimizer = fn.AdamW(fn.Warmup(fn.ReduceOnPlateau(0.02, patience=1, min_delta=0.01), steps=15), clip_norm=0.5)
+    patience, epochs = 3, 40
+
+    unbroken, stopping = make_trainer(dtype, optimizer=optimizer), fn.EarlyStopping(patience=patience)
+    unbroken.fit(X, y, epochs, validation_data=(X_val, y_val), callbacks=stopping)
+    assert stopping.stopped
+    assert len(set(unbroken.history["learning_rate"])) > 2
+    expected = [unbroken.steps, unbroken.network.digest(), dict(unbroken.history)]
+
+    everywhere = [(isa, threads) for isa in _dispatch.available() for threads in (1, 2, 3, "auto")]
+    job = {"data": os.fspath(data), "path": os.fspath(path), "epochs": epochs, "patience": patience}
+    for stride in (1, 7, 11):  # one update a process, some, and an epoch of 11
+        make_trainer(dtype, optimizer=optimizer).save(path)
+        for number, step in enumerate(range(stride, unbroken.steps + stride, stride)):
+            isa, threads = everywhere[number % len(everywhere)]
+            answer = workers(isa, step=step, threads=threads, **job)
+            assert answer[0] == min(step, unbroken.steps)
+        assert answer == expected
+    for (isa, threads), step in itertools.product(everywhere, (3, 22, unbroken.steps - 2)):
+        make_trainer(dtype, optimizer=optimizer).save(path)
+        workers(_dispatch.available()[0], step=step, threads=1, **job)
+        assert workers(isa, step=-1, threads=threads, **job) == expected
 
 
 def test_all_that_was_given_is_there_again(tmp_path):
@@ -122,6 +186,16 @@ def test_all_that_was_given_is_there_again(tmp_path):
     np.testing.assert_array_equal(loaded.class_weight, [1, 0.1, 1])
     assert fn.Trainer.load(tmp_path / "run", threads="auto").threads == "auto"
     assert fn.Network.load(tmp_path / "run") == network
+
+
+@pytest.mark.parametrize("loss", fn.losses.LOSSES)
+def test_every_loss_and_metric_is_there_again(tmp_path, loss):
+    """Even those whose classes have the same name."""
+    metrics = {"cross_entropy": [fn.metrics.TopK(3)], "binary_cross_entropy": []}.get(loss, ["mae", "rmse", "r2"])
+    trainer = fn.Trainer(fn.Network([fn.Input(2), fn.Dense(6)]), loss, metrics=metrics)
+    trainer.save(tmp_path / "run")
+    loaded = fn.Trainer.load(tmp_path / "run")
+    assert (loaded.loss, loaded.metrics) == (trainer.loss, trainer.metrics)
 
 
 def test_early_stopping_goes_on_where_it_stood(blobs, make_trainer, tmp_path):
@@ -240,3 +314,233 @@ def test_history_is_kept_to_the_last_bit(blobs, make_trainer, tmp_path):
     assert list(loaded) == list(trainer.history)
     for name, values in trainer.history.items():
         np.testing.assert_array_equal(loaded[name], values)
+
+
+# ------------------------------------------------------- in the middle of callbacks
+
+
+class Journal(fn.Callback):
+    """Keeps what it was told, and a running mean of a parameter."""
+
+    def __init__(self):
+        self.calls, self.mean = [], np.zeros(3)
+
+    def on_epoch_begin(self, trainer, epoch):
+        self.calls.append(["begin", epoch])
+
+    def on_step_end(self, trainer, step):
+        self.calls.append(["step", step])
+        self.mean = 0.75 * self.mean + 0.25 * trainer.network.parameters["4.bias"]
+
+    def on_epoch_end(self, trainer, epoch, values):
+        self.calls.append(["end", epoch, values])
+
+    def get_state(self):
+        return {"calls": self.calls}, {"mean": self.mean}
+
+    def set_state(self, values, arrays):
+        self.calls, self.mean = values["calls"], arrays["mean"]
+
+
+class SaveDuring(fn.Callback):
+    """Saves to a file during one call."""
+
+    def __init__(self, event, number, path):
+        self.wanted, self.path = (event, number), path
+
+    def on_epoch_begin(self, trainer, epoch):
+        self.maybe_save(trainer, "begin", epoch)
+
+    def on_step_end(self, trainer, step):
+        self.maybe_save(trainer, "step", step)
+
+    def on_epoch_end(self, trainer, epoch, values):
+        self.maybe_save(trainer, "end", epoch)
+
+    def on_fit_end(self, trainer):
+        self.maybe_save(trainer, "fit", 0)
+
+    def maybe_save(self, trainer, *found):
+        if found == self.wanted:
+            trainer.save(self.path)
+
+
+def lasting(blobs, **arguments):
+    """What gives a run that early stopping ends."""
+    X, y = blobs
+    return {"validation_data": (X[:40], (y[:40] + 1) % 3), **arguments}
+
+
+@pytest.mark.parametrize("position", [0, 1, 2], ids=["before them", "between them", "after them"])
+@pytest.mark.parametrize(
+    ("event", "number"), [("begin", 1), ("begin", 5), ("step", 37), ("step", 44), ("end", 4), ("end", -1), ("fit", 0)]
+)
+def test_saved_while_callbacks_are_told(blobs, make_trainer, tmp_path, event, number, position):
+    """Nobody misses an event and nobody hears it twice, wherever among the callbacks the one that saves stands."""
+    (X, y), data, path = blobs, lasting(blobs), tmp_path / "run"
+    alone = fn.EarlyStopping(patience=5)
+    make_trainer().fit(X, y, epochs=1000, callbacks=[alone], **data)
+    last = alone.best_epoch + alone.wait
+    unbroken, journal, stopping = make_trainer(), Journal(), fn.EarlyStopping(patience=5)
+    watching = [journal, stopping]
+    watching.insert(position, SaveDuring(event, last if number < 0 else number, path))
+    unbroken.fit(X, y, epochs=1000, callbacks=watching, **data)
+    assert 5 < unbroken.epoch == last < 1000
+
+    resumed, new_journal, new_stopping = fn.Trainer.load(path), Journal(), fn.EarlyStopping(patience=5)
+    others = [] if event == "fit" and position == 2 else [new_journal, new_stopping]  # for then the run was over
+    resumed.fit(X, y, epochs=1000 - resumed.epoch if others else 0, callbacks=others, **data)
+    assert resumed.network.digest() == unbroken.network.digest()
+    assert dict(resumed.history) == dict(unbroken.history)
+    if others:
+        assert new_journal.calls == journal.calls
+        np.testing.assert_array_equal(new_journal.mean, journal.mean)
+        assert vars(new_stopping).keys() == vars(stopping).keys()
+        assert (new_stopping.best, new_stopping.best_epoch, new_stopping.wait, new_stopping.stopped) == (
+            stopping.best,
+            stopping.best_epoch,
+            stopping.wait,
+            stopping.stopped,
+        )
+
+
+def test_saved_at_the_end_of_the_last_epoch(blobs, make_trainer, tmp_path):
+    """What is left then is to put the best parameters back."""
+    (X, y), data = blobs, lasting(blobs)
+    unbroken = make_trainer()
+    watching = [SaveDuring("end", 6, tmp_path / "run"), fn.EarlyStopping(patience=100)]
+    unbroken.fit(X, y, epochs=6, callbacks=watching, **data)
+    resumed, stopping = fn.Trainer.load(tmp_path / "run"), fn.EarlyStopping(patience=100)
+    assert resumed.network.digest() != unbroken.network.digest()
+    resumed.fit(X, y, epochs=6 - resumed.epoch, callbacks=stopping, **data)
+    assert resumed.network.digest() == unbroken.network.digest()
+    assert stopping.wait == watching[1].wait
+    assert dict(resumed.history) == dict(unbroken.history)
+
+
+@pytest.mark.parametrize("event", ["on_epoch_begin", "on_step_end", "on_epoch_end"])
+def test_an_exception_keeps_nobody_from_hearing(blobs, make_trainer, event):
+    X, y = blobs
+    unbroken, expected = make_trainer(), Journal()
+    unbroken.fit(X, y, epochs=3, callbacks=expected)
+    failed = []
+
+    def fail(*_):
+        if trainer.epoch == 1 and not failed:
+            failed.append(True)
+            raise RuntimeError("once")
+
+    trainer, journal, stranger = make_trainer(), Journal(), Journal()
+    failing = fn.LambdaCallback(**{event: fail})
+    with pytest.raises(RuntimeError, match="once"):
+        trainer.fit(X, y, epochs=3, callbacks=[failing, journal])
+    trainer.fit(X, y, epochs=3 - trainer.epoch, callbacks=[stranger, failing, journal])
+    assert journal.calls == expected.calls
+    assert len(stranger.calls) < len(journal.calls)
+    assert trainer.network.digest() == unbroken.network.digest()
+
+
+def test_ctrl_c_after_early_stopping_has_decided(blobs, make_trainer):
+    (X, y), data = blobs, lasting(blobs)
+    unbroken = make_trainer()
+    unbroken.fit(X, y, epochs=1000, callbacks=fn.EarlyStopping(patience=5), **data)
+    stopping = fn.EarlyStopping(patience=5)
+
+    def press(*_):
+        if stopping.stopped:
+            signal.raise_signal(signal.SIGINT)
+
+    trainer = make_trainer()
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(X, y, 1000, callbacks=[stopping, fn.LambdaCallback(on_epoch_end=press)], **data)
+    assert trainer.network.digest() != unbroken.network.digest()
+    trainer.fit(X, y, 1000, callbacks=stopping, **data)
+    assert trainer.network.digest() == unbroken.network.digest()
+    assert trainer.epoch == unbroken.epoch
+
+
+def test_validation_that_begins_later_steers_the_plateau_alike(blobs, make_trainer, tmp_path):
+    """The column that is watched changes with it; what was seen before stays seen."""
+    (X, y), data = blobs, lasting(blobs)
+    trainers = [make_trainer(optimizer=fn.SGD(fn.ReduceOnPlateau(0.05, patience=1))) for _ in range(2)]
+    for trainer in trainers:
+        trainer.fit(X, y, epochs=3)
+        trainer.fit(X, y, epochs=2, **data)
+    trainers[1].save(tmp_path / "run")
+    trainers[1] = fn.Trainer.load(tmp_path / "run")
+    for trainer in trainers:
+        trainer.fit(X, y, epochs=8, **data)
+    assert dict(trainers[0].history)["learning_rate"][-1] < 0.05
+    assert trainers[0].history["learning_rate"] == trainers[1].history["learning_rate"]
+    assert trainers[0].network.digest() == trainers[1].network.digest()
+
+
+# ------------------------------------------------------------ what callbacks keep
+
+
+class Keeping(fn.Callback):
+    def __init__(self, values=None, arrays=None):
+        self.values, self.arrays = values or {}, arrays or {}
+
+    def get_state(self):
+        return self.values, self.arrays
+
+    def set_state(self, values, arrays):
+        self.values, self.arrays = values, arrays
+
+
+@pytest.mark.parametrize("way", ["file", "pickle"])
+def test_state_of_every_form(blobs, make_trainer, tmp_path, way):
+    X, y = blobs
+    given = [
+        Keeping({"text": "ß/", "list": [1, 2.5, None], "third": 1 / 3, "none": math.inf}),
+        Keeping(arrays={"a/b": np.arange(6).reshape(2, 3).T, "zero": np.float64(0.1), "flags": np.zeros(0, bool)}),
+        Keeping(),
+    ]
+    trainer = make_trainer()
+    trainer.fit(X, y, callbacks=given)
+    if way == "file":
+        trainer.save(tmp_path / "run")
+        resumed = fn.Trainer.load(tmp_path / "run")
+    else:
+        resumed = pickle.loads(pickle.dumps(trainer))
+    taken = [Keeping(), Keeping(), Keeping({"left": "alone"})]
+    resumed.fit(X, y, callbacks=taken)
+    assert taken[0].values == given[0].values
+    assert taken[1].values == {}
+    assert taken[1].arrays.keys() == given[1].arrays.keys()
+    for name, array in given[1].arrays.items():
+        np.testing.assert_array_equal(taken[1].arrays[name], array, strict=True)
+    assert taken[2].values == {"left": "alone"}
+
+
+@pytest.mark.parametrize(
+    ("callback", "fragments"),
+    [
+        (Keeping({"rate": np.float32(1)}), ["Keeping.1", "JSON", "float32"]),
+        (Keeping({"self": object}), ["Keeping.1", "JSON"]),
+        (Keeping(arrays={"names": np.array(["a"])}), ["Keeping.1", "'names'", "real numbers"]),
+    ],
+)
+def test_state_that_no_file_can_hold(blobs, make_trainer, tmp_path, callback, fragments):
+    X, y = blobs
+    trainer = make_trainer()
+    trainer.fit(X, y, callbacks=[Keeping(), callback])
+    with pytest.raises(TypeError) as caught:
+        trainer.save(tmp_path / "run")
+    for fragment in fragments:
+        assert fragment in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("way", ["file", "pickle"])
+def test_metadata_of_the_network_are_kept(make_trainer, tmp_path, way):
+    trainer = make_trainer()
+    trainer.network.metadata = {"classes": ["a", "b"], "scale": 0.3}
+    if way == "file":
+        trainer.save(tmp_path / "run")
+        networks = [fn.Trainer.load(tmp_path / "run").network, fn.Network.load(tmp_path / "run")]
+    else:
+        networks = [pickle.loads(pickle.dumps(trainer)).network, pickle.loads(pickle.dumps(trainer.network))]
+    for network in networks:
+        assert network.metadata == trainer.network.metadata

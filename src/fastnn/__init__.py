@@ -9,6 +9,7 @@
 
 from fastnn import callbacks as callbacks
 from fastnn import data as data
+from fastnn import elementary as elementary
 from fastnn import initializers as initializers
 from fastnn import losses as losses
 from fastnn import metrics as metrics

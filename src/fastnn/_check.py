@@ -205,11 +205,12 @@ def sample_weight(value: ArrayLike | None, n: int, argument: str = "sample_weigh
     array = numeric(value, argument)
     if array.shape != (n,):
         raise ValueError(f"{argument} must have shape ({n},), one weight a row; got shape {array.shape}")
-    weights = np.ascontiguousarray(array, dtype=np.float64)
-    finite(weights, argument)
-    if (weights < 0).any():
-        row = int((weights < 0).argmax())
-        raise ValueError(f"{argument} must be at least 0; got {weights[row]} in row {row}")
-    if not weights.any():
-        raise ValueError(f"{argument} must not be 0 in every row")
+    with standard_environment():
+        weights = np.require(array, np.float64, ["C_CONTIGUOUS", "ALIGNED"])
+        finite(weights, argument)
+        if (weights < 0).any():
+            row = int((weights < 0).argmax())
+            raise ValueError(f"{argument} must be at least 0; got {weights[row]} in row {row}")
+        if not weights.any():
+            raise ValueError(f"{argument} must not be 0 in every row")
     return weights

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import _describe, _files, callbacks, losses, metrics, optimizers, schedules
+from fastnn import _check, _describe, _files, callbacks, losses, metrics, optimizers
+from fastnn._fit import Event
 from fastnn.history import History
 from fastnn.network import Network
 
@@ -17,25 +19,20 @@ if TYPE_CHECKING:
     from fastnn.training import Trainer
 
 _OPTIMIZER, _CALLBACK = "optimizer/", "callback/"  # prefixes of the names of arrays that are not parameters
-_CLASSES = (
-    *losses.LOSSES.values(),
-    *optimizers.OPTIMIZERS.values(),
-    *schedules.SCHEDULES,
-    *metrics.METRICS.values(),
-)
 
 
 def pack(trainer: Trainer) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """All that makes up the trainer."""
     parameters = dict(trainer.network.parameters)
     state = {_OPTIMIZER + name: array for name, array in trainer._training.get_state().items()}
-    states = dict(trainer._callback_states)
-    states |= {key: callback.get_state() for key, callback in keyed(getattr(trainer, "_watching", ()))}
+    watching = dict(keyed(trainer._watching))
+    states = trainer._callback_states | {key: _state_of(key, callback) for key, callback in watching.items()}
     for key, (_, arrays) in states.items():
         state |= {f"{_CALLBACK}{key}/{name}": array for name, array in arrays.items()}
     metadata = {
         "kind": "trainer",
         **trainer.network._description(),
+        "metadata": trainer.network.metadata,
         "digest": _files.digest(parameters),
         "state_digest": _files.digest(state),
         "loss": _describe.to_data(trainer.loss),
@@ -48,8 +45,11 @@ def pack(trainer: Trainer) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "class_weight": _listed(trainer.class_weight),
         "weight_by_class": _listed(trainer._weight_by_class),
         "history": dict(trainer.history),
+        "columns": list(trainer.columns),
+        "plateau": None if trainer._plateau is None else trainer._plateau.get_state(),
         "epoch_rows": trainer._epoch_rows,
-        "callbacks": {key: values for key, (values, _) in states.items() if values},
+        "callbacks": {key: values for key, (values, arrays) in states.items() if values or arrays},
+        "untold": _untold(trainer, watching),
     }
     return metadata, parameters | state
 
@@ -65,17 +65,19 @@ def unpack(metadata: dict[str, Any], tensors: dict[str, np.ndarray], name: str =
     try:
         trainer = Trainer(
             network,
-            _describe.from_data(metadata["loss"], _CLASSES, "a loss"),
-            _describe.from_data(metadata["optimizer"], _CLASSES, "an optimizer"),
+            _describe.from_data(metadata["loss"], losses.LOSSES.values(), "a loss"),
+            _describe.from_data(metadata["optimizer"], optimizers.CLASSES, "an optimizer"),
             metadata["batch_size"],
             metadata["trainer_seed"],
             metadata["threads"],
             metadata["shuffle"],
-            _describe.from_data(metadata["metrics"], _CLASSES, "a metric"),
+            _describe.from_data(metadata["metrics"], metrics.METRICS.values(), "a metric"),
             metadata["class_weight"],
         )
         trainer.history = History(metadata["history"])
-        trainer._reset_plateau()
+        trainer.columns = tuple(metadata["columns"])
+        if trainer._plateau is not None:
+            trainer._plateau.set_state(metadata["plateau"])
         trainer._epoch_rows = metadata["epoch_rows"]
         if metadata["weight_by_class"] is not None:
             trainer._weight_by_class = np.array(metadata["weight_by_class"])
@@ -83,6 +85,8 @@ def unpack(metadata: dict[str, Any], tensors: dict[str, np.ndarray], name: str =
         trainer._callback_states = {
             key: (values, _under(state, f"{_CALLBACK}{key}/")) for key, values in metadata["callbacks"].items()
         }
+        if metadata["untold"] is not None:
+            trainer._untold = Event(*metadata["untold"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{name!r} is damaged or not a fastnn trainer: {error}") from error
     return trainer
@@ -107,6 +111,25 @@ def keyed(watching: Iterable[callbacks.Callback]) -> Iterator[tuple[str, callbac
         name = type(callback).__name__
         yield f"{name}.{counts[name]}", callback
         counts[name] += 1
+
+
+def _state_of(key: str, callback: callbacks.Callback) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    values, arrays = callback.get_state()
+    try:
+        json.dumps(values)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"get_state of the callback {key} must give values that JSON can hold: {error}") from None
+    return values, {name: _check.numeric(array, f"{name!r} of the callback {key}") for name, array in arrays.items()}
+
+
+def _untold(trainer: Trainer, watching: dict[str, callbacks.Callback]) -> list[Any] | None:
+    """The event that some callbacks have yet to hear of, with their keys."""
+    event = trainer._untold
+    if event is None or not event.waiting:
+        return None
+    keys = {id(callback): key for key, callback in watching.items()}
+    waiting = [item if isinstance(item, str) else keys[id(item)] for item in event.waiting]
+    return [event.name, list(event.arguments), waiting]
 
 
 def _under(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._engine.environment import standard_environment
+
 NUMERICS_VERSION = 1
 FORMAT_VERSION = 1
 _KEY = "fastnn"
@@ -43,8 +45,10 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metad
     from safetensors.numpy import save
 
     header = {"format": FORMAT_VERSION, "numerics": NUMERICS_VERSION, **metadata}
-    contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    content = save(contiguous, metadata={_KEY: json.dumps(header)})
+    contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+    with standard_environment():  # reading and writing a number as text calculates
+        text = json.dumps(header)
+    content = save(contiguous, metadata={_KEY: text})
     folder, name = os.path.split(os.fspath(path))
     part = os.path.join(folder, f".{name}.{os.getpid()}.part")
     try:
@@ -81,7 +85,8 @@ def read(path: str | os.PathLike[str], kinds: tuple[str, ...]) -> tuple[dict[str
             text = (file.metadata() or {}).get(_KEY)
             if text is None:
                 raise ValueError(f"{name!r} is a safetensors file but not a fastnn model")
-            metadata = json.loads(text)
+            with standard_environment():
+                metadata = json.loads(text)
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a mapping
     except SafetensorError as error:
         raise ValueError(f"{name!r} is truncated or not a fastnn model ({error})") from None

@@ -6,7 +6,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,6 +23,37 @@ if TYPE_CHECKING:
     from fastnn.training import Trainer
 
 SLICE_SECONDS = 0.05  # the longest stay in the engine: how soon Ctrl-C and progress bars are served
+
+
+class Event:
+    """A call that every callback gets, and who has yet to get it.
+
+    A save by one of them, or an exception, comes before the others have heard: the next ``fit`` tells those first.
+
+    Parameters
+    ----------
+    name : str
+        The method.
+    arguments : sequence
+        After the trainer.
+    waiting : iterable of Callback or str
+        From a file, the keys that their states have there.
+    """
+
+    def __init__(self, name: str, arguments: Sequence[Any], waiting: Iterable[Callback | str]) -> None:
+        self.name = name
+        self.arguments = arguments
+        self.waiting = list(waiting)
+
+    def tell(self, trainer: Trainer) -> None:
+        while self.waiting:
+            callback: Any = self.waiting.pop(0)
+            getattr(callback, self.name)(trainer, *self.arguments)
+
+    def meet(self, named: Mapping[str, Callback]) -> None:
+        """These callbacks are there now, by key; others will not hear of it."""
+        waiting = [named.get(item) if isinstance(item, str) else item for item in self.waiting]
+        self.waiting = [callback for callback in named.values() if any(callback is item for item in waiting)]
 
 
 class Loop:
@@ -54,6 +85,8 @@ class Loop:
         with Interrupts(self.training) as self.interrupts, Progress(progress, self, last) as self.progress:
             for callback in self.callbacks:
                 callback.on_fit_begin(trainer)
+            if trainer._untold is not None:
+                trainer._untold.tell(trainer)
             while trainer.epoch < last and not self.is_over():
                 self.train()
                 if self.training.position < len(self.data):
@@ -61,6 +94,12 @@ class Loop:
                 self.end_epoch()
             for callback in self.callbacks:
                 callback.on_fit_end(trainer)
+
+    def tell(self, name: str, *arguments: Any) -> None:
+        """Calls a method of every callback."""
+        if self.callbacks:
+            self.trainer._untold = Event(name, arguments, self.callbacks)
+            self.trainer._untold.tell(self.trainer)
 
     def is_over(self) -> bool:
         """Whether the run was asked to stop, or its time is up."""
@@ -70,10 +109,9 @@ class Loop:
         """The rest of the epoch, or as much of it as there is time for."""
         trainer, training, data = self.trainer, self.training, self.data
         n = len(data)
-        if training.position == 0:
-            for callback in self.callbacks:
-                callback.on_epoch_begin(trainer, trainer.epoch + 1)
-        trainer._epoch_rows = n
+        is_new, trainer._epoch_rows = not trainer._epoch_rows, n
+        if is_new:
+            self.tell("on_epoch_begin", trainer.epoch + 1)
         order = random.permutation(n, trainer.seed, trainer.epoch) if trainer.shuffle else None
         first = training.steps
         rates = trainer._rates(first, first + -(-(n - training.position) // self.batch_size))
@@ -86,8 +124,7 @@ class Loop:
             except Diverged as error:
                 raise trainer._diverged(error.step) from None
             if self.by_step and training.steps > first + done:
-                for callback in self.callbacks:
-                    callback.on_step_end(trainer, training.steps)
+                self.tell("on_step_end", training.steps)
             self.progress.update()
             self.interrupts.check()
 
@@ -106,8 +143,7 @@ class Loop:
         training.end_epoch()
         trainer._epoch_rows = 0
         trainer._record(values)
-        for callback in self.callbacks:
-            callback.on_epoch_end(trainer, trainer.epoch, values)
+        self.tell("on_epoch_end", trainer.epoch, values)
         self.progress.end_epoch(values)
         self.interrupts.check()
 

@@ -137,11 +137,11 @@ def folded(given: Dataset, weights_by_class: np.ndarray | None) -> Dataset:
     if weights_by_class is None:
         return given
     weights = weights_by_class[_labels(given.y)]
-    if given.weights is not None:
-        with standard_environment():
+    with standard_environment():
+        if given.weights is not None:
             weights = weights * given.weights
-    if not weights.any():
-        raise ValueError("class_weight and sample_weight must not make every row's weight 0")
+        if not weights.any():
+            raise ValueError("class_weight and sample_weight must not make every row's weight 0")
     return Dataset(given.X, given.y, weights)
 
 

@@ -39,11 +39,18 @@ class Callback:
         """When a ``fit`` ends in order: epochs done, time used up or stopped; not by an exception or Ctrl-C."""
 
     def get_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """What ``trainer.save`` keeps: values for JSON, and arrays by name."""
+        """What ``trainer.save`` is to keep of the callback: values that JSON can hold, and arrays of numbers by name.
+
+        Override it, and `set_state`, in a callback whose doing depends on what it has seen.
+        """
         return {}, {}
 
     def set_state(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        """Takes back what `get_state` gave."""
+        """Takes back what `get_state` gave: before the first ``fit`` after ``Trainer.load`` begins.
+
+        The callbacks are passed to that ``fit`` anew. Each gets the state of the one of the same class; of several of a
+        class, the first gets the first one's, and so on.
+        """
 
 
 class LambdaCallback(Callback):
@@ -113,7 +120,8 @@ class EarlyStopping(Callback):
     A run that ended for another reason goes on with the same bits as an unbroken one when the same callback is passed
     again (after ``Trainer.load``: a new one with the same arguments): it keeps the last parameters too, and puts them
     back first, unless the network was changed meanwhile. After it has stopped a run, the next ``fit`` goes on from the
-    best parameters and counts anew.
+    best parameters and counts anew. If Ctrl-C, or a save, came between its decision to stop and the end of that
+    ``fit``, the next one ends at once with the best parameters, as the unbroken run would have.
     """
 
     def __init__(
@@ -138,13 +146,16 @@ class EarlyStopping(Callback):
         self.best_epoch = 0
         self.wait = 0
         self.stopped = False
+        self._ended = False  # whether the fit that it stopped has come to its end
         self._best_parameters: dict[str, np.ndarray] = {}
         self._last_parameters: dict[str, np.ndarray] = {}
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         monitored(self.monitor, trainer.columns)
-        if self.stopped:
+        if self.stopped and self._ended:
             self._begin()
+        elif self.stopped:
+            trainer.stop()
         elif self._last_parameters and _same(trainer.network.parameters, self._best_parameters):
             trainer.network.parameters.update(self._last_parameters)
         self._last_parameters = {}
@@ -167,19 +178,21 @@ class EarlyStopping(Callback):
                 trainer.stop()
 
     def on_fit_end(self, trainer: Trainer) -> None:
+        self._ended = self.stopped
         if self._best_parameters:
             if not self.stopped:
                 self._last_parameters = dict(trainer.network.parameters)
             trainer.network.parameters.update(self._best_parameters)
 
     def get_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        values = {"best": self.best, "best_epoch": self.best_epoch, "wait": self.wait, "stopped": self.stopped}
+        values = {name: getattr(self, name) for name in ("best", "best_epoch", "wait", "stopped")}
+        values["ended"] = self._ended
         arrays = {f"best:{name}": array for name, array in self._best_parameters.items()}
         return values, arrays | {f"last:{name}": array for name, array in self._last_parameters.items()}
 
     def set_state(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         self.best, self.best_epoch = values["best"], values["best_epoch"]
-        self.wait, self.stopped = values["wait"], values["stopped"]
+        self.wait, self.stopped, self._ended = values["wait"], values["stopped"], values["ended"]
         self._best_parameters = {name[5:]: array for name, array in arrays.items() if name.startswith("best:")}
         self._last_parameters = {name[5:]: array for name, array in arrays.items() if name.startswith("last:")}
 

@@ -68,10 +68,11 @@ def split_rows(
     """The row numbers, ascending, of the two parts that `split` makes of ``n`` rows."""
     fraction = _check.number(fraction, argument, 0.0, 1.0, above=True, below=True)
     order = random.permutation(n, _check.seed(seed), _streams.SPLIT_EPOCH)
-    count = int(n * fraction + 0.5)
-    if not 0 < count < n:
-        raise ValueError(f"{argument} must leave at least one row in each part; got {fraction} of {n} rows")
-    chosen = order[:count] if strata is None else _chosen_by_stratum(order, strata, count)
+    with standard_environment():
+        count = int(n * fraction + 0.5)
+        if not 0 < count < n:
+            raise ValueError(f"{argument} must leave at least one row in each part; got {fraction} of {n} rows")
+        chosen = order[:count] if strata is None else _chosen_by_stratum(order, strata, count)
     held_out = np.zeros(n, dtype=bool)
     held_out[chosen] = True
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
@@ -121,13 +122,16 @@ class Standardizer:
             column = rows[:, j].astype(np.float64)
             mean[j] = random.lane_sum(column) / n
             column -= mean[j]
-            # The rounding of the mean leaves a little variance to a constant column.
+            # The rounding of the mean leaves a little variance to a constant column, and squares may underflow to none.
             constant = (rows[:, j] == rows[0, j]).all()
-            scale[j] = 1.0 if constant else np.sqrt(random.lane_sum(column * column) / n)
+            scale[j] = 1.0 if constant else np.sqrt(random.lane_sum(column * column) / n) or 1.0
         self.mean, self.scale = mean, scale
 
     def transform(self, X: ArrayLike) -> np.ndarray:
-        """``(X - mean) / scale``, computed in float64; float32 for a float32 ``X``, otherwise float64."""
+        """``(X - mean) / scale``, computed in float64; float32 for a float32 ``X``, otherwise float64.
+
+        The values depend on the values of ``X`` alone, not on strides, alignment or byte order.
+        """
         if self.mean is None or self.scale is None:
             raise ValueError("the Standardizer must be fitted before it transforms")
         given = self._rows(X)
@@ -144,7 +148,8 @@ class Standardizer:
         array = _check.numeric(X, "X")
         if array.ndim != 2 or not len(array):
             raise ValueError(f"X must have shape (n, n_features), n at least 1; got shape {array.shape}")
-        rows = array if array.dtype == np.float32 else _check.converted(array, np.dtype(np.float64))
+        is_single = array.dtype.kind == "f" and array.dtype.itemsize == 4  # of either byte order
+        rows = _check.converted(array, np.dtype(np.float32 if is_single else np.float64))
         _check.finite(rows, "X", array)
         return rows
 
@@ -161,7 +166,7 @@ def standardize(X: ArrayLike, *others: ArrayLike) -> Any:
     return results if others else results[0]
 
 
-def fingerprint(X: ArrayLike, y: ArrayLike) -> str:
+def fingerprint(X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> str:
     """SHA-256, in hexadecimal, of a data set: of shapes, dtypes and little-endian values in C order.
 
     Memory maps are read in blocks.
@@ -169,7 +174,8 @@ def fingerprint(X: ArrayLike, y: ArrayLike) -> str:
     import hashlib
 
     result = hashlib.sha256()
-    for name, given in (("X", X), ("y", y)):
+    parts = [("X", X), ("y", y)] if sample_weight is None else [("X", X), ("y", y), ("sample_weight", sample_weight)]
+    for name, given in parts:
         array = np.asarray(given)
         if array.dtype.kind == "O":
             raise TypeError(f"{name} must hold numbers or strings of fixed length; got dtype object")

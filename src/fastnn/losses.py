@@ -158,9 +158,9 @@ class Poisson(Loss):
     kind = "poisson"
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
-        from fastnn._engine import random
+        from fastnn._engine import elementary
 
-        return random.exp(outputs.astype(np.float64))
+        return elementary.exp(outputs.astype(np.float64))
 
     def _check_values(self, targets: np.ndarray, argument: str) -> None:
         self._check_range(targets, argument, 0.0, np.inf, "at least 0")

@@ -255,7 +255,8 @@ class Network:
         return network
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Network._restored, (self.layers, self.seed, self.dtype, dict(self.parameters))
+        arguments = (self.layers, self.seed, self.dtype, dict(self.parameters))
+        return Network._restored, arguments, {"metadata": self.metadata}
 
     def __eq__(self, other: object) -> bool:
         """Whether the layers, the dtype and every bit of the parameters are the same."""

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from fastnn import _check
 from fastnn._describe import Description, description
-from fastnn.schedules import Constant, Schedule
+from fastnn.schedules import SCHEDULES, Constant, Schedule
 
 SMALLEST_EPSILON = 1e-37  # what float32 still holds: a smaller one could round to a division by zero
 
@@ -269,3 +269,4 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "rmsprop": RMSprop,
     "adagrad": Adagrad,
 }
+CLASSES = (*OPTIMIZERS.values(), *SCHEDULES)  # what the description of an optimizer is made of

@@ -19,7 +19,7 @@ from fastnn.losses import LOSSES, CrossEntropy, Loss
 from fastnn.metrics import Metric, is_maximised
 from fastnn.network import Network
 from fastnn.optimizers import OPTIMIZERS, Optimizer
-from fastnn.schedules import Constant, PlateauState
+from fastnn.schedules import Constant, PlateauState, ReduceOnPlateau
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -117,12 +117,14 @@ class Trainer:
         schedule = self.optimizer.schedule
         self._schedule = schedule
         self._constant_rate = schedule.learning_rate if isinstance(schedule, Constant) else None
+        self._plateau = None if schedule.plateau is None else _new_plateau(schedule.plateau)
         self.history = History()
         self.columns: tuple[str, ...] = ()
-        self._reset_plateau()
         self._epoch_rows = 0  # of the epoch under way, if there is one
         self._stopping = self._fitting = False
-        self._callback_states: dict[str, Any] = {}
+        self._watching: tuple[Callback, ...] = ()  # the callbacks of the latest fit
+        self._untold: _fit.Event | None = None  # an event that some of them have yet to hear of
+        self._callback_states: dict[str, Any] = {}  # from a file, until the next fit
         self._dtype = network._np_dtype
         self._n_features = network.n_features
         self._n_labels = network.n_outputs if isinstance(self.loss, CrossEntropy) else 0
@@ -153,7 +155,7 @@ class Trainer:
 
         Goes on from where the trainer stands: ``fit(epochs=5)`` and ``fit(epochs=20)`` give the bits of
         ``fit(epochs=25)``. An epoch left unfinished, by Ctrl-C, ``max_seconds``, a callback or a save in its middle, is
-        finished first and counts; the data have to be the same ones.
+        finished first and counts; the data have to be the same ones. ``epochs=n - trainer.epoch`` goes on to n in all.
 
         Parameters
         ----------
@@ -162,6 +164,7 @@ class Trainer:
         y : array_like
             Targets, as the loss takes them.
         epochs : int, default 1
+            0 trains nothing: it only lets callbacks finish a run that was interrupted at its very end.
         sample_weight : array_like, shape (n,), optional
             At least 0, not all 0.
         validation_data : (X, y) or (X, y, sample_weight), optional
@@ -191,7 +194,7 @@ class Trainer:
         if self._fitting:
             raise RuntimeError("fit cannot be called while this trainer is already fitting")
         network = self.network
-        epochs = _check.integer(epochs, "epochs")
+        epochs = _check.integer(epochs, "epochs", 0)
         watching = _fit.checked_callbacks(callbacks)
         if not isinstance(progress, bool):
             _check.choice(progress, ("auto",), "progress")
@@ -311,8 +314,15 @@ class Trainer:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes all that a run needs to go on to a safetensors file; an existing one is replaced in one go.
 
-        Network, optimizer, seeds, history, the place in the epoch and the state of callbacks, which have to be passed
-        again; not the data. It may be called by a callback.
+        Network, optimizer, seeds, history, the place in the epoch and the state of callbacks; not the data, and not the
+        callbacks themselves: both have to be passed to `fit` again. It may be called by a callback, at any point.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        TypeError
+            If a callback's ``get_state`` gives what a file cannot hold.
         """
         _checkpoint.save(self, path)
 
@@ -351,11 +361,14 @@ class Trainer:
         return self._training.steps
 
     def _dataset(self, X: ArrayLike, y: ArrayLike, weights: ArrayLike | None, prefix: str = "") -> _prepare.Dataset:
-        return _prepare.dataset(X, y, weights, self.loss, self._n_features, self.network.n_outputs, self._dtype, prefix)
+        with standard_environment():
+            return _prepare.dataset(
+                X, y, weights, self.loss, self._n_features, self.network.n_outputs, self._dtype, prefix
+            )
 
     def _batch_of(self, n: int) -> int:
         """Rows in a batch, if ``n`` rows can be trained on now."""
-        if self._epoch_rows and n != self._epoch_rows:
+        if self._training.position and n != self._epoch_rows:
             raise ValueError(f"X must be the {self._epoch_rows} rows of the epoch that is under way; got {n} rows")
         if isinstance(self.batch_size, str):
             return n
@@ -383,30 +396,26 @@ class Trainer:
             with standard_environment():
                 self._plateau.update(values[monitored(self._plateau.schedule.monitor, values)])
 
-    def _reset_plateau(self) -> None:
-        """Brings the state of `ReduceOnPlateau` in line with the history."""
-        plateau = self._schedule.plateau
-        self._plateau: PlateauState | None = None
-        if plateau is None:
-            return
-        column = monitored(plateau.monitor, self.history) if self.epoch else plateau.monitor or "loss"
-        maximise = plateau.mode == "max" or (plateau.mode == "auto" and is_maximised(column))
-        self._plateau = PlateauState(plateau, maximise)
-        for value in self.history[column] if self.epoch else ():
-            self._plateau.update(value)
-
     def _diverged(self, step: int) -> DivergedError:
         return DivergedError(self.epoch + 1, step, float(self._rates(step - 1, step)[0]))
 
     def _give_states(self, callbacks: Iterable[Callback]) -> None:
         """Hands what a file held about callbacks to the first ones of the same class."""
-        for key, callback in _checkpoint.keyed(callbacks):
+        named = dict(_checkpoint.keyed(callbacks))
+        for key, callback in named.items():
             if key in self._callback_states:
-                callback.set_state(*self._callback_states.pop(key))
+                callback.set_state(*self._callback_states[key])
         self._callback_states = {}
+        if self._untold is not None:
+            self._untold.meet(named)
 
     def __repr__(self) -> str:
         return (
             f"Trainer({self.network!r}, loss={self.loss!r}, optimizer={self.optimizer!r}, "
             f"batch_size={self.batch_size!r}, seed={self.seed}, epoch={self.epoch}, steps={self.steps})"
         )
+
+
+def _new_plateau(schedule: ReduceOnPlateau) -> PlateauState:
+    maximise = schedule.mode == "max" or (schedule.mode == "auto" and is_maximised(schedule.monitor or "loss"))
+    return PlateauState(schedule, maximise)

@@ -1,4 +1,4 @@
-"""The commands ``fastnn train``, ``fastnn predict`` and ``fastnn info``."""
+"""The commands ``fastnn train``, ``reproduce``, ``predict`` and ``info``, and the group that ``verify`` joins."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 from rich.markup import escape
 
 from fastnn import data, optimizers
-from fastnn._cli import display, models, run
+from fastnn._cli import display, models, repeat, run
 from fastnn._cli.datasets import DATASETS, Failure, RunFailure, predictions_csv, read_rows, reason, write_predictions
 from fastnn._cli.options import GroupedCommand, Name, Number, Units, Word, group
+from fastnn._cli.verify import INTERRUPTED, verify
 from fastnn._config import config
 from fastnn._version import __version__
 from fastnn.errors import DivergedError
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
-INTERRUPTED = 130
 SHOWN_ROWS = 10
 
 in_network = group("Network")
@@ -205,6 +205,41 @@ def train(ctx: click.Context, dataset: str, output: Path | None, quiet: bool, **
         ctx.exit(INTERRUPTED)
 
 
+@fastnn.command(short_help="Repeat a run from its record and compare the bits.")
+@click.argument("record", metavar="RECORD")
+@click.option("--threads", type=Word("auto"), metavar="N|auto", default="auto", help="At most so many.")
+@click.option("--quiet", "-q", is_flag=True, help="Print one line at the end.")
+@click.pass_context
+def reproduce(ctx: click.Context, record: str, threads: int | str, quiet: bool) -> None:
+    """Repeat a run from its record alone and compare the bits.
+
+    RECORD is the record.json that `fastnn train` wrote, here or on another machine. The exit status is 0 if the network
+    trained anew has the digest that the record states, and 1 if it has another.
+    """
+    wanted = repeat.read(record)
+    out = display.console(quiet)
+    out.print(f"[bold]{escape(record)}[/]: {escape(repeat.title(wanted))}\n")
+    epochs = repeat.epochs(wanted)
+    try:
+        with display.ShowProgress(out, epochs) as progress:
+            result = repeat.reproduce(record, wanted, threads, [progress])
+    except KeyboardInterrupt:
+        click.echo("fastnn: interrupted", err=True)
+        ctx.exit(INTERRUPTED)
+    here = repeat.environment()
+    out.print()
+    display.show(out, display.network_table(result.trainer.network))
+    display.show(out, display.comparison_table("Environment", wanted["environment"], here))
+    outcome = {"expected digest": result.expected, "found digest": result.found, "same bits": result.is_same}
+    if result.first_difference is not None:
+        outcome["first difference"] = repeat.difference(result.first_difference)
+    display.show(out, display.values_table("Result", outcome))
+    if not result.is_same:
+        raise RunFailure(repeat.failure(result, wanted["environment"], here))
+    if quiet:
+        click.echo(f"reproduced, digest {result.found}")
+
+
 @fastnn.command(short_help="Predict with a model that train wrote.")
 @click.argument("model", metavar="MODEL")
 @click.argument("rows", metavar="[DATA]", required=False)
@@ -288,3 +323,6 @@ def info(model: str) -> None:
         **network.metadata,
     }
     display.show(out, display.values_table("Model", {name.replace("_", " "): value for name, value in values.items()}))
+
+
+fastnn.add_command(verify)

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from fastnn import callbacks
+from fastnn._verify import Report
 from fastnn.losses import CrossEntropy
 from fastnn.network import Network
 
@@ -69,6 +70,19 @@ def values_table(title: str, values: Mapping[str, Any]) -> Table:
     return table
 
 
+def comparison_table(title: str, recorded: Mapping[str, Any], here: Mapping[str, Any]) -> Table:
+    """Names, and two values of each; those that differ stand out."""
+    table = _table(title)
+    table.add_column("", style="dim")
+    table.add_column("recorded", overflow="fold")
+    table.add_column("here", overflow="fold")
+    for name, value in here.items():
+        cells = escape(shown(recorded.get(name, "–"))), escape(shown(value))
+        style = "" if cells[0] == cells[1] else "bold"
+        table.add_row(name.replace("_", " "), cells[0], f"[{style}]{cells[1]}[/]" if style else cells[1])
+    return table
+
+
 def hyperparameter_table(values: Mapping[str, Any]) -> Table:
     """Names and values, two pairs a row."""
     table = _table("Hyperparameters", show_header=False)
@@ -113,6 +127,19 @@ def confusion_table(counts: np.ndarray, classes: tuple[str, ...] | list[str]) ->
     return table
 
 
+def verification_table(report: Report) -> Table:
+    """For each family of goldens, whether they hold on each instruction set."""
+    table = _table("Golden digests")
+    table.add_column("")
+    table.add_column("digests", justify="right")
+    for isa in report.isas:
+        table.add_column(isa, justify="right")
+    for family, goldens, differing in report.rows():
+        cells = [f"[bold red]{count} differ[/]" if count else "[green]ok[/]" for count in differing]
+        table.add_row(family, str(goldens), *cells)
+    return table
+
+
 class ShowProgress(callbacks.Callback):
     """A bar with the latest loss and accuracy, and a line for about every tenth epoch; a context manager.
 
@@ -121,11 +148,13 @@ class ShowProgress(callbacks.Callback):
     out : rich.console.Console
     epochs : int
         Of the whole run.
-    validation_accuracy : callable
+    validation_accuracy : callable, optional
         Gives the accuracy on the validation data, where training does not: for all losses but cross-entropy.
     """
 
-    def __init__(self, out: Console, epochs: int, validation_accuracy: Callable[[], float | None]) -> None:
+    def __init__(
+        self, out: Console, epochs: int, validation_accuracy: Callable[[], float | None] = lambda: None
+    ) -> None:
         self.out = out
         self.validation_accuracy = validation_accuracy
         self.epochs = epochs

@@ -101,6 +101,7 @@ class Prepared:
     validation: Rows | None
     test: Rows
     trainer: Trainer
+    stopping: tuple[callbacks.EarlyStopping, ...]
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -115,9 +116,10 @@ class Prepared:
         X, y = self.validation
         return float((self.trainer.network.predict(X).argmax(axis=1) == y).mean())
 
-    def targets(self, labels: np.ndarray) -> np.ndarray:
-        """Labels as the loss takes them."""
-        return labels if self.chosen.loss == "cross_entropy" else np.eye(len(self.source.classes))[labels]
+    def given(self) -> dict[str, Any]:
+        """What the trainer is given: arguments of ``fit``, and of ``run_record``."""
+        X, y, validation = fit_data(self.source, self.train, self.validation, self.trainer.loss)
+        return {"X": X, "y": y, "validation_data": validation, "callbacks": self.stopping}
 
 
 @dataclass(frozen=True)
@@ -133,28 +135,48 @@ class Result:
 
 def prepare(source: Dataset, chosen: Hyperparameters) -> Prepared:
     """Splits the data (the test part first, then the validation part of the rest; by class) and builds the network."""
-    X, y = source.load()
-    X = scaled(X, source.divisor, chosen.dtype)
-    X_train, X_test, y_train, y_test = data.split(X, y, chosen.test_fraction, chosen.split_seed, stratify=True)
-    validation = None
-    if chosen.validation_fraction:
-        X_train, X_val, y_train, y_val = data.split(
-            X_train, y_train, chosen.validation_fraction, chosen.split_seed, stratify=True
-        )
-        validation = (X_val, y_val)
-    batch_size = len(y_train) if chosen.batch_size == "full" else int(chosen.batch_size)
-    if batch_size > len(y_train):
-        raise ValueError(f"--batch-size must be at most the {len(y_train)} rows to train on, or full; got {batch_size}")
+    fractions = chosen.test_fraction, chosen.validation_fraction
+    train, validation, test = parts(source, chosen.dtype, *fractions, chosen.split_seed)
+    rows, features = train[0].shape
+    batch_size = rows if chosen.batch_size == "full" else int(chosen.batch_size)
+    if batch_size > rows:
+        raise ValueError(f"--batch-size must be at most the {rows} rows to train on, or full; got {batch_size}")
     is_cross_entropy = chosen.loss == "cross_entropy"
     trainer = Trainer(
-        network(source, X.shape[1], chosen),
+        network(source, features, chosen),
         loss=losses.CrossEntropy(chosen.label_smoothing) if is_cross_entropy else chosen.loss,
-        optimizer=optimizer(chosen, -(-len(y_train) // batch_size)),
+        optimizer=optimizer(chosen, -(-rows // batch_size)),
         batch_size=chosen.batch_size,
         seed=chosen.seed,
         threads=chosen.threads,
     )
-    return Prepared(source, chosen, (X_train, y_train), validation, (X_test, y_test), trainer)
+    stopping = () if chosen.patience is None else (callbacks.EarlyStopping(chosen.patience),)
+    return Prepared(source, chosen, train, validation, test, trainer, stopping)
+
+
+def parts(
+    source: Dataset, dtype: str, test_fraction: float, validation_fraction: float, seed: int
+) -> tuple[Rows, Rows | None, Rows]:
+    """The rows to train on, to validate with (if any) and to test with, scaled; each class in the same shares."""
+    X, y = source.load()
+    X = scaled(X, source.divisor, dtype)
+    X_train, X_test, y_train, y_test = data.split(X, y, test_fraction, seed, stratify=True)
+    validation = None
+    if validation_fraction:
+        X_train, X_val, y_train, y_val = data.split(X_train, y_train, validation_fraction, seed, stratify=True)
+        validation = (X_val, y_val)
+    return (X_train, y_train), validation, (X_test, y_test)
+
+
+def fit_data(
+    source: Dataset, train: Rows, validation: Rows | None, loss: losses.Loss
+) -> tuple[np.ndarray, np.ndarray, Rows | None]:
+    """Rows, targets as the loss takes them, and as much of the validation data."""
+
+    def targets(labels: np.ndarray) -> np.ndarray:
+        return labels if isinstance(loss, losses.CrossEntropy) else np.eye(len(source.classes))[labels]
+
+    return train[0], targets(train[1]), validation and (validation[0], targets(validation[1]))
 
 
 def scaled(X: np.ndarray, divisor: float, dtype: str) -> np.ndarray:
@@ -171,27 +193,19 @@ def fit(prepared: Prepared, watching: list[callbacks.Callback]) -> Result:
     DivergedError
         If the loss or a parameter becomes NaN or infinite.
     """
-    chosen, trainer = prepared.chosen, prepared.trainer
-    stopping = [] if chosen.patience is None else [callbacks.EarlyStopping(chosen.patience)]
-    validation = prepared.validation and (prepared.validation[0], prepared.targets(prepared.validation[1]))
+    chosen, trainer, given = prepared.chosen, prepared.trainer, prepared.given()
+    given["callbacks"] = [*prepared.stopping, *watching]
     interrupted = False
     start = time.perf_counter()
     try:
-        trainer.fit(
-            prepared.train[0],
-            prepared.targets(prepared.train[1]),
-            epochs=chosen.epochs,
-            validation_data=validation,
-            callbacks=[*stopping, *watching],
-            progress=False,
-        )
+        trainer.fit(epochs=chosen.epochs, **given)
     except KeyboardInterrupt:
         interrupted = True
     seconds = time.perf_counter() - start
     labels = trainer.network.predict(prepared.test[0]).argmax(axis=1)
     n_classes = len(prepared.source.classes)
     confusion = np.bincount(prepared.test[1] * n_classes + labels, minlength=n_classes**2).reshape(n_classes, n_classes)
-    best_epoch = stopping[0].best_epoch if stopping else None
+    best_epoch = prepared.stopping[0].best_epoch if prepared.stopping else None
     return Result(seconds, interrupted, best_epoch, float(confusion.trace() / confusion.sum()), confusion)
 
 
@@ -210,10 +224,17 @@ def write(folder: Path, prepared: Prepared, result: Result) -> dict[str, Path]:
     trainer.network.save(paths["model"])
     record = records.run_record(
         trainer,
-        *prepared.train,
+        **prepared.given(),
         hyperparameters=chosen.described(),
         seeds={"split": chosen.split_seed},
-        data={"name": source.name, "rows": prepared.sizes, "divisor": source.divisor, "classes": source.classes},
+        data={
+            "name": source.name,
+            "test_fraction": chosen.test_fraction,
+            "validation_fraction": chosen.validation_fraction,
+            "rows": prepared.sizes,
+            "divisor": source.divisor,
+            "classes": source.classes,
+        },
         results={
             "test_accuracy": result.test_accuracy,
             "confusion": result.confusion,

@@ -22,6 +22,7 @@ from fastnn._kernels.table cimport (
     POISSON, RMSPROP, SGD, SIGMOID, SOFTMAX, real
 )
 
+from fastnn._engine import elementary
 from fastnn._engine.environment import standard_environment
 from fastnn._engine.steps import raise_pending
 
@@ -128,7 +129,6 @@ cdef class Training:
                       amsgrad=False, centered=False, double momentum_decay=0, double learning_rate_decay=0,
                       initial_accumulator=0, double l1=0, double l2=0, double decoupled=0, decay_all=False,
                       clip_value=None, clip_norm=None):
-        cdef double logarithm = 0.96
         h = &self.c.hyperparameters
         h.kind = OPTIMIZERS[kind]
         h.momentum, h.beta1, h.beta2, h.epsilon = momentum, beta1, beta2, epsilon
@@ -137,9 +137,7 @@ cdef class Training:
         h.clip_value = INFINITY if clip_value is None else clip_value
         h.clip_norm = INFINITY if clip_norm is None else clip_norm
         with standard_environment():
-            self.c.program.random.elementary(b"l", &logarithm, &logarithm, 1)
-            logarithm *= momentum_decay
-            self.c.program.random.elementary(b"e", &logarithm, &h.momentum_decay_base, 1)
+            h.momentum_decay_base = elementary.exp(momentum_decay * elementary.log(0.96))
 
     def reset_state(self, initial_accumulator):
         """The optimizer's state before the first step."""
