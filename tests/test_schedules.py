@@ -47,7 +47,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("schedule", "count", "make"), CASES, ids=lambda case: repr(case)[:30])
+@pytest.mark.parametrize(("schedule", "count", "make"), CASES, ids=[repr(case[0])[:30] for case in CASES])
 @pytest.mark.filterwarnings("ignore")
 def test_rates_are_pytorchs(schedule, count, make):
     np.testing.assert_allclose(schedule.rates(0, count), torch_rates(count, make), rtol=1e-12, atol=1e-15)

@@ -409,7 +409,13 @@ MUTANTS = [
         ],
         ("optimizers",),
     ),
-    Mutant(7, "NumPy's cosine", [(f"{P}/schedules.py", "random.cos(math.pi * share)", "np.cos(math.pi * share)")]),
+    Mutant(
+        7,
+        "NumPy's cosine",
+        [(f"{P}/_engine/elementary.pyx", "applied(x, kernels32.cos, kernels64.cos)", "np.cos(x)")],
+        (),
+        ("elementary",),
+    ),
     Mutant(
         7,
         "NumPy's powers",

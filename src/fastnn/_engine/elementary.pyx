@@ -27,14 +27,16 @@ cdef object applied(x, Function function32, Function function64):
         raise TypeError(f"x must hold real numbers; got dtype {given.dtype}")
     single = given.dtype.kind == "f" and given.dtype.itemsize == 4
     values = np.array(given, dtype=np.float32 if single else np.float64, order="C", ndmin=1)
-    cdef char[::1] flat = values.reshape(-1).view(np.int8)
-    cdef ssize_t count = values.size
-    if count:
+    cdef unsigned char[::1] memory
+    cdef real* flat
+    if values.size:
+        memory = memoryview(values).cast("B")
+        flat = <real*> &memory[0]
         with standard_environment():
             if single:
-                function32(<real*> &flat[0], <real*> &flat[0], count)
+                function32(flat, flat, values.size)
             else:
-                function64(<real*> &flat[0], <real*> &flat[0], count)
+                function64(flat, flat, values.size)
     return values.reshape(given.shape)[()]
 
 

@@ -18,6 +18,13 @@ from fastnn._kernels.philox cimport BUNDLE, BUNDLE_PAIRS, BUNDLE_WORDS, philox_b
 from fastnn._kernels.simd cimport *
 from fastnn._kernels.table cimport RandomKernels
 
+cdef extern from *:
+    # Numbers are drawn in float64 and are the same for both dtypes.
+    """
+    #undef EXACTING
+    #define EXACTING 1
+    """
+
 
 cdef inline void bundle(uint64_t seed, uint64_t first, uint64_t step, uint32_t stream, uint32_t* words) noexcept nogil:
     """The words of the blocks first, first + 1, …"""
