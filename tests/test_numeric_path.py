@@ -18,8 +18,8 @@ PACKAGE = Path(fastnn.__file__).parent
 
 NUMERIC_PATH = (
     *("_check", "_checkpoint", "_describe", "_files", "_fit", "_prepare", "_streams", "callbacks", "data"),
-    *("elementary", "gradients", "history", "initializers", "layers", "losses", "metrics", "network", "optimizers", "records", "reproduction"),
-    *("schedules", "training"),
+    *("elementary", "gradients", "history", "initializers", "layers", "losses", "metrics", "network", "optimizers"),
+    *("records", "reproduction", "schedules", "training"),
 )
 # Where no number of a network, or of its data, comes about.
 ELSEWHERE = {"__init__", "_config", "_dispatch", "_version", "cli", "errors", "plot"}

@@ -53,6 +53,11 @@ def split(
     Returns
     -------
     X_train, X_test, y_train, y_test : ndarray
+
+    Reproducibility
+    ---------------
+    Which rows go where depends on their number, the fraction and the seed, and with ``stratify`` on ``y``; on no global
+    random state, and on no machine.
     """
     X, y = np.asarray(X), np.asarray(y)
     if X.ndim == 0 or y.ndim == 0:
@@ -93,11 +98,16 @@ def _chosen_by_stratum(order: np.ndarray, strata: np.ndarray, count: int) -> np.
 class Standardizer:
     """Shifts and scales each feature to mean 0 and standard deviation 1, as the rows given to `fit` have it.
 
-    Sums are the numerics contract's: the same numbers on every machine. A constant feature is only shifted.
+    A constant feature is only shifted.
 
     Attributes
     ----------
     mean, scale : float64 ndarray, shape (n_features,)
+
+    Reproducibility
+    ---------------
+    Sums are the numerics contract's, in float64, rows in their order: the same numbers on every machine, as those of
+    NumPy's ``mean`` and ``std``, or of scikit-learn's ``StandardScaler``, are not.
 
     Examples
     --------
@@ -170,6 +180,10 @@ def fingerprint(X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = No
     """SHA-256, in hexadecimal, of a data set: of shapes, dtypes and little-endian values in C order.
 
     Memory maps are read in blocks.
+
+    Reproducibility
+    ---------------
+    Strides, alignment and byte order do not matter, dtype and shape do.
     """
     import hashlib
 

@@ -1,11 +1,14 @@
 """How parameters begin: seeded, in float64, rounded once to the network's dtype, the same on every machine.
 
-Only +, -, ×, ÷ and square roots are used here, elementwise, and sums in an order that is written down: the values do
-not depend on a BLAS, on NumPy's own summation or on the processor.
-
 ``"auto"``, the default of `fastnn.Dense`, goes by the activation that follows the layer: `HeNormal` for ``relu``,
 ``leaky_relu``, ``elu``, ``gelu``, ``silu`` and ``mish``; `LecunNormal` for ``selu``; `GlorotUniform` for ``tanh``,
 ``sigmoid``, ``softplus``, ``softmax`` and where no activation follows.
+
+Reproducibility
+---------------
+Random numbers are a function of the network's seed, the tensor and the index. From them only +, -, ×, ÷ and square
+roots lead on, elementwise, and sums in an order that is written down: the values do not depend on a BLAS, on NumPy's
+own summation or on the processor.
 """
 
 from __future__ import annotations

@@ -1,8 +1,11 @@
 """Metrics: how good outputs are, on data that was not trained on.
 
-Sums are the numerics contract's, and what is summed comes from exact elementwise operations in float64: the same values
-on every machine. Training itself reports loss and accuracy; metrics are for validation data and
-`fastnn.Trainer.evaluate`.
+Training itself reports loss and accuracy; metrics are for validation data and `fastnn.Trainer.evaluate`.
+
+Reproducibility
+---------------
+Sums are the numerics contract's, and what is summed comes from correctly rounded elementwise operations in float64: the
+same values on every machine. For a metric of your own, NumPy's sums and means do not promise that.
 """
 
 from __future__ import annotations

@@ -44,10 +44,11 @@ class Network:
     metadata : dict
         Yours: what JSON can hold, saved and loaded with the network. It plays no part in what the network computes.
 
-    Notes
-    -----
-    Compatibility: the same layers, seed and dtype give the same initial parameters to the last bit, on every machine
-    and in every release with the same numerics version.
+    Reproducibility
+    ---------------
+    The same layers, seed and dtype give the same initial parameters to the last bit, on every machine and in every
+    release with the same numerics version. The values of a tensor depend on the seed, on its place among the tensors,
+    its shape and its initializer, and on nothing else.
 
     Examples
     --------
@@ -138,6 +139,10 @@ class Network:
         TypeError, ValueError
             If ``X`` is not real, has another number of features, no rows, or a NaN or an infinity; or ``out`` does not
             fit.
+
+        Reproducibility
+        ---------------
+        The outputs of a row are the same to the last bit whatever rows are predicted with it, on every machine.
         """
         # The order and form of these checks is for the speed of one row: they cost more than its outputs.
         dtype = self._np_dtype
@@ -180,7 +185,13 @@ class Network:
             raise ValueError(f"{expected}; got shape {out.shape} and dtype {out.dtype}")
 
     def digest(self) -> str:
-        """SHA-256 of the parameters, in hexadecimal: equal networks have equal digests, on every machine."""
+        """SHA-256 of the parameters, in hexadecimal.
+
+        Reproducibility
+        ---------------
+        Of the parameters' names, shapes, dtype and little-endian values, and the version of the numerics contract
+        (docs/numerics.md): equal parameters have equal digests on every machine. Zeros of different sign are different.
+        """
         return _files.digest(self.parameters)
 
     def astype(self, dtype: str) -> Network:

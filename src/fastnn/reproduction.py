@@ -82,8 +82,8 @@ def reproduce(
         cannot: an unfinished epoch, updates by ``Trainer.step``, a callback or another part of your own that is
         missing here.
 
-    Notes
-    -----
+    Reproducibility
+    ---------------
     The repetition begins with the network's seed. A run that began from other parameters, or on other data, ends with
     another digest.
     """

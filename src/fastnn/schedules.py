@@ -1,8 +1,12 @@
 """Learning-rate schedules: the rate as a function of how many updates or epochs were made before.
 
 Pass one as the ``learning_rate`` of an optimizer. ``unit`` says what a schedule counts: ``"step"`` (updates) or
-``"epoch"``. Everything is computed in float64 from exact operations and the package's own exp, log and cos: the same on
-every machine.
+``"epoch"``.
+
+Reproducibility
+---------------
+A rate is a function of the schedule and the count alone, computed in float64 from correctly rounded operations and the
+package's own exp, log and cos; powers are products. It is the same on every machine and after every interruption.
 """
 
 from __future__ import annotations

@@ -69,11 +69,12 @@ class Trainer:
     columns : tuple of str
         Those of the history that an epoch of the latest `fit` fills.
 
-    Notes
-    -----
-    Compatibility: the same network, data and arguments give the same parameters to the last bit on every machine,
-    however many threads, and however often the run was interrupted, saved and loaded, in every release with the same
-    numerics version.
+    Reproducibility
+    ---------------
+    The same network, data and arguments give the same parameters and the same history to the last bit, on every
+    machine, by any number of threads, and however often the run was interrupted, saved and loaded, in every release
+    with the same numerics version. Not covered: ``max_seconds``, which ends a run where the clock says, and what
+    callbacks and metrics of your own compute. See docs/numerics.md.
 
     Examples
     --------
@@ -190,6 +191,11 @@ class Trainer:
             If the loss or a parameter becomes NaN or infinite; the network holds the last finite parameters.
         KeyboardInterrupt
             On Ctrl-C, within a fraction of a second, at a point from which ``fit`` can go on.
+
+        Reproducibility
+        ---------------
+        The bits depend on the values and the dtype of the data and on their order, not on how they lie in memory, nor
+        on where a run was broken off and taken up. float64 data are rounded to a float32 network's dtype once.
         """
         if self._fitting:
             raise RuntimeError("fit cannot be called while this trainer is already fitting")
@@ -244,6 +250,11 @@ class Trainer:
         -------
         float
             The loss of the batch before the update, penalties left out.
+
+        Reproducibility
+        ---------------
+        Steps count on from each other: the n-th update of a trainer has the dropout masks and the learning rate of that
+        number, whether `fit` or `step` makes it.
         """
         if self._fitting:
             raise RuntimeError("step cannot be called while this trainer is fitting")
@@ -323,6 +334,11 @@ class Trainer:
             If the file cannot be written.
         TypeError
             If a callback's ``get_state`` gives what a file cannot hold.
+
+        Reproducibility
+        ---------------
+        The run that goes on from the file, in another process, by another instruction set or number of threads, ends
+        with the bits of the unbroken run.
         """
         _checkpoint.save(self, path)
 
