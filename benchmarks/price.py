@@ -89,7 +89,7 @@ def only(isa: str) -> Variant:
                 ("for isa, flags in ISA_FLAGS.items():", f'for isa, flags in [("{isa}", ISA_FLAGS["{isa}"])]:'),
                 (
                     'KERNELS, "src/fastnn/_kernels")',
-                    'KERNELS if dtype == "float32" else ("random", "batch"), "src/fastnn/_kernels")',
+                    'KERNELS if dtype == "float32" else ("random", "functions", "batch"), "src/fastnn/_kernels")',
                 ),
             ]
         }

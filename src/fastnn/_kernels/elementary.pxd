@@ -199,14 +199,19 @@ cdef inline vd vd_log1p(vd x) noexcept nogil:
     return vd_select_gt(x, vd_set(-1), y, vd_select_eq(x, vd_set(-1), vd_set(-INFINITY), vd_set(NAN)))
 
 
+cdef inline vd vd_log1p_unit(vd x) noexcept nogil:
+    """log(1 + x) for 0 <= x <= 1, cheaper than vd_log1p."""
+    cdef vd lost
+    cdef vd large = vd_set(0.41421356237309503)    # sqrt(2) - 1
+    cdef vd n = vd_select_gt(x, large, vd_set(1), vd_set(0))
+    cdef vd f = vd_select_gt(x, large, vd_mul(vd_set(0.5), vd_sub(x, vd_set(1))), x)   # (1 + x) / 2^n - 1
+    return log_sum(n, f, vd_set(0), &lost)
+
+
 cdef inline vd vd_softplus(vd x) noexcept nogil:
     """log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)."""
-    cdef vd lost
     cdef vd e = vd_exp_nonpositive(vd_copysign(x, vd_set(-1)))
-    cdef vd large = vd_set(0.41421356237309503)    # sqrt(2) - 1
-    cdef vd n = vd_select_gt(e, large, vd_set(1), vd_set(0))
-    cdef vd f = vd_select_gt(e, large, vd_mul(vd_set(0.5), vd_sub(e, vd_set(1))), e)   # (1 + e) / 2^n - 1
-    return vd_add(vd_max(x, vd_set(0)), log_sum(n, f, vd_set(0), &lost))
+    return vd_add(vd_max(x, vd_set(0)), vd_log1p_unit(e))
 
 
 # ------------------------------------------------------------------- sigmoids

@@ -26,7 +26,7 @@ Sources: Huber 1964; Koenker & Bassett 1978 (pinball); Szegedy et al. 2016 (labe
 from cpython.pycapsule cimport PyCapsule_New
 
 from fastnn._kernels.cross_entropy cimport cross_entropy
-from fastnn._kernels.elementary cimport vd_exp, vd_exp_nonpositive, vd_softplus
+from fastnn._kernels.elementary cimport vd_exp, vd_exp_nonpositive, vd_log1p_unit
 from fastnn._kernels.lanes cimport LANE_VECTORS
 from fastnn._kernels.loss_rows cimport clear_deltas, load_targets, skip_row, weight_of
 from fastnn._kernels.rows cimport clear_lanes, join_lanes, load_units, mask_units, store_units
@@ -79,7 +79,7 @@ cdef inline Term binary_cross_entropy(vd o, vd t) noexcept nogil:
     cdef vd likely = vd_div(one, vd_add(one, e))             # sigmoid(|o|)
     cdef vd unlikely = vd_mul(e, likely)                     # sigmoid(-|o|)
     cdef vd up = vd_select_gt(o, zero, likely, unlikely), down = vd_select_gt(o, zero, unlikely, likely)
-    cdef vd loss = vd_add(vd_fma(vd_sub(zero, o), t, vd_max(o, zero)), vd_softplus(minus_size))
+    cdef vd loss = vd_add(vd_fma(vd_sub(zero, o), t, vd_max(o, zero)), vd_log1p_unit(e))
     cdef vd gradient = vd_fma(vd_sub(one, t), up, vd_mul(vd_sub(zero, t), down))
     cdef vd hit = vd_select_eq(vd_select_gt(o, zero, one, zero), vd_select_gt(t, vd_set(0.5), one, zero), one, zero)
     return Term(loss, gradient, hit)
