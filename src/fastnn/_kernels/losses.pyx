@@ -119,12 +119,13 @@ cdef inline void single_output(int kind, const LossBatch* batch, ssize_t r0, ssi
             t[k] = batch.targets[(start + k) * batch.n_targets] if batch.labels == NULL else batch.labels[start + k]
             w[k] = weight_of(batch, start + k)
         for g in range(LANE_VECTORS):
-            x = term(kind, batch.parameter, vd_load(o + g * DLANES), vd_load(t + g * DLANES), q)
-            weight = vd_load(w + g * DLANES)
-            vd_store(loss + g * DLANES, vd_select_eq(weight, zero, zero, vd_mul(weight, x.loss)))
-            vd_store(hit + g * DLANES, vd_mul(weight, x.hit))
-            x.gradient = vd_mul(vd_mul(weight, vd_set(batch.scale)), x.gradient)
-            vd_to_real(delta + g * DLANES, vd_select_eq(weight, zero, zero, x.gradient))
+            if g * DLANES < count:
+                x = term(kind, batch.parameter, vd_load(o + g * DLANES), vd_load(t + g * DLANES), q)
+                weight = vd_load(w + g * DLANES)
+                vd_store(loss + g * DLANES, vd_select_eq(weight, zero, zero, vd_mul(weight, x.loss)))
+                vd_store(hit + g * DLANES, vd_mul(weight, x.hit))
+                x.gradient = vd_mul(vd_mul(weight, vd_set(batch.scale)), x.gradient)
+                vd_to_real(delta + g * DLANES, vd_select_eq(weight, zero, zero, x.gradient))
         for k in range(count):
             batch.losses[start + k] = loss[k]
             batch.hits[start + k] = hit[k]
