@@ -51,7 +51,7 @@ def kernel_steps(k, kind, options, w, gradients, lr=0.02):
     after = []
     for g in gradients:
         rule = make("UpdateRule", kind=getattr(E, kind.upper()), **numbers.rule())
-        assert k.optimizers.update(rule, w, g.astype(k.dtype), *state, len(w)) == 0
+        assert k.optimizers.update(rule, w, g.astype(k.dtype), *state, len(w), k.panel) == 0
         numbers.step(np.zeros(1), np.zeros(1))  # for the step count and NAdam's product alone
         after.append(w.copy())
     return after, state
@@ -156,7 +156,7 @@ def one_step(k, w, g, **rule):
     w, g = np.array(w, dtype=k.dtype), np.array(g, dtype=k.dtype)
     numbers = Optimizer(rule.pop("kind", "sgd"), 0.1).rule() | rule
     state = [np.zeros(COUNT, k.dtype) for _ in range(3)]
-    failed = k.optimizers.update(make("UpdateRule", **numbers), w, g, *state, COUNT)
+    failed = k.optimizers.update(make("UpdateRule", **numbers), w, g, *state, COUNT, k.panel)
     return w, failed
 
 
@@ -205,17 +205,35 @@ def test_only_count_parameters_change(k):
     n = k.panel
     w, g, state = np.ones(2 * n, k.dtype), np.ones(2 * n, k.dtype), [np.ones(2 * n, k.dtype) for _ in range(3)]
     numbers = Optimizer("adam", 0.1, amsgrad=True).rule()
-    k.optimizers.update(make("UpdateRule", kind=E.ADAM, **numbers), w, g, *state, n)
+    k.optimizers.update(make("UpdateRule", kind=E.ADAM, **numbers), w, g, *state, n, k.panel)
     assert (w[:n] != 1).all()
     assert all((a[n:] == 1).all() for a in (w, g, *state))
 
 
+@pytest.mark.parametrize("width", [1, 3, 4, 5, 8, 9, 16, 17, 32])
+def test_the_first_columns_of_every_row_change_as_if_alone(k, width):
+    """Vectors of padding alone are left as they are."""
+    width = min(width, k.panel)
+    g = np.random.default_rng(7).standard_normal(3 * k.panel).astype(k.dtype)
+    rule = make("UpdateRule", kind=E.ADAM, **Optimizer("adam", 0.1, amsgrad=True).rule())
+    found = []
+    for columns in (k.panel, width):
+        w, state = np.ones(3 * k.panel, k.dtype), [np.zeros(3 * k.panel, k.dtype) for _ in range(3)]
+        assert k.optimizers.update(rule, w, g, *state, len(w), columns) == 0
+        found.append(np.array([w, *state]).reshape(4, 3, k.panel))
+    whole, part = found
+    assert (part[:, :, :width] == whole[:, :, :width]).all()
+    assert (whole != [[[1]], [[0]], [[0]], [[0]]]).all()
+    if width <= k.panel // 2:
+        assert (part[:, :, k.panel // 2 :] == [[[1]], [[0]], [[0]], [[0]]]).all()
+
+
 def test_unused_state_may_be_absent(k):
     w, g = np.ones(COUNT, k.dtype), np.ones(COUNT, k.dtype)
-    k.optimizers.update(make("UpdateRule", **Optimizer("sgd", 0.5).rule()), w, g, None, None, None, COUNT)
+    k.optimizers.update(make("UpdateRule", **Optimizer("sgd", 0.5).rule()), w, g, None, None, None, COUNT, k.panel)
     assert (w == 0.5).all()
     m, v = np.zeros(COUNT, k.dtype), np.zeros(COUNT, k.dtype)
-    k.optimizers.update(make("UpdateRule", kind=E.ADAM, **Optimizer("adam", 0.5).rule()), w, g, m, v, None, COUNT)
+    k.optimizers.update(make("UpdateRule", kind=E.ADAM, **Optimizer("adam", 0.5).rule()), w, g, m, v, None, COUNT, k.panel)
     assert (w < 1e-6).all()
 
 

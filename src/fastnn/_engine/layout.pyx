@@ -88,6 +88,7 @@ cdef void set_task(const Run* run, Task* task, const Tensor* tensor, ssize_t in_
     task.in_panel, task.out_panel = in_panel, out_panel
     task.offset = tensor.offset + (out_panel * tensor.n_in + in_panel * width) * width * run.program.item
     task.count = min(width, tensor.n_in - in_panel * width) * width
+    task.width = min(width, tensor.n_out - out_panel * width)
     task.decays = not tensor.is_vector
 
 

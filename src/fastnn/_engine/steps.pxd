@@ -21,6 +21,7 @@ cdef struct Task:                # a span of parameters: its gradient over the b
     ssize_t in_panel, out_panel
     ssize_t offset               # bytes into the parameters' arena
     ssize_t count                # reals
+    ssize_t width                # of the panel: columns that are not padding
     ssize_t end                  # reals of this task and all before it
     bint decays
 

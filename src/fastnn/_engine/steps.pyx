@@ -214,7 +214,7 @@ cdef void update(Run* run, const Task* task, const char* gradient) noexcept nogi
         states[j] = run.states[j] + task.offset if run.states[j] != NULL else NULL
     if run.program.optimizers.update(&run.rule if task.decays else &run.rule_without_decay,
                                      <real*> (run.parameters + task.offset), <const real*> gradient, <real*> states[0],
-                                     <real*> states[1], <real*> states[2], task.count):
+                                     <real*> states[1], <real*> states[2], task.count, task.width):
         atomic_store(&run.parameter_diverged, 1)
     if task.part == BLOCK and run.transposed[task.operation] != NULL:
         run.program.dense.transpose(<const real*> op.weight, <real*> run.transposed[task.operation], op.n_in, op.n_out,

@@ -21,6 +21,7 @@ from fastnn._kernels.table cimport DenseKernels
 cdef enum:
     MAX_ROWS = 8                # no instruction set has a larger TILE_ROWS
     ROW_PANELS = 4              # panels that a lone row computes side by side: eight chains
+    SQUARE_OUTPUTS = 4          # fewer are transposed one real at a time
 
 
 # ------------------------------------------------------------------- the tile
@@ -268,13 +269,16 @@ cdef void bias_gradient(const real* dy, real* gradient, real* scratch, ssize_t r
 
 # ------------------------------------------------------------- transposed copy
 
-cdef inline void transpose_square(const real* a, real* b) noexcept nogil:
-    """LANES by LANES reals: zipping the upper half of the rows into the lower, log2(LANES) times, transposes them."""
+cdef inline void transpose_square(const real* a, real* b, ssize_t n_a, ssize_t n_b) noexcept nogil:
+    """LANES by LANES reals: zipping the upper half of the rows into the lower, log2(LANES) times, transposes them.
+
+    Rows of a from n_a on are zeros, those of b from n_b on are left alone.
+    """
     cdef vr x[LANES]
     cdef vr y[LANES]
     cdef int i, stage = 1
     for i in range(LANES):
-        x[i] = vr_load(a + i * PANEL)
+        x[i] = vr_load(a + i * PANEL) if i < n_a else vr_set(0)
     while stage < LANES:
         for i in range(LANES // 2):
             y[2 * i] = vr_zip_low(x[i], x[i + LANES // 2])
@@ -283,27 +287,27 @@ cdef inline void transpose_square(const real* a, real* b) noexcept nogil:
             x[i] = y[i]
         stage *= 2
     for i in range(LANES):
-        vr_store(b + i * PANEL, x[i])
+        if i < n_b:
+            vr_store(b + i * PANEL, x[i])
 
 
 cdef void transpose(const real* weight, real* transposed, ssize_t n_in, ssize_t n_out, ssize_t in_panel,
                     ssize_t out_panel) noexcept nogil:
     cdef ssize_t n_inputs = min(n_in - in_panel * PANEL, <ssize_t> PANEL)
     cdef ssize_t n_outputs = min(n_out - out_panel * PANEL, <ssize_t> PANEL)
-    cdef ssize_t i, o, i0 = 0, o0
+    cdef ssize_t i, o, i0, o0 = 0
     weight += (out_panel * n_in + in_panel * PANEL) * PANEL
     transposed += (in_panel * n_out + out_panel * PANEL) * PANEL
-    while i0 < n_inputs:
-        o0 = 0
-        while o0 < n_outputs:
-            if i0 + LANES <= n_inputs and o0 + LANES <= n_outputs:
-                transpose_square(weight + i0 * PANEL + o0, transposed + o0 * PANEL + i0)
-            else:
-                for o in range(o0, min(o0 + LANES, n_outputs)):
-                    for i in range(i0, min(i0 + LANES, n_inputs)):
-                        transposed[o * PANEL + i] = weight[i * PANEL + o]
-            o0 += LANES
-        i0 += LANES
+    while n_outputs - o0 >= SQUARE_OUTPUTS:
+        i0 = 0
+        while i0 < n_inputs:
+            transpose_square(weight + i0 * PANEL + o0, transposed + o0 * PANEL + i0,
+                             min(n_inputs - i0, <ssize_t> LANES), min(n_outputs - o0, <ssize_t> LANES))
+            i0 += LANES
+        o0 += LANES
+    for o in range(o0, n_outputs):
+        for i in range(n_inputs):
+            transposed[o * PANEL + i] = weight[i * PANEL + o]
 
 
 cdef DenseKernels kernels

@@ -129,8 +129,9 @@ cdef inline vr adagrad(const Scalars* s, vr w, vr g, real* sum, ssize_t at) noex
 
 
 cdef inline bint steps(int kind, bint option, bint momentum, bint penalised, const UpdateRule* rule, real* parameter,
-                       const real* gradient, real* state0, real* state1, real* state2, ssize_t count) noexcept nogil:
-    """The loop. Its first four arguments are constants wherever it is inlined, so no branch stays inside."""
+                       const real* gradient, real* state0, real* state1, real* state2, ssize_t count,
+                       ssize_t width) noexcept nogil:
+    """The loop. Its first four arguments are constants wherever it is inlined, so they leave no branch inside."""
     cdef Scalars s = rounded(rule)
     cdef vr w, old, g, difference
     cdef vr checks[2]
@@ -140,25 +141,26 @@ cdef inline bint steps(int kind, bint option, bint momentum, bint penalised, con
     checks[0] = checks[1] = vr_set(0)
     for i in range(count // PANEL):
         for k in range(2):
-            at = i * PANEL + k * LANES
-            old = vr_load(parameter + at)
-            g = vr_mul(s.gradient_scale, vr_load(gradient + at))
-            if penalised:
-                g = vr_fma(s.l1, sign(old), vr_fma(s.l2, old, clipped(g, s.clip_value)))
-            w = vr_mul(s.decay, old)
-            if kind == SGD:
-                w = sgd(&s, w, g, state0, at, momentum, option)
-            elif kind == ADAM:
-                w = adam(&s, w, g, state0, state1, state2, at, option)
-            elif kind == NADAM:
-                w = nadam(&s, w, g, state0, state1, at)
-            elif kind == RMSPROP:
-                w = rmsprop(&s, w, g, state0, state1, state2, at, momentum, option)
-            else:
-                w = adagrad(&s, w, g, state0, at)
-            difference = vr_sub(w, w)                        # 0, or NaN where w is not finite
-            checks[k] = vr_add(checks[k], difference)
-            vr_store(parameter + at, vr_select_eq(difference, vr_set(0), w, old))
+            if k * LANES < width:
+                at = i * PANEL + k * LANES
+                old = vr_load(parameter + at)
+                g = vr_mul(s.gradient_scale, vr_load(gradient + at))
+                if penalised:
+                    g = vr_fma(s.l1, sign(old), vr_fma(s.l2, old, clipped(g, s.clip_value)))
+                w = vr_mul(s.decay, old)
+                if kind == SGD:
+                    w = sgd(&s, w, g, state0, at, momentum, option)
+                elif kind == ADAM:
+                    w = adam(&s, w, g, state0, state1, state2, at, option)
+                elif kind == NADAM:
+                    w = nadam(&s, w, g, state0, state1, at)
+                elif kind == RMSPROP:
+                    w = rmsprop(&s, w, g, state0, state1, state2, at, momentum, option)
+                else:
+                    w = adagrad(&s, w, g, state0, at)
+                difference = vr_sub(w, w)                        # 0, or NaN where w is not finite
+                checks[k] = vr_add(checks[k], difference)
+                vr_store(parameter + at, vr_select_eq(difference, vr_set(0), w, old))
     vr_store(lanes, vr_add(checks[0], checks[1]))
     for k in range(LANES):
         check += lanes[k]
@@ -166,36 +168,36 @@ cdef inline bint steps(int kind, bint option, bint momentum, bint penalised, con
 
 
 cdef inline bint steps_of_kind(bint penalised, const UpdateRule* rule, real* w, const real* g, real* state0,
-                               real* state1, real* state2, ssize_t count) noexcept nogil:
+                               real* state1, real* state2, ssize_t count, ssize_t width) noexcept nogil:
     cdef bint momentum = rule.momentum != 0
     if rule.kind == SGD:
         if not momentum:
-            return steps(SGD, 0, 0, penalised, rule, w, g, NULL, NULL, NULL, count)
+            return steps(SGD, 0, 0, penalised, rule, w, g, NULL, NULL, NULL, count, width)
         if not rule.nesterov:
-            return steps(SGD, 0, 1, penalised, rule, w, g, state0, NULL, NULL, count)
-        return steps(SGD, 1, 1, penalised, rule, w, g, state0, NULL, NULL, count)
+            return steps(SGD, 0, 1, penalised, rule, w, g, state0, NULL, NULL, count, width)
+        return steps(SGD, 1, 1, penalised, rule, w, g, state0, NULL, NULL, count, width)
     if rule.kind == ADAM:
         if not rule.amsgrad:
-            return steps(ADAM, 0, 0, penalised, rule, w, g, state0, state1, NULL, count)
-        return steps(ADAM, 1, 0, penalised, rule, w, g, state0, state1, state2, count)
+            return steps(ADAM, 0, 0, penalised, rule, w, g, state0, state1, NULL, count, width)
+        return steps(ADAM, 1, 0, penalised, rule, w, g, state0, state1, state2, count, width)
     if rule.kind == NADAM:
-        return steps(NADAM, 0, 0, penalised, rule, w, g, state0, state1, NULL, count)
+        return steps(NADAM, 0, 0, penalised, rule, w, g, state0, state1, NULL, count, width)
     if rule.kind == ADAGRAD:
-        return steps(ADAGRAD, 0, 0, penalised, rule, w, g, state0, NULL, NULL, count)
+        return steps(ADAGRAD, 0, 0, penalised, rule, w, g, state0, NULL, NULL, count, width)
     if rule.centered:
         if momentum:
-            return steps(RMSPROP, 1, 1, penalised, rule, w, g, state0, state1, state2, count)
-        return steps(RMSPROP, 1, 0, penalised, rule, w, g, state0, NULL, state2, count)
+            return steps(RMSPROP, 1, 1, penalised, rule, w, g, state0, state1, state2, count, width)
+        return steps(RMSPROP, 1, 0, penalised, rule, w, g, state0, NULL, state2, count, width)
     if momentum:
-        return steps(RMSPROP, 0, 1, penalised, rule, w, g, state0, state1, NULL, count)
-    return steps(RMSPROP, 0, 0, penalised, rule, w, g, state0, NULL, NULL, count)
+        return steps(RMSPROP, 0, 1, penalised, rule, w, g, state0, state1, NULL, count, width)
+    return steps(RMSPROP, 0, 0, penalised, rule, w, g, state0, NULL, NULL, count, width)
 
 
 cdef bint update(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1,
-                 real* state2, ssize_t count) noexcept nogil:
+                 real* state2, ssize_t count, ssize_t width) noexcept nogil:
     if rule.clip_value == INFINITY and rule.l1 == 0 and rule.l2 == 0:
-        return steps_of_kind(0, rule, parameter, gradient, state0, state1, state2, count)
-    return steps_of_kind(1, rule, parameter, gradient, state0, state1, state2, count)
+        return steps_of_kind(0, rule, parameter, gradient, state0, state1, state2, count, width)
+    return steps_of_kind(1, rule, parameter, gradient, state0, state1, state2, count, width)
 
 
 cdef double sum_squares(const real* gradient, ssize_t n_in, ssize_t n_out, ssize_t o0) noexcept nogil:
