@@ -311,7 +311,7 @@ def test_fit_does_not_depend_on_the_environment(dtype, name, case):
 
 @needs_fenv
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-@pytest.mark.parametrize("optimizer", ["nadam", "adam"])
+@pytest.mark.parametrize("optimizer", ["nadam", "adam", fn.Adagrad(0.01, initial_accumulator=0.1)], ids=str)
 def test_making_a_trainer_does_not_depend_on_the_environment(dtype, name, optimizer):
     digests = []
     for change in (contextlib.nullcontext(), environment(name)):
@@ -321,6 +321,20 @@ def test_making_a_trainer_does_not_depend_on_the_environment(dtype, name, optimi
         for _ in range(20):
             trainer.step(rows_of(10, 5, dtype), reals(10, 4, dtype))
         digests.append(net.digest())
+    assert digests[0] == digests[1]
+
+
+@needs_fenv
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_setting_and_converting_parameters_does_not_depend_on_the_environment(name):
+    digests = []
+    for change in (contextlib.nullcontext(), environment(name)):
+        net = fn.Network([fn.Input(5), fn.Dense(4)], dtype="float64")
+        single = fn.Network([fn.Input(5), fn.Dense(4)], dtype="float32")
+        with change:
+            single.parameters["0.bias"] = [0.1, 0.2, -0.3, 1e-40]
+            single.parameters.update({"0.weight": net.parameters["0.weight"]})
+            digests.append((single.digest(), net.astype("float32").digest()))
     assert digests[0] == digests[1]
 
 

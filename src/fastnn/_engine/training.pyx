@@ -143,8 +143,9 @@ cdef class Training:
         """The optimizer's state before the first step."""
         self.c.powers.beta1 = self.c.powers.beta2 = self.c.powers.momentum_decay = self.c.powers.momentum = 1
         if self.c.hyperparameters.kind == ADAGRAD and initial_accumulator:
-            for t in range(self.model.n_tensors):
-                self.model.panels(self.states[0], t)[...] = initial_accumulator
+            with standard_environment():
+                for t in range(self.model.n_tensors):
+                    self.model.panels(self.states[0], t)[...] = initial_accumulator
 
     cdef int refresh_transposed(self) except -1:
         """Copies the weights anew if somebody else has changed them."""
