@@ -80,7 +80,8 @@ cdef struct Run:
     Progress progress
     long long steps              # updates done
     double batch_loss            # of the latest batch
-    double deadline, next_check  # in seconds of the clock
+    double now                   # in seconds of the clock, read once a chunk
+    double deadline, next_check
     atomic_int stop              # asked for from outside
     bint paused                  # set before the barrier that ends a step, read after it
     bint abandoned               # set before the barrier that ends a rows phase, read after it

@@ -273,22 +273,26 @@ cdef void finish_step(Run* run, ssize_t n, double weight) noexcept nogil:
     run.progress.position += n
     run.rates_used += 1
     run.paused = (run.progress.position >= run.n or run.rates_used >= run.n_rates or atomic_load(&run.stop)
-                  or clock() >= run.deadline)
+                  or run.now >= run.deadline)
 
 
 cdef void check_signals(Run* run) noexcept nogil:
     """Within a long step, lets Python's signal handlers run; if one asks to stop, the step is as if never begun."""
-    cdef double now = clock()
-    if now < run.next_check:
+    run.now = clock()
+    if run.now < run.next_check:
         return
-    run.next_check = now + SIGNAL_INTERVAL
-    with gil:
-        try:
-            PyErr_CheckSignals()
-        except BaseException as error:
-            _raised.append(error)
-            run.abandoned = True
+    run.next_check = run.now + SIGNAL_INTERVAL
+    handle_signals(run)
     if atomic_load(&run.stop):
+        run.abandoned = True
+
+
+cdef void handle_signals(Run* run) noexcept with gil:
+    # A function of its own: one that takes the GIL only sometimes takes it always, as it returns.
+    try:
+        PyErr_CheckSignals()
+    except BaseException as error:
+        _raised.append(error)
         run.abandoned = True
 
 

@@ -6,7 +6,8 @@ rule's numbers are rounded to `real` once, 1 - beta after its subtraction in flo
 First, for each:
     g = gradient_scale * g;  g = min(clip_value, max(-clip_value, g));  g = fma(l1, sign(w), fma(l2, w, g)), sign(0) = 0
     w = decay * w
-(A rule without clipping and penalties takes the first and the last step only. NaN passes through the clipping.)
+(A rule without clipping and penalties takes the first and the last step only, one without scale and decay, which are 1
+then, none: the bits are the same. NaN passes through the clipping.)
 Then:
     SGD       b = fma(momentum, b, g);  d = b, with Nesterov fma(momentum, b, g), without momentum g
               w = fma(-step_size, d, w)
@@ -35,6 +36,10 @@ from libc.math cimport INFINITY
 from fastnn._kernels.lanes cimport LANE_VECTORS, lane_sum
 from fastnn._kernels.simd cimport *
 from fastnn._kernels.table cimport ADAGRAD, ADAM, NADAM, RMSPROP, SGD, OptimizerKernels, UpdateRule
+
+
+cdef enum Extras:                                            # what comes before the optimizer's own formulas
+    NONE, SCALED, PENALISED
 
 
 cdef struct Scalars:                                         # the rule, each number rounded to real and in all lanes
@@ -128,7 +133,7 @@ cdef inline vr adagrad(const Scalars* s, vr w, vr g, real* sum, ssize_t at) noex
     return vr_fma(s.minus_step_size, vr_div(g, vr_add(vr_sqrt(v), s.epsilon)), w)
 
 
-cdef inline bint steps(int kind, bint option, bint momentum, bint penalised, const UpdateRule* rule, real* parameter,
+cdef inline bint steps(int kind, bint option, bint momentum, int extras, const UpdateRule* rule, real* parameter,
                        const real* gradient, real* state0, real* state1, real* state2, ssize_t count,
                        ssize_t width) noexcept nogil:
     """The loop. Its first four arguments are constants wherever it is inlined, so they leave no branch inside."""
@@ -144,10 +149,13 @@ cdef inline bint steps(int kind, bint option, bint momentum, bint penalised, con
             if k * LANES < width:
                 at = i * PANEL + k * LANES
                 old = vr_load(parameter + at)
-                g = vr_mul(s.gradient_scale, vr_load(gradient + at))
-                if penalised:
+                g = vr_load(gradient + at)
+                w = old
+                if extras >= SCALED:
+                    g = vr_mul(s.gradient_scale, g)
+                    w = vr_mul(s.decay, w)
+                if extras == PENALISED:
                     g = vr_fma(s.l1, sign(old), vr_fma(s.l2, old, clipped(g, s.clip_value)))
-                w = vr_mul(s.decay, old)
                 if kind == SGD:
                     w = sgd(&s, w, g, state0, at, momentum, option)
                 elif kind == ADAM:
@@ -167,37 +175,39 @@ cdef inline bint steps(int kind, bint option, bint momentum, bint penalised, con
     return check != 0
 
 
-cdef inline bint steps_of_kind(bint penalised, const UpdateRule* rule, real* w, const real* g, real* state0,
+cdef inline bint steps_of_kind(int extras, const UpdateRule* rule, real* w, const real* g, real* state0,
                                real* state1, real* state2, ssize_t count, ssize_t width) noexcept nogil:
     cdef bint momentum = rule.momentum != 0
     if rule.kind == SGD:
         if not momentum:
-            return steps(SGD, 0, 0, penalised, rule, w, g, NULL, NULL, NULL, count, width)
+            return steps(SGD, 0, 0, extras, rule, w, g, NULL, NULL, NULL, count, width)
         if not rule.nesterov:
-            return steps(SGD, 0, 1, penalised, rule, w, g, state0, NULL, NULL, count, width)
-        return steps(SGD, 1, 1, penalised, rule, w, g, state0, NULL, NULL, count, width)
+            return steps(SGD, 0, 1, extras, rule, w, g, state0, NULL, NULL, count, width)
+        return steps(SGD, 1, 1, extras, rule, w, g, state0, NULL, NULL, count, width)
     if rule.kind == ADAM:
         if not rule.amsgrad:
-            return steps(ADAM, 0, 0, penalised, rule, w, g, state0, state1, NULL, count, width)
-        return steps(ADAM, 1, 0, penalised, rule, w, g, state0, state1, state2, count, width)
+            return steps(ADAM, 0, 0, extras, rule, w, g, state0, state1, NULL, count, width)
+        return steps(ADAM, 1, 0, extras, rule, w, g, state0, state1, state2, count, width)
     if rule.kind == NADAM:
-        return steps(NADAM, 0, 0, penalised, rule, w, g, state0, state1, NULL, count, width)
+        return steps(NADAM, 0, 0, extras, rule, w, g, state0, state1, NULL, count, width)
     if rule.kind == ADAGRAD:
-        return steps(ADAGRAD, 0, 0, penalised, rule, w, g, state0, NULL, NULL, count, width)
+        return steps(ADAGRAD, 0, 0, extras, rule, w, g, state0, NULL, NULL, count, width)
     if rule.centered:
         if momentum:
-            return steps(RMSPROP, 1, 1, penalised, rule, w, g, state0, state1, state2, count, width)
-        return steps(RMSPROP, 1, 0, penalised, rule, w, g, state0, NULL, state2, count, width)
+            return steps(RMSPROP, 1, 1, extras, rule, w, g, state0, state1, state2, count, width)
+        return steps(RMSPROP, 1, 0, extras, rule, w, g, state0, NULL, state2, count, width)
     if momentum:
-        return steps(RMSPROP, 0, 1, penalised, rule, w, g, state0, state1, NULL, count, width)
-    return steps(RMSPROP, 0, 0, penalised, rule, w, g, state0, NULL, NULL, count, width)
+        return steps(RMSPROP, 0, 1, extras, rule, w, g, state0, state1, NULL, count, width)
+    return steps(RMSPROP, 0, 0, extras, rule, w, g, state0, NULL, NULL, count, width)
 
 
 cdef bint update(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1,
                  real* state2, ssize_t count, ssize_t width) noexcept nogil:
-    if rule.clip_value == INFINITY and rule.l1 == 0 and rule.l2 == 0:
-        return steps_of_kind(0, rule, parameter, gradient, state0, state1, state2, count, width)
-    return steps_of_kind(1, rule, parameter, gradient, state0, state1, state2, count, width)
+    if rule.clip_value < INFINITY or rule.l1 != 0 or rule.l2 != 0:
+        return steps_of_kind(PENALISED, rule, parameter, gradient, state0, state1, state2, count, width)
+    if rule.gradient_scale != 1 or rule.decay != 1:
+        return steps_of_kind(SCALED, rule, parameter, gradient, state0, state1, state2, count, width)
+    return steps_of_kind(NONE, rule, parameter, gradient, state0, state1, state2, count, width)
 
 
 cdef double sum_squares(const real* gradient, ssize_t n_in, ssize_t n_out, ssize_t o0) noexcept nogil:
