@@ -233,7 +233,9 @@ def test_unused_state_may_be_absent(k):
     k.optimizers.update(make("UpdateRule", **Optimizer("sgd", 0.5).rule()), w, g, None, None, None, COUNT, k.panel)
     assert (w == 0.5).all()
     m, v = np.zeros(COUNT, k.dtype), np.zeros(COUNT, k.dtype)
-    k.optimizers.update(make("UpdateRule", kind=E.ADAM, **Optimizer("adam", 0.5).rule()), w, g, m, v, None, COUNT, k.panel)
+    k.optimizers.update(
+        make("UpdateRule", kind=E.ADAM, **Optimizer("adam", 0.5).rule()), w, g, m, v, None, COUNT, k.panel
+    )
     assert (w < 1e-6).all()
 
 
