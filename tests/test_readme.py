@@ -1,6 +1,7 @@
 """What the README shows works as it stands there."""
 
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def test_fastnn_commands_run(tmp_path, monkeypatch):
     commands = [line for block in blocks("sh")[2:] for line in block.splitlines() if line.startswith("fastnn ")]
     assert len(commands) >= 4
     for line in commands:
-        result = CliRunner().invoke(command, line.split()[1:])
+        result = CliRunner().invoke(command, shlex.split(line, comments=True)[1:])
         assert result.exit_code == 0, (line, result.output)
 
 
