@@ -228,6 +228,34 @@ def test_the_first_columns_of_every_row_change_as_if_alone(k, width):
         assert (part[:, :, k.panel // 2 :] == [[[1]], [[0]], [[0]], [[0]]]).all()
 
 
+def step_by_its_root(k, a):
+    """-a / sqrt(a): Adam's step from w = 0 where both moments are a and stay."""
+    numbers = Optimizer("adam", 0.1).rule() | {"beta1": 1.0, "beta2": 1.0, "epsilon": 0.0, "root_scale": 1.0}
+    rule = make("UpdateRule", kind=E.ADAM, **numbers | {"step_size": 1.0})
+    w, zero = np.zeros(len(a), k.dtype), np.zeros(len(a), k.dtype)
+    k.optimizers.update(rule, w, zero, a.copy(), a.copy(), None, len(a), k.panel)
+    return w
+
+
+def test_roots_are_correctly_rounded(k):
+    """Of every mantissa of float32, with an odd and an even exponent; and at the ends of the range."""
+    every, some = np.arange(2**23, dtype=np.uint32), np.arange(0, 2**23, 64, dtype=np.uint32)
+    for exponent in (127, 128, 1, 26, 27, 28, 253, 254):
+        mantissas = every if k.dtype == np.float32 and exponent in (127, 128) else some
+        a = (np.uint32(exponent << 23) | mantissas).view(np.float32).astype(k.dtype)
+        assert (step_by_its_root(k, a) == -(a / np.sqrt(a))).all()
+
+
+def test_roots_of_zeros_and_denormals(k):
+    tiny = np.finfo(k.dtype).smallest_subnormal
+    a = np.resize(np.array([1, 0, 4, tiny, 3 * tiny, np.finfo(k.dtype).max, 0, 1e-30], k.dtype), 2 * k.panel)
+    rule = make("UpdateRule", kind=E.ADAGRAD, **Optimizer("adagrad", 0.5).rule() | {"step_size": 1.0, "epsilon": 1.0})
+    w, g = np.zeros(len(a), k.dtype), np.full(len(a), 2.0**-60, k.dtype)
+    k.optimizers.update(rule, w, g, a.copy(), None, None, len(a), k.panel)
+    s = a + g * g
+    assert (w == -(g / (np.sqrt(s) + np.ones(1, k.dtype)))).all()
+
+
 def test_unused_state_may_be_absent(k):
     w, g = np.ones(COUNT, k.dtype), np.ones(COUNT, k.dtype)
     k.optimizers.update(make("UpdateRule", **Optimizer("sgd", 0.5).rule()), w, g, None, None, None, COUNT, k.panel)
