@@ -7,6 +7,7 @@ that 16 chains hide the latency of fma:
     forward           y [r, o] = sum_i  x[r, i]  W [o, i]      tile: rows by outputs, k = inputs
     backward          dx[r, i] = sum_o dy[r, o]  W [o, i]      tile: rows by inputs,  k = outputs
     weight gradient   dW[o, i] = sum_r dy[r, o]  x [r, i]      tile: inputs by outputs, k = rows, shard by shard
+                                                          (outputs by inputs where outputs are few)
 """
 
 from cpython.pycapsule cimport PyCapsule_New
@@ -62,6 +63,49 @@ cdef inline void multiply_panels(int M, int V, Row* acc, const real* a, const re
 
 cdef inline vr relu(vr z) noexcept nogil:
     return vr_select_gt(vr_set(0), z, vr_set(0), z)             # lets NaN through
+
+
+# ------------------------------------------------------------------ transposing
+
+cdef inline void transpose_square(const real* a, real* b, ssize_t n_a, ssize_t n_b) noexcept nogil:
+    """LANES by LANES reals: zipping the upper half of the rows into the lower, log2(LANES) times, transposes them.
+
+    Rows of a from n_a on are zeros, those of b from n_b on are left alone.
+    """
+    cdef vr x[LANES]
+    cdef vr y[LANES]
+    cdef int i, stage = 1
+    for i in range(LANES):
+        x[i] = vr_load(a + i * PANEL) if i < n_a else vr_set(0)
+    while stage < LANES:
+        for i in range(LANES // 2):
+            y[2 * i] = vr_zip_low(x[i], x[i + LANES // 2])
+            y[2 * i + 1] = vr_zip_high(x[i], x[i + LANES // 2])
+        for i in range(LANES):
+            x[i] = y[i]
+        stage *= 2
+    for i in range(LANES):
+        if i < n_b:
+            vr_store(b + i * PANEL, x[i])
+
+
+cdef void transpose(const real* weight, real* transposed, ssize_t n_in, ssize_t n_out, ssize_t in_panel,
+                    ssize_t out_panel) noexcept nogil:
+    cdef ssize_t n_inputs = min(n_in - in_panel * PANEL, <ssize_t> PANEL)
+    cdef ssize_t n_outputs = min(n_out - out_panel * PANEL, <ssize_t> PANEL)
+    cdef ssize_t i, o, i0, o0 = 0
+    weight += (out_panel * n_in + in_panel * PANEL) * PANEL
+    transposed += (in_panel * n_out + out_panel * PANEL) * PANEL
+    while n_outputs - o0 >= SQUARE_OUTPUTS:
+        i0 = 0
+        while i0 < n_inputs:
+            transpose_square(weight + i0 * PANEL + o0, transposed + o0 * PANEL + i0,
+                             min(n_inputs - i0, <ssize_t> LANES), min(n_outputs - o0, <ssize_t> LANES))
+            i0 += LANES
+        o0 += LANES
+    for o in range(o0, n_outputs):
+        for i in range(n_inputs):
+            transposed[o * PANEL + i] = weight[i * PANEL + o]
 
 
 # -------------------------------------------------------------------- forward
@@ -245,12 +289,28 @@ cdef void weight_gradient(const real* x, const real* dy, real* gradient, real* s
                           ssize_t shard, ssize_t n_in, ssize_t n_out, ssize_t in_panel,
                           ssize_t out_panel) noexcept nogil:
     cdef ssize_t n_inputs = min(n_in - in_panel * PANEL, <ssize_t> PANEL)
+    cdef ssize_t n_outputs = min(n_out - out_panel * PANEL, <ssize_t> PANEL)
     x += in_panel * rows * PANEL
     dy += out_panel * rows * PANEL
-    if n_out - out_panel * PANEL > LANES:
+    if n_outputs <= min(TILE_ROWS, LANES) and n_outputs < n_inputs and n_rows >= LANES:
+        narrow_gradient(x, dy, gradient, scratch, n_rows, shard, n_inputs, n_outputs)
+    elif n_outputs > LANES:
         gradient_block(2, x, dy, gradient, scratch, n_rows, shard, n_inputs)
     else:
         gradient_block(1, x, dy, gradient, scratch, n_rows, shard, n_inputs)
+
+
+cdef void narrow_gradient(const real* x, const real* dy, real* gradient, real* scratch, ssize_t n_rows, ssize_t shard,
+                          ssize_t n_inputs, ssize_t n_outputs) noexcept nogil:
+    """Of few outputs: inputs, not outputs, fill the vectors, and the tile is transposed."""
+    cdef real tile[MAX_ROWS * PANEL]
+    cdef ssize_t i
+    gradient_block(2, dy, x, tile, scratch, n_rows, shard, n_outputs)
+    for i in range(n_inputs):
+        vr_store(gradient + i * PANEL + LANES, vr_set(0))
+    transpose_square(tile, gradient, n_outputs, n_inputs)
+    if n_inputs > LANES:
+        transpose_square(tile + LANES, gradient + LANES * PANEL, n_outputs, n_inputs - LANES)
 
 
 cdef void bias_gradient(const real* dy, real* gradient, real* scratch, ssize_t rows, ssize_t n_rows, ssize_t shard,
@@ -265,49 +325,6 @@ cdef void bias_gradient(const real* dy, real* gradient, real* scratch, ssize_t r
             for v in range(2):
                 acc[v] = vr_add(acc[v], vr_load(dy + r * PANEL + v * LANES))
         join_shard(1, 2, &acc, s, n_shards, scratch, gradient)
-
-
-# ------------------------------------------------------------- transposed copy
-
-cdef inline void transpose_square(const real* a, real* b, ssize_t n_a, ssize_t n_b) noexcept nogil:
-    """LANES by LANES reals: zipping the upper half of the rows into the lower, log2(LANES) times, transposes them.
-
-    Rows of a from n_a on are zeros, those of b from n_b on are left alone.
-    """
-    cdef vr x[LANES]
-    cdef vr y[LANES]
-    cdef int i, stage = 1
-    for i in range(LANES):
-        x[i] = vr_load(a + i * PANEL) if i < n_a else vr_set(0)
-    while stage < LANES:
-        for i in range(LANES // 2):
-            y[2 * i] = vr_zip_low(x[i], x[i + LANES // 2])
-            y[2 * i + 1] = vr_zip_high(x[i], x[i + LANES // 2])
-        for i in range(LANES):
-            x[i] = y[i]
-        stage *= 2
-    for i in range(LANES):
-        if i < n_b:
-            vr_store(b + i * PANEL, x[i])
-
-
-cdef void transpose(const real* weight, real* transposed, ssize_t n_in, ssize_t n_out, ssize_t in_panel,
-                    ssize_t out_panel) noexcept nogil:
-    cdef ssize_t n_inputs = min(n_in - in_panel * PANEL, <ssize_t> PANEL)
-    cdef ssize_t n_outputs = min(n_out - out_panel * PANEL, <ssize_t> PANEL)
-    cdef ssize_t i, o, i0, o0 = 0
-    weight += (out_panel * n_in + in_panel * PANEL) * PANEL
-    transposed += (in_panel * n_out + out_panel * PANEL) * PANEL
-    while n_outputs - o0 >= SQUARE_OUTPUTS:
-        i0 = 0
-        while i0 < n_inputs:
-            transpose_square(weight + i0 * PANEL + o0, transposed + o0 * PANEL + i0,
-                             min(n_inputs - i0, <ssize_t> LANES), min(n_outputs - o0, <ssize_t> LANES))
-            i0 += LANES
-        o0 += LANES
-    for o in range(o0, n_outputs):
-        for i in range(n_inputs):
-            transposed[o * PANEL + i] = weight[i * PANEL + o]
 
 
 cdef DenseKernels kernels
