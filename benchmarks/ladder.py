@@ -35,7 +35,7 @@ PAUSE = 0.05  # seconds between two measurements, in which the threads of the la
 def measure(
     rung: Rung, configurations: Sequence[Configuration], isa: str | None, loop: Peak | None, rounds: int, seconds: float
 ) -> Result:
-    """Runs the rung in every configuration, round by round. What cannot be set up is left out, and the result says so."""
+    """Runs the rung in every configuration, round by round; the result names what could not be set up."""
     result = Result(rung, {})
     workers: dict[Configuration, Worker] = {}
     for configuration in configurations:
@@ -90,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--systems", nargs="+", choices=installed(), default=list(installed()), metavar="SYSTEM",
                       help=", ".join(installed()))  # fmt: skip
     made.add_argument("--isa", choices=("avx512", "avx2", "portable"),
-                      help="keep every system to this instruction set (default: FASTNN_ISA, or the best there is)")  # fmt: skip
+                      help="keep all systems to this instruction set (default: FASTNN_ISA, or the best)")  # fmt: skip
     made.add_argument("--rounds", type=int, default=9, help="rounds of measurements (default: %(default)s)")
     made.add_argument("--seconds", type=float, default=0.2, help="of one measurement (default: %(default)s)")
     made.add_argument("--quick", action="store_true", help="a first look: 3 rounds of 0.05 s")

@@ -12,7 +12,6 @@ from benchmarks.rungs import LEARNING_RATE, Rung
 from benchmarks.worker import Worker
 
 
-
 class SameRows(Rung):
     """A rung whose rows are all the same, so that their order does not matter."""
 

@@ -172,8 +172,7 @@ class TorchCompiled(Torch):
 
     @classmethod
     def load(cls) -> None:
-        import torch._inductor.config
-
+        super().load()
         # A folder of its own: what an earlier run compiled would make the compile time look short.
         cls.folder = tempfile.TemporaryDirectory()
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = cls.folder.name

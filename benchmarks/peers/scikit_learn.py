@@ -66,6 +66,10 @@ class ScikitLearn(Peer):
 
     @classmethod
     def environment(cls, threads: int | str, isa: str | None) -> dict[str, str]:
+        import fastnn
+
+        if isa is None and fastnn.config()["instruction sets available"].startswith("avx512"):
+            isa = "avx512"  # OpenBLAS does not choose it on every processor that has it; elsewhere nothing changes
         return cap("scikit-learn", isa)
 
     @classmethod

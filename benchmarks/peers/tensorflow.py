@@ -43,7 +43,7 @@ class TensorFlow(Peer):
     def compile(self) -> None:
         times: dict[bool, float] = {}
         epochs = {xla: self.tf.function(self.epoch, jit_compile=xla) for xla in (False, True)}
-        for xla, epoch in epochs.items():
+        for epoch in epochs.values():
             epoch(self.tf.constant(self.order))  # compiles it
         for _ in range(5):
             for xla, epoch in epochs.items():
@@ -66,9 +66,7 @@ class TensorFlow(Peer):
         if not self.rung.shuffles:
             self.update(self.X, self.y)
             return
-        _, _ = tf.while_loop(
-            lambda k, rows: k < self.rung.steps, self.batch, (0, order), parallel_iterations=1
-        )
+        _, _ = tf.while_loop(lambda k, rows: k < self.rung.steps, self.batch, (0, order), parallel_iterations=1)
 
     def batch(self, k: Any, order: Any) -> Any:
         """An update with the rows of a batch."""
