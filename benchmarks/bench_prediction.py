@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,14 @@ import pytest
 
 import fastnn as fn
 from benchmarks.peers import FastNN, installed
+from benchmarks.peers.onnx_runtime import is_installed, onnx_predictor
 from benchmarks.rungs import RUNGS
+from benchmarks.worker import Worker
 
-SYSTEMS = installed()
+# Compiled and oneDNN, PyTorch is no faster at predicting.
+SYSTEMS = [name for name in installed() if not name.startswith("torch ")]
+needs_onnx_runtime = pytest.mark.skipif(not is_installed(), reason="needs onnxruntime and onnx")
+MANY = "10,000 rows 784-512-512-10"
 
 
 @pytest.fixture(autouse=True)
@@ -29,8 +35,18 @@ def inputs(rung: str, rows: int) -> np.ndarray:
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("rung", ["rl", "tab", "mnist128"])
 def bench_one_row(benchmark: Any, rung: str, system: str) -> None:
+    """In this process: asking another one takes longer than the prediction."""
+    peer = installed()[system](RUNGS[rung], 1)
+    peer.compile()
     benchmark.group = f"one row {rung}"
-    benchmark(SYSTEMS[system](RUNGS[rung], 1).predictor(inputs(rung, 1)))
+    benchmark(peer.predictor(inputs(rung, 1)))
+
+
+@needs_onnx_runtime
+@pytest.mark.parametrize("rung", ["rl", "tab", "mnist128"])
+def bench_one_row_onnx_runtime(benchmark: Any, rung: str) -> None:
+    benchmark.group = f"one row {rung}"
+    benchmark(onnx_predictor(RUNGS[rung], inputs(rung, 1), 1))
 
 
 @pytest.mark.parametrize("rung", ["rl", "tab", "mnist128"])
@@ -58,6 +74,23 @@ def bench_one_row_numpy(benchmark: Any, rung: str) -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("system", SYSTEMS)
 def bench_many_rows(benchmark: Any, system: str, threads: int) -> None:
-    predict = SYSTEMS[system](RUNGS["mnist512"], threads).predictor(inputs("mnist512", 10_000))
-    benchmark.group = "10,000 rows 784-512-512-10"
+    """In a process of its own, as some systems take their threads from the environment."""
+    with closing(Worker(system, threads)) as worker:
+        worker.ask("set_up_prediction", RUNGS["mnist512"], inputs("mnist512", 10_000))
+        benchmark.group = MANY
+        benchmark.pedantic(worker.ask, ("predict",), rounds=10, warmup_rounds=1)
+
+
+@needs_onnx_runtime
+@pytest.mark.parametrize("threads", [1, 2])
+def bench_many_rows_onnx_runtime(benchmark: Any, threads: int) -> None:
+    predict = onnx_predictor(RUNGS["mnist512"], inputs("mnist512", 10_000), threads)
+    benchmark.group = MANY
     benchmark.pedantic(predict, rounds=10, warmup_rounds=1)
+
+
+@needs_onnx_runtime
+def test_onnx_runtime_predicts_the_same() -> None:
+    x = inputs("tab", 5)
+    expected = FastNN(RUNGS["tab"], 1).network.predict(x)
+    np.testing.assert_allclose(onnx_predictor(RUNGS["tab"], x, 1)()[0], expected, rtol=1e-5, atol=1e-5)

@@ -23,9 +23,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ladder import epochs_of_call, machine
+from benchmarks.ladder import machine
 from benchmarks.peers import FastNN
 from benchmarks.rungs import LEARNING_RATE, RUNGS, Rung
+from benchmarks.worker import epochs_of_call
 
 ROOT = Path(__file__).parents[1]
 CONTRACT, AGAIN = "contract", "again"

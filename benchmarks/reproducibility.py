@@ -24,11 +24,16 @@ from typing import Any
 import numpy as np
 
 import fastnn
+from benchmarks.instruction_sets import CAPS
 from benchmarks.ladder import machine
 from benchmarks.trainers import TRAIN, Training, trainings
 
 THREADS = (1, 2, 4)
-LEVELS = ("AVX-512", "AVX2", "older")  # what the processor seems to have
+LEVELS = {
+    "AVX-512": "avx512",
+    "AVX2": "avx2",
+    "older": "portable",
+}  # what the processor seems to have, and fastnn's name
 
 
 @dataclass(frozen=True)
@@ -37,66 +42,20 @@ class System:
 
     module: str
     distribution: str
-    instructions: dict[str, dict[str, str]]  # by level: environment
+    instructions: dict[str, dict[str, str]]  # by instruction set: environment
     threads: Sequence[str]  # environment variables that take the number
 
     def environment(self, level: str, threads: int) -> dict[str, str]:
         """The variables of a setting's process."""
-        return {**self.instructions[level], **{name: str(threads) for name in self.threads}}
+        return {**self.instructions[LEVELS[level]], **{name: str(threads) for name in self.threads}}
 
 
 SYSTEMS = {
-    "fastnn": System(
-        "fastnn",
-        "fastnn",
-        {
-            "AVX-512": {"FASTNN_ISA": "avx512"},
-            "AVX2": {"FASTNN_ISA": "avx2"},
-            "older": {"FASTNN_ISA": "portable"},
-        },
-        ("FASTNN_NUM_THREADS",),
-    ),
-    "PyTorch": System(
-        "torch",
-        "torch",
-        {
-            "AVX-512": {
-                "ATEN_CPU_CAPABILITY": "avx512",
-                "MKL_ENABLE_INSTRUCTIONS": "AVX512",
-                "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",
-            },
-            "AVX2": {
-                "ATEN_CPU_CAPABILITY": "avx2",
-                "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-                "ONEDNN_MAX_CPU_ISA": "AVX2",
-            },
-            "older": {
-                "ATEN_CPU_CAPABILITY": "default",
-                "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
-                "ONEDNN_MAX_CPU_ISA": "SSE41",
-            },
-        },
-        ("OMP_NUM_THREADS", "MKL_NUM_THREADS"),
-    ),
-    "JAX": System(
-        "jax",
-        "jax",
-        {
-            "AVX-512": {"XLA_FLAGS": "--xla_cpu_max_isa=AVX512"},
-            "AVX2": {"XLA_FLAGS": "--xla_cpu_max_isa=AVX2"},
-            "older": {"XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2"},
-        },
-        ("NPROC",),
-    ),
+    "fastnn": System("fastnn", "fastnn", CAPS["fastnn"], ("FASTNN_NUM_THREADS",)),
+    "PyTorch": System("torch", "torch", CAPS["torch"], ("OMP_NUM_THREADS", "MKL_NUM_THREADS")),
+    "JAX": System("jax", "jax", CAPS["jax"], ("NPROC",)),
     "scikit-learn": System(
-        "sklearn",
-        "scikit-learn",
-        {
-            "AVX-512": {"OPENBLAS_CORETYPE": "SkylakeX"},
-            "AVX2": {"OPENBLAS_CORETYPE": "Haswell", "NPY_DISABLE_CPU_FEATURES": "X86_V4"},
-            "older": {"OPENBLAS_CORETYPE": "Nehalem", "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4"},
-        },
-        ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"),
+        "sklearn", "scikit-learn", CAPS["scikit-learn"], ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
     ),
 }
 
@@ -187,7 +146,7 @@ def installed_version(name: str) -> str:
 def levels() -> tuple[str, ...]:
     """The instruction sets that this processor can run or imitate."""
     available = fastnn.config()["instruction sets available"].split(", ")
-    return tuple(level for level in LEVELS if SYSTEMS["fastnn"].instructions[level]["FASTNN_ISA"] in available)
+    return tuple(level for level in LEVELS if LEVELS[level] in available)
 
 
 def measure(names: Sequence[str], thread_counts: Sequence[int], repeats: int) -> list[Result]:

@@ -55,6 +55,15 @@ class Rung:
         X = generator.standard_normal((self.rows, self.sizes[0]), np.float32)
         return X, generator.integers(0, max(2, self.sizes[-1]), self.rows)
 
+    def initial(self) -> list[np.ndarray]:
+        """Weights (outputs, inputs) by He et al. (2015) and zero biases, layer by layer, in float32."""
+        generator = np.random.default_rng(1)
+        parameters = []
+        for n_in, n_out in zip(self.sizes, self.sizes[1:], strict=False):
+            bound = np.float32(np.sqrt(6 / n_in))
+            parameters += [bound * (2 * generator.random((n_out, n_in), np.float32) - 1), np.zeros(n_out, np.float32)]
+        return parameters
+
 
 RUNGS = {
     rung.name: rung
