@@ -29,11 +29,7 @@ from benchmarks.ladder import machine
 from benchmarks.trainers import TRAIN, Training, trainings
 
 THREADS = (1, 2, 4)
-LEVELS = {
-    "AVX-512": "avx512",
-    "AVX2": "avx2",
-    "older": "portable",
-}  # what the processor seems to have, and fastnn's name
+LEVELS = {"AVX-512": "avx512", "AVX2": "avx2", "older": "portable"}  # what the processor seems to have; as in CAPS
 
 
 @dataclass(frozen=True)

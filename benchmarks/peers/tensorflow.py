@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from importlib.metadata import packages_distributions, version
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ class TensorFlow(Peer):
     functions, with more around them.
     """
 
-    module, distribution = "tensorflow", "tensorflow-cpu"
+    module = distribution = "tensorflow"
 
     def __init__(self, rung: Rung, threads: int | str) -> None:
         import tensorflow as tf
@@ -118,3 +119,7 @@ class TensorFlow(Peer):
     @classmethod
     def environment(cls, threads: int | str, isa: str | None) -> dict[str, str]:
         return {**cap("tensorflow", isa), "TF_CPP_MIN_LOG_LEVEL": "2", "OMP_NUM_THREADS": str(threads)}
+
+    @classmethod
+    def version(cls) -> str:
+        return version(packages_distributions()[cls.module][0])  # which may be called tensorflow-cpu
