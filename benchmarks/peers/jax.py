@@ -20,7 +20,7 @@ class Jax(Peer):
 
     Parameters and optimizer state are donated, so that they are updated where they are. Weights are (inputs, outputs):
     at batch 1 twice as fast as their transposes. The order of an epoch comes from NumPy, whose permutation is faster
-    than XLA's, which sorts. Adam written by hand is never slower than Optax's.
+    than XLA's, which sorts. Adam is written by hand; Optax's is as fast.
     """
 
     module = distribution = "jax"
