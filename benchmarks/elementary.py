@@ -10,11 +10,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import json
-import os
 import statistics
-import subprocess
-import sysconfig
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +19,7 @@ import numpy as np
 from scipy import special
 
 import fastnn as fn
+from benchmarks.compiled import library
 
 SIZE = 8192
 SYSTEMS = ("fastnn", "numpy", "libc")
@@ -42,7 +39,7 @@ void {name}_{real}(const {real} *x, {real} *y, long n) {{ for (long i = 0; i < n
 """
 
 
-def library(folder: Path) -> ctypes.CDLL:
+def loops_of_libm() -> ctypes.CDLL:
     """Loops over the C library's functions, named ``exp_float``, ``exp_double`` and so on."""
     source = "#include <math.h>\n"
     for name in RANGES:
@@ -50,11 +47,7 @@ def library(folder: Path) -> ctypes.CDLL:
             one = "1.0f" if suffix else "1.0"
             expression = f"{one} / ({one} + exp{suffix}(-x[i]))" if name == "sigmoid" else f"{name}{suffix}(x[i])"
             source += LOOP.format(name=name, real=real, expression=expression)
-    (folder / "loops.c").write_text(source)
-    compiler = os.environ.get("CC") or (sysconfig.get_config_var("CC") or "cc").split()[0]
-    target = folder / "loops.so"
-    subprocess.run([compiler, "-O2", "-shared", "-fPIC", folder / "loops.c", "-o", target, "-lm"], check=True)
-    return ctypes.CDLL(str(target))
+    return library(source, "-O2", "-lm")
 
 
 def calls(name: str, x: np.ndarray, loops: ctypes.CDLL) -> dict[str, Callable[[], object]]:
@@ -86,19 +79,18 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     results = []
-    with tempfile.TemporaryDirectory() as folder:
-        loops = library(Path(folder))
-        print("| ns an element | " + " | ".join(f"float32 {s}" for s in SYSTEMS), end=" | ")
-        print(" | ".join(f"float64 {s}" for s in SYSTEMS) + " |")
-        print("| --- |" + " ---: |" * 6)
-        for name, (low, high) in RANGES.items():
-            cells = []
-            for dtype in ("float32", "float64"):
-                x = np.random.default_rng(0).uniform(low, high, SIZE).astype(dtype)
-                found = measured(calls(name, x, loops), SIZE, options.rounds)
-                results.append({"function": name, "dtype": dtype, **found})
-                cells += [f"{found[system]:.2f}" for system in SYSTEMS]
-            print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+    loops = loops_of_libm()
+    print("| ns an element | " + " | ".join(f"float32 {s}" for s in SYSTEMS), end=" | ")
+    print(" | ".join(f"float64 {s}" for s in SYSTEMS) + " |")
+    print("| --- |" + " ---: |" * 6)
+    for name, (low, high) in RANGES.items():
+        cells = []
+        for dtype in ("float32", "float64"):
+            x = np.random.default_rng(0).uniform(low, high, SIZE).astype(dtype)
+            found = measured(calls(name, x, loops), SIZE, options.rounds)
+            results.append({"function": name, "dtype": dtype, **found})
+            cells += [f"{found[system]:.2f}" for system in SYSTEMS]
+        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
     if options.json:
         options.json.write_text(json.dumps(results, indent=2) + "\n")
 

@@ -7,12 +7,10 @@ reorder nor leave out; twelve are enough for two units of four or five cycles' l
 from __future__ import annotations
 
 import ctypes
-import os
 import subprocess
-import sysconfig
-import tempfile
 import time
-from pathlib import Path
+
+from benchmarks.compiled import library
 
 VECTORS = 12
 LANES = {"avx512": 16, "avx2": 8}
@@ -55,13 +53,7 @@ class Peak:
             updates="\n        ".join(f"{name} = {prefix}_fmadd_ps({name}, va, vb);" for name in names),
             stores="\n    ".join(f"{prefix}_storeu_ps(lanes, {name}); {add}" for name in names),
         )
-        compiler = os.environ.get("CC") or (sysconfig.get_config_var("CC") or "cc").split()[0]
-        with tempfile.TemporaryDirectory() as folder:
-            path, target = Path(folder, "peak.c"), Path(folder, "peak.so")
-            path.write_text(source)
-            command = [compiler, "-O3", *FLAGS[isa], "-shared", "-fPIC", str(path), "-o", str(target)]
-            subprocess.run(command, check=True, capture_output=True)
-            self.loop = ctypes.CDLL(str(target)).run
+        self.loop = library(source, "-O3", *FLAGS[isa]).run
         self.loop.argtypes = (ctypes.c_float, ctypes.c_float, ctypes.c_long)
         self.loop.restype = ctypes.c_float
         # x → 2 x + 1 from k, three times: 8 k + 7. Exact, and different for each vector.

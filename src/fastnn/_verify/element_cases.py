@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -101,20 +101,20 @@ def philox(k: SimpleNamespace) -> Arrays:
 
 @CASES.of("random.uniform")
 def uniform(k: SimpleNamespace) -> Arrays:
-    found = {}
-    for seed, count in ((0, 1), (1, 63), (2**64 - 1, 64), (7, 65), (8, 1000)):
-        out = np.zeros(count)
-        k.random.uniform(seed, 3, out, count)
-        found[f"{seed} {count}"] = out
-    return found
+    return drawn(k.random.uniform, 1000)
 
 
 @CASES.of("random.normal")
 def normal(k: SimpleNamespace) -> Arrays:
+    return drawn(k.random.normal, 5000)
+
+
+def drawn(kernel: Callable[..., None], many: int) -> Arrays:
+    """Few numbers, about as many as a kernel makes at once, and many."""
     found = {}
-    for seed, count in ((0, 1), (1, 63), (2**64 - 1, 64), (7, 65), (8, 5000)):
+    for seed, count in ((0, 1), (1, 63), (2**64 - 1, 64), (7, 65), (8, many)):
         out = np.zeros(count)
-        k.random.normal(seed, 3, out, count)
+        kernel(seed, 3, out, count)
         found[f"{seed} {count}"] = out
     return found
 
