@@ -313,6 +313,52 @@ def test_chains_round_once_a_term(built, dtype):
     assert y[0, 0] != x[0, 1] * weight[0, 1] + x[0, 0] * weight[0, 0]
 
 
+# ------------------------------------------------------------ narrow forward
+
+
+def run_narrow_forward(k, x, weight, bias, relu, r0, r1, rows):
+    n_in, n_out = x.shape[1], len(bias)
+    y = np.full((1, rows, k.panel), SENTINEL, x.dtype)
+    x_panels, transposed = poisoned(x, k.panel, rows), poisoned(weight, k.panel)
+    k.dense.narrow_forward(x_panels, transposed, padded(bias, k.panel), y, rows, n_in, n_out, r0, r1, relu)
+    return y
+
+
+@pytest.mark.parametrize("n_out", [1, 2, 3, 4])
+@pytest.mark.parametrize("relu", [False, True])
+def test_forward_of_a_narrow_layer(built, dtype, rng, n_out, relu):
+    P = built.panel
+    for rows in sorted({1, 2, 3, P // 2 - 1, P // 2, P // 2 + 1, P - 1, P, P + 1, 2 * P + 1, 3 * P - 1, 101}):
+        for n_in in (1, 2, P // 2, P - 1, P, P + 1, 2 * P + 3, 37):
+            x, weight, bias = (values(rng, dtype, *s) for s in ((rows, n_in), (n_out, n_in), (n_out,)))
+            y = unpack(run_narrow_forward(built, x, weight, bias, relu, 0, rows, rows), n_out)
+            exact = x.astype(np.float64) @ weight.T.astype(np.float64) + bias
+            exact = np.maximum(exact, 0) if relu else exact
+            allowed = bound(dtype, n_in, abs(x).astype(np.float64) @ abs(weight).T.astype(np.float64) + abs(bias))
+            assert (abs(y - exact) <= allowed).all(), (rows, n_in)
+            z = chain(x, np.ascontiguousarray(weight.T)) + bias
+            same_bits(y, np.where(z < 0, dtype_of(dtype, 0), z) if relu else z)
+
+
+def test_forward_of_a_narrow_layer_touches_its_own_rows_only(built, dtype, rng):
+    P = built.panel
+    rows, n_in, n_out = 3 * P, P + 1, built.dense.narrow
+    x, weight, bias = (values(rng, dtype, *s) for s in ((rows, n_in), (n_out, n_in), (n_out,)))
+    whole = unpack(run_narrow_forward(built, x, weight, bias, True, 0, rows, rows), n_out)
+    for r0 in (0, 1, 5, P, rows - 1):
+        for r1 in {r0, r0 + 1, r0 + 3, r0 + P // 2 + 1, r0 + P + 1, rows}:
+            if r1 <= rows:
+                y = run_narrow_forward(built, x, weight, bias, True, r0, r1, rows)
+                same_bits(unpack(y, n_out)[r0:r1], whole[r0:r1])
+                assert (np.delete(y, slice(r0, r1), axis=1) == SENTINEL).all()
+
+
+def test_relu_of_a_narrow_layer_lets_nan_through(built, dtype):
+    for rows in (1, 3, built.panel):
+        x, weight, bias = np.full((rows, 2), np.nan, dtype), np.ones((3, 2), dtype), np.zeros(3, dtype)
+        assert np.isnan(unpack(run_narrow_forward(built, x, weight, bias, True, 0, rows, rows), 3)).all()
+
+
 # ------------------------------------------------------------------ backward
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernels import E, kernels, make
+from kernels import E, kernels, make, pack
 from oracles import Optimizer
 
 from fastnn import _dispatch
@@ -329,6 +329,15 @@ def test_sum_squares_is_a_sum_in_lanes(dtype):
         assert len(found) == 1
         if dtype == "float32":
             assert found == {lanes[0]}
+
+
+def test_the_sum_of_squares_of_a_narrow_layer_is_the_same(k):
+    rng = np.random.default_rng(6)
+    for n_out in range(1, k.dense.narrow + 1):
+        for n_in in (1, 2, k.panel - 1, k.panel, k.panel + 1, 67):
+            a = (rng.normal(size=(n_out, n_in)) * 10.0 ** rng.integers(-9, 9, (n_out, n_in))).astype(k.dtype)
+            got = k.optimizers.narrow_sum_squares(pack(a, k.panel), n_in, n_out)
+            assert got == k.optimizers.sum_squares(as_weight(a, k.panel), n_in, n_out, 0)
 
 
 def test_add(k):

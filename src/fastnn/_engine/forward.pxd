@@ -41,8 +41,9 @@ cdef inline void forward_rows(const Program* program, const Tape* tape, ssize_t 
         op = &program.operations[k]
         slot = &tape.slots[k]
         if op.kind == DENSE:
-            program.dense.forward(<const real*> x, <const real*> op.weight, <const real*> op.bias, <real*> slot.z,
-                                  tape.rows, op.n_in, op.n_out, r0, r1, op.activation == RELU)
+            forward = program.dense.narrow_forward if op.is_narrow else program.dense.forward
+            forward(<const real*> x, <const real*> op.weight, <const real*> op.bias, <real*> slot.z, tape.rows, op.n_in,
+                    op.n_out, r0, r1, op.activation == RELU)
             if op.activation != RELU:
                 apply_activation(program, op.activation, op.alpha, slot.z, slot.y, tape.rows, op.n_out, r0, r1)
         elif op.kind == ACTIVATION:

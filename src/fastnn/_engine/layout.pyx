@@ -6,7 +6,9 @@ Each ``new_*`` function allocates one arena and points the run into it; the call
 from fastnn._engine.memory cimport Arena, take
 from fastnn._engine.model cimport Model, Tensor
 from fastnn._engine.program cimport ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, Tape, panels_size
-from fastnn._engine.steps cimport BIAS, BLOCK, GAIN, SHARD, TILE_LEVELS, TILE_ROWS_MAX, NormBlock, Run, Task
+from fastnn._engine.steps cimport (
+    BIAS, BLOCK, GAIN, NARROW_BLOCK, SHARD, TILE_LEVELS, TILE_ROWS_MAX, NormBlock, Run, Task
+)
 from fastnn._kernels.table cimport GELU, MISH, SILU
 
 cdef enum:
@@ -17,7 +19,10 @@ cdef enum:
 # ---------------------------------------------------------- transposed weights
 
 cdef Arena new_transposed(Run* run):
-    """Transposed weights for the dense operations that pass a delta on to one below with parameters."""
+    """Transposed weights for the dense operations that pass a delta on to one below with parameters.
+
+    A narrow one has no other.
+    """
     cdef Arena arena = Arena(<size_t> lay_out_transposed(run, NULL))
     lay_out_transposed(run, arena.base)
     return arena
@@ -31,7 +36,10 @@ cdef char* lay_out_transposed(Run* run, char* next) noexcept:
     cdef char** pointers = <char**> take(&next, run.program.n_operations * sizeof(char*))
     for k in range(run.last + 1, run.program.n_operations):
         op = &run.program.operations[k]
-        if op.kind == DENSE:
+        if op.is_narrow:
+            if start != NULL:
+                pointers[k] = op.weight
+        elif op.kind == DENSE:
             panels = take(&next, panels_size(&run.program, op.n_out, op.n_in))
             if start != NULL:
                 pointers[k] = panels
@@ -43,7 +51,7 @@ cdef char* lay_out_transposed(Run* run, char* next) noexcept:
 
 cdef Arena new_tasks(Run* run, Model model):
     """Cuts every tensor into blocks of a panel by a panel, and for the norm into blocks of sixteen outputs."""
-    cdef ssize_t t, out_panel, in_panel
+    cdef ssize_t t, row_panel, column_panel
     cdef ssize_t end = 0
     cdef char* next
     cdef Tensor* tensor
@@ -51,7 +59,7 @@ cdef Arena new_tasks(Run* run, Model model):
     run.n_tasks = run.n_norm_blocks = 0
     for t in range(model.n_tensors):
         tensor = &model.layout[t]
-        run.n_tasks += panels_of(run, tensor.n_out) * panels_of(run, tensor.n_in)
+        run.n_tasks += panels_of(run, tensor.rows) * panels_of(run, tensor.columns)
         run.n_norm_blocks += norm_blocks_of(tensor)
     arena = Arena(run.n_tasks * sizeof(Task) + run.n_norm_blocks * (sizeof(NormBlock) + sizeof(double)) + 3 * 64)
     next = arena.base
@@ -61,14 +69,14 @@ cdef Arena new_tasks(Run* run, Model model):
     run.n_tasks = run.n_norm_blocks = 0
     for t in range(model.n_tensors):
         tensor = &model.layout[t]
-        for out_panel in range(panels_of(run, tensor.n_out)):
-            for in_panel in range(panels_of(run, tensor.n_in)):
-                set_task(run, &run.tasks[run.n_tasks], tensor, in_panel, out_panel)
-                end += run.tasks[run.n_tasks].count
+        for column_panel in range(panels_of(run, tensor.columns)):
+            for row_panel in range(panels_of(run, tensor.rows)):
+                set_task(run, &run.tasks[run.n_tasks], tensor, row_panel, column_panel)
+                end += run.tasks[run.n_tasks].work
                 run.tasks[run.n_tasks].end = end
                 run.n_tasks += 1
-        for out_panel in range(norm_blocks_of(tensor)):
-            set_norm_block(&run.norm_blocks[run.n_norm_blocks], tensor, 16 * out_panel)
+        for block in range(norm_blocks_of(tensor)):
+            set_norm_block(&run.norm_blocks[run.n_norm_blocks], tensor, 16 * block)
             run.n_norm_blocks += 1
     return arena
 
@@ -78,22 +86,27 @@ cdef ssize_t panels_of(const Run* run, ssize_t n) noexcept:
 
 
 cdef ssize_t norm_blocks_of(const Tensor* tensor) noexcept:
-    return (tensor.n_out + 15) // 16
+    return 1 if tensor.is_transposed else (tensor.columns + 15) // 16
 
 
-cdef void set_task(const Run* run, Task* task, const Tensor* tensor, ssize_t in_panel, ssize_t out_panel) noexcept:
+cdef void set_task(const Run* run, Task* task, const Tensor* tensor, ssize_t row_panel, ssize_t column_panel) noexcept:
     cdef ssize_t width = run.program.panel
     task.operation = tensor.operation
-    task.part = BIAS if tensor.is_bias else GAIN if tensor.is_vector else BLOCK
-    task.in_panel, task.out_panel = in_panel, out_panel
-    task.offset = tensor.offset + (out_panel * tensor.n_in + in_panel * width) * width * run.program.item
-    task.count = min(width, tensor.n_in - in_panel * width) * width
-    task.width = min(width, tensor.n_out - out_panel * width)
+    if tensor.is_vector:
+        task.part = BIAS if tensor.is_bias else GAIN
+    else:
+        task.part = NARROW_BLOCK if tensor.is_transposed else BLOCK
+    task.row_panel, task.column_panel = row_panel, column_panel
+    task.offset = tensor.offset + (column_panel * tensor.rows + row_panel * width) * width * run.program.item
+    task.count = min(width, tensor.rows - row_panel * width) * width
+    task.width = min(width, tensor.columns - column_panel * width)
+    task.work = task.count // width * (2 if 2 * task.width > width else 1)
     task.decays = not tensor.is_vector
 
 
 cdef void set_norm_block(NormBlock* block, const Tensor* tensor, ssize_t first_output) noexcept:
-    block.offset, block.n_in, block.n_out, block.first_output = tensor.offset, tensor.n_in, tensor.n_out, first_output
+    block.offset, block.rows, block.columns = tensor.offset, tensor.rows, tensor.columns
+    block.first_output, block.is_transposed = first_output, tensor.is_transposed
 
 
 cdef Arena new_scratch(Run* run, int n_threads):

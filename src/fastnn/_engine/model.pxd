@@ -1,11 +1,12 @@
 from fastnn._engine.memory cimport Arena
 from fastnn._engine.program cimport Operation, Program, Tape
 
-cdef struct Tensor:              # a parameter: panels of n_in rows by n_out, like a weight; a vector has n_in = 1
+cdef struct Tensor:              # a parameter as panels of columns: inputs by outputs; of a narrow layer transposed
     ssize_t operation            # position in the program
     bint is_bias
-    bint is_vector
-    ssize_t n_in, n_out
+    bint is_vector               # of one row
+    bint is_transposed
+    ssize_t rows, columns
     ssize_t offset, size         # bytes in the arena of parameters, and in each arena laid out like it
 
 
@@ -22,7 +23,7 @@ cdef class Model:
 
     cdef Operation* new_operation(self, int kind, int index, ssize_t n_in, ssize_t n_out) noexcept
     cdef int allocate_parameters(self) except -1
-    cdef void add_tensor(self, ssize_t operation, bint is_bias, bint is_vector, ssize_t n_in, ssize_t n_out,
+    cdef void add_tensor(self, ssize_t operation, bint is_bias, bint is_vector, ssize_t rows, ssize_t columns,
                          char** end) noexcept
     cdef object buffers(self, ssize_t rows, int threads)
     cdef object panels(self, Arena arena, ssize_t t)

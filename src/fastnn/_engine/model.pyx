@@ -91,6 +91,7 @@ cdef class Model:
             n_in, n_out, activation, alpha = arguments
             op = self.new_operation(DENSE, index, n_in, n_out)
             op.activation, op.alpha = ACTIVATIONS[activation], alpha
+            op.is_narrow = n_out <= self.program.dense.narrow
         elif kind == "activation":
             n, activation, alpha = arguments
             op = &self.program.operations[self.program.n_operations - 1]
@@ -129,13 +130,14 @@ cdef class Model:
                 op.weight = self.parameters.base + self.layout[t].offset
         return 0
 
-    cdef void add_tensor(self, ssize_t operation, bint is_bias, bint is_vector, ssize_t n_in, ssize_t n_out,
+    cdef void add_tensor(self, ssize_t operation, bint is_bias, bint is_vector, ssize_t rows, ssize_t columns,
                          char** end) noexcept:
         cdef Tensor* tensor = &self.layout[self.n_tensors]
         self.n_tensors += 1
         tensor.operation, tensor.is_bias, tensor.is_vector = operation, is_bias, is_vector
-        tensor.n_in, tensor.n_out = n_in, n_out
-        tensor.size = panels_size(&self.program, n_in, n_out)
+        tensor.is_transposed = not is_vector and self.program.operations[operation].is_narrow
+        tensor.rows, tensor.columns = (columns, rows) if tensor.is_transposed else (rows, columns)
+        tensor.size = panels_size(&self.program, tensor.rows, tensor.columns)
         tensor.offset = <ssize_t> take(end, tensor.size)
 
     @property
@@ -146,18 +148,18 @@ cdef class Model:
         listed = []
         for t in range(self.n_tensors):
             tensor = &self.layout[t]
-            shape = (tensor.n_out,)
-            if not tensor.is_vector:
-                shape += (tensor.n_in,)
+            shape = (tensor.rows, tensor.columns) if tensor.is_transposed else (tensor.columns, tensor.rows)
+            if tensor.is_vector:
+                shape = shape[:1]
             kind = "bias" if tensor.is_bias else "weight"
             listed.append((self.program.operations[tensor.operation].index, kind, shape))
         return listed
 
     cdef object panels(self, Arena arena, ssize_t t):
-        """Tensor t of an arena laid out like the parameters, as a writable array [panels, n_in, P] over its memory."""
+        """Tensor t of an arena laid out like the parameters, as a writable array [panels, rows, P] over its memory."""
         cdef Tensor* tensor = &self.layout[t]
         memory = PyMemoryView_FromMemory(arena.base + tensor.offset, tensor.size, PyBUF_WRITE)
-        return np.frombuffer(memory, dtype=self.dtype).reshape(-1, tensor.n_in, self.program.panel)
+        return np.frombuffer(memory, dtype=self.dtype).reshape(-1, tensor.rows, self.program.panel)
 
     def find(self, operation, kind):
         """The position in ``tensors`` of a tensor."""
@@ -168,14 +170,16 @@ cdef class Model:
 
     def unpacked(self, panels, ssize_t t):
         """A copy of tensor t's panels in its public shape."""
-        shape = self.layout[t].n_out, self.layout[t].n_in
-        matrix = panels.transpose(0, 2, 1).reshape(-1, shape[1])[:shape[0]]
-        return np.array(matrix[:, 0] if self.layout[t].is_vector else matrix, order="C")
+        cdef Tensor* tensor = &self.layout[t]
+        matrix = panels.transpose(0, 2, 1).reshape(-1, tensor.rows)[:tensor.columns]
+        if tensor.is_transposed:
+            matrix = matrix.T
+        return np.array(matrix[:, 0] if tensor.is_vector else matrix, order="C")
 
     def pack(self, panels, ssize_t t, array):
         """Writes an array of tensor t's public shape into its panels."""
         width = self.program.panel
-        matrix = array.reshape(self.layout[t].n_out, self.layout[t].n_in)
+        matrix = array.T if self.layout[t].is_transposed else array.reshape(-1, self.layout[t].rows)
         for p in range(len(panels)):
             part = matrix[p * width:(p + 1) * width]
             panels[p, :, :len(part)] = part.T

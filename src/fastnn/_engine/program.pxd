@@ -19,6 +19,7 @@ cdef struct Operation:
     double epsilon               # LAYER_NORM
     double rate                  # DROPOUT
     uint32_t stream
+    bint is_narrow               # DENSE: few outputs, the weight is kept transposed
     char* weight                 # DENSE: panels; LAYER_NORM: the gain
     char* bias
 

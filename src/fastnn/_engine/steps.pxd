@@ -13,20 +13,22 @@ cdef enum:
     TILE_ROWS_MAX = 8
 
 cdef enum Part:                  # what a task's gradient is of
-    BLOCK, BIAS, GAIN
+    BLOCK, NARROW_BLOCK, BIAS, GAIN
 
 cdef struct Task:                # a span of parameters: its gradient over the batch, then its step
     ssize_t operation
     int part
-    ssize_t in_panel, out_panel
+    ssize_t row_panel, column_panel
     ssize_t offset               # bytes into the parameters' arena
     ssize_t count                # reals
     ssize_t width                # of the panel: columns that are not padding
-    ssize_t end                  # reals of this task and all before it
+    ssize_t work                 # vectors of its gradient ...
+    ssize_t end                  # ... and of all before it
     bint decays
 
 cdef struct NormBlock:           # sixteen outputs of a tensor, whose squares are summed together
-    ssize_t offset, n_in, n_out, first_output
+    ssize_t offset, rows, columns, first_output
+    bint is_transposed
 
 cdef struct Progress:            # within the epoch
     ssize_t position             # rows done

@@ -63,9 +63,12 @@ cdef void run_steps(void* context, int thread, int n_threads) noexcept nogil:
 
 
 cdef ssize_t first_task(const Run* run, int thread, int n_threads) noexcept nogil:
-    """Where a thread's tasks begin: each has a contiguous run of about the same number of parameters."""
-    cdef ssize_t t = 0
-    while t < run.n_tasks and run.tasks[t].end * n_threads <= run.tasks[run.n_tasks - 1].end * thread:
+    """Where a thread's tasks begin: each has a contiguous run of about the same work."""
+    cdef ssize_t t = 0, middle
+    while t < run.n_tasks:
+        middle = 2 * run.tasks[t].end - run.tasks[t].work
+        if middle * n_threads > 2 * run.tasks[run.n_tasks - 1].end * thread:
+            break
         t += 1
     return t
 
@@ -197,12 +200,16 @@ cdef void task_gradient(const Run* run, const Task* task, ssize_t n_rows, char* 
     cdef real* scratch = <real*> (gradient + panel * panel * run.program.item)
     if task.part == BLOCK:
         run.program.dense.weight_gradient(x, delta, <real*> gradient, scratch, run.tape.rows, n_rows, SHARD, op.n_in,
-                                          op.n_out, task.in_panel, task.out_panel)
+                                          op.n_out, task.row_panel, task.column_panel)
+    elif task.part == NARROW_BLOCK:
+        run.program.dense.weight_gradient(delta, x, <real*> gradient, scratch, run.tape.rows, n_rows, SHARD, op.n_out,
+                                          op.n_in, task.row_panel, task.column_panel)
     elif task.part == BIAS:
-        run.program.dense.bias_gradient(delta, <real*> gradient, scratch, run.tape.rows, n_rows, SHARD, task.out_panel)
+        run.program.dense.bias_gradient(delta, <real*> gradient, scratch, run.tape.rows, n_rows, SHARD,
+                                        task.column_panel)
     else:
         run.program.normalization.gain_gradient(x, slot.statistics, delta, <real*> gradient, scratch, run.tape.rows,
-                                                n_rows, SHARD, op.n_in, task.out_panel)
+                                                n_rows, SHARD, op.n_in, task.column_panel)
 
 
 cdef void update(Run* run, const Task* task, const char* gradient) noexcept nogil:
@@ -218,20 +225,17 @@ cdef void update(Run* run, const Task* task, const char* gradient) noexcept nogi
         atomic_store(&run.parameter_diverged, 1)
     if task.part == BLOCK and run.transposed[task.operation] != NULL:
         run.program.dense.transpose(<const real*> op.weight, <real*> run.transposed[task.operation], op.n_in, op.n_out,
-                                    task.in_panel, task.out_panel)
+                                    task.row_panel, task.column_panel)
 
 
 cdef void clipped_update(Run* run, const Share* share) noexcept nogil:
     """The update as a phase of its own, once the norm of the whole gradient is known."""
     cdef int thread = share.thread, n_threads = share.n_threads
     cdef ssize_t i, t
-    cdef NormBlock* block
     cdef double norm
     barrier(thread, n_threads)
     for i in range(run.n_norm_blocks * thread // n_threads, run.n_norm_blocks * (thread + 1) // n_threads):
-        block = &run.norm_blocks[i]
-        run.square_sums[i] = run.program.optimizers.sum_squares(<const real*> (run.gradient + block.offset), block.n_in,
-                                                                block.n_out, block.first_output)
+        run.square_sums[i] = sum_squares(run, &run.norm_blocks[i])
     barrier(thread, n_threads)
     if thread == 0:
         # A norm that overflows scales the gradient to nothing; one that is NaN reaches the parameters' own guard.
@@ -241,6 +245,13 @@ cdef void clipped_update(Run* run, const Share* share) noexcept nogil:
     barrier(thread, n_threads)
     for t in range(share.first_task, share.end_task):
         update(run, &run.tasks[t], run.gradient + run.tasks[t].offset)
+
+
+cdef double sum_squares(const Run* run, const NormBlock* block) noexcept nogil:
+    cdef const real* gradient = <const real*> (run.gradient + block.offset)
+    if block.is_transposed:
+        return run.program.optimizers.narrow_sum_squares(gradient, block.columns, block.rows)
+    return run.program.optimizers.sum_squares(gradient, block.rows, block.columns, block.first_output)
 
 
 cdef inline double clip_scale(double limit, double norm) noexcept nogil:

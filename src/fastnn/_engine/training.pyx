@@ -159,7 +159,7 @@ cdef class Training:
             op = &self.c.program.operations[task.operation]
             if task.part == BLOCK and self.c.transposed[task.operation] != NULL:
                 self.c.program.dense.transpose(<const real*> op.weight, <real*> self.c.transposed[task.operation],
-                                               op.n_in, op.n_out, task.in_panel, task.out_panel)
+                                               op.n_in, op.n_out, task.row_panel, task.column_panel)
         self.version = self.model.version
         return 0
 

@@ -23,19 +23,33 @@ cdef inline void clear_panel_row(real* out) noexcept nogil:
     vr_store(out + LANES, vr_set(0))
 
 
+cdef enum:
+    ROWS_AHEAD = 4               # that a gather has under way
+
+
+cdef inline void prefetch_panel(const char* p) noexcept nogil:
+    cdef ssize_t line
+    for line in range((PANEL * sizeof(real) + 63) // 64):
+        FASTNN_PREFETCH(p + 64 * line)
+
+
 cdef void gather(const char* x, ssize_t row_stride, ssize_t column_stride, const int64_t* index, ssize_t first,
                  ssize_t n, real* panels, ssize_t rows, ssize_t r0, ssize_t r1) noexcept nogil:
     cdef ssize_t full = n - n % PANEL, r, p, j
     cdef const char* row
+    cdef const char* ahead
     cdef real* out
     for r in range(r0, r1):
         row = x + (index[r] if index != NULL else first + r) * row_stride
         out = panels + r * PANEL
         if column_stride == sizeof(real):
+            ahead = x + (index[min(r + ROWS_AHEAD, r1 - 1)] if index != NULL else first + r) * row_stride
             for p in range(n // PANEL):
+                prefetch_panel(ahead + p * PANEL * sizeof(real))
                 memcpy(out, row + p * PANEL * sizeof(real), PANEL * sizeof(real))
                 out += rows * PANEL
             if full < n:
+                prefetch_panel(ahead + full * sizeof(real))
                 clear_panel_row(out)
                 copy_short(<char*> out, row + full * sizeof(real), n - full)
         else:

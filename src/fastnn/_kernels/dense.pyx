@@ -7,22 +7,27 @@ that 16 chains hide the latency of fma:
     forward           y [r, o] = sum_i  x[r, i]  W [o, i]      tile: rows by outputs, k = inputs
     backward          dx[r, i] = sum_o dy[r, o]  W [o, i]      tile: rows by inputs,  k = outputs
     weight gradient   dW[o, i] = sum_r dy[r, o]  x [r, i]      tile: inputs by outputs, k = rows, shard by shard
-                                                          (outputs by inputs where outputs are few)
+
+A layer of few outputs would leave most of a panel empty. It is narrow: its weight is kept transposed, inputs in the
+vectors, so that its backward pass needs no other copy and its weight gradient is that of the transposed problem, x and
+dy exchanged. In its forward pass rows fill the vectors.
 """
 
 from cpython.pycapsule cimport PyCapsule_New
 
 from fastnn._kernels.shards cimport Row, join_shard
 from fastnn._kernels.simd cimport (
-    FASTNN_REAL_BITS, ISA_NAME, LANES, PANEL, TILE_ROWS, real, vr, vr_add, vr_fma, vr_load, vr_select_gt, vr_set,
-    vr_store, vr_zip_high, vr_zip_low
+    FASTNN_REAL_BITS, ISA_NAME, LANES, PANEL, TILE_ROWS, real, real_fma, vr, vr_add, vr_fma, vr_load, vr_select_gt,
+    vr_set, vr_store
 )
 from fastnn._kernels.table cimport DenseKernels
+from fastnn._kernels.transpose cimport transpose_square
 
 cdef enum:
     MAX_ROWS = 8                # no instruction set has a larger TILE_ROWS
     ROW_PANELS = 4              # panels that a lone row computes side by side: eight chains
     SQUARE_OUTPUTS = 4          # fewer are transposed one real at a time
+    NARROW = 4                  # outputs of a narrow layer at most
 
 
 # ------------------------------------------------------------------- the tile
@@ -66,28 +71,6 @@ cdef inline vr relu(vr z) noexcept nogil:
 
 
 # ------------------------------------------------------------------ transposing
-
-cdef inline void transpose_square(const real* a, real* b, ssize_t n_a, ssize_t n_b) noexcept nogil:
-    """LANES by LANES reals: zipping the upper half of the rows into the lower, log2(LANES) times, transposes them.
-
-    Rows of a from n_a on are zeros, those of b from n_b on are left alone.
-    """
-    cdef vr x[LANES]
-    cdef vr y[LANES]
-    cdef int i, stage = 1
-    for i in range(LANES):
-        x[i] = vr_load(a + i * PANEL) if i < n_a else vr_set(0)
-    while stage < LANES:
-        for i in range(LANES // 2):
-            y[2 * i] = vr_zip_low(x[i], x[i + LANES // 2])
-            y[2 * i + 1] = vr_zip_high(x[i], x[i + LANES // 2])
-        for i in range(LANES):
-            x[i] = y[i]
-        stage *= 2
-    for i in range(LANES):
-        if i < n_b:
-            vr_store(b + i * PANEL, x[i])
-
 
 cdef void transpose(const real* weight, real* transposed, ssize_t n_in, ssize_t n_out, ssize_t in_panel,
                     ssize_t out_panel) noexcept nogil:
@@ -185,6 +168,92 @@ cdef void forward(const real* x, const real* weight, const real* bias, real* y, 
         o += PANEL
     if o < n_out:
         forward_panel(1, x, weight + o * n_in, bias + o, y + o * rows, rows, n_in, r0, r1, with_relu)
+
+
+# ------------------------------------------------ forward to a few outputs
+
+cdef void transpose_rows(int V, const real* x, real* columns, ssize_t n_rows) noexcept nogil:
+    """LANES inputs of up to V vectors of rows, as columns[input * PANEL + row]."""
+    cdef int v
+    for v in range(V):
+        if n_rows - v * LANES >= LANES:
+            transpose_square(x + v * LANES * PANEL, columns + v * LANES, LANES, LANES)
+        else:
+            transpose_square(x + v * LANES * PANEL, columns + v * LANES, n_rows - v * LANES, LANES)
+
+
+cdef inline void narrow_block(int N, int V, const real* x, const real* weight, const real* bias, real* y, ssize_t rows,
+                              ssize_t n_in, ssize_t n_rows, bint with_relu) noexcept nogil:
+    """N outputs of up to V vectors of rows."""
+    cdef real columns[LANES * PANEL]
+    cdef real outputs[NARROW * PANEL]
+    cdef Row acc[NARROW]
+    cdef const real* w
+    cdef ssize_t k, r, i = 0
+    cdef int o, v
+    clear(N, V, acc)
+    while i < n_in:
+        transpose_rows(V, x + i // PANEL * rows * PANEL + i % PANEL, columns, n_rows)
+        w = weight + i // PANEL * N * PANEL + i % PANEL
+        for k in range(min(n_in - i, <ssize_t> LANES)):
+            for o in range(N):
+                for v in range(V):
+                    acc[o][v] = vr_fma(vr_load(columns + k * PANEL + v * LANES), vr_set(w[o * PANEL + k]), acc[o][v])
+        i += LANES
+    for o in range(N):
+        for v in range(V):
+            acc[o][v] = vr_add(acc[o][v], vr_set(bias[o]))
+            if with_relu:
+                acc[o][v] = relu(acc[o][v])
+            vr_store(outputs + o * PANEL + v * LANES, acc[o][v])
+    for r in range(n_rows):
+        for o in range(N):
+            y[r * PANEL + o] = outputs[o * PANEL + r]
+
+
+cdef inline void narrow_row(int N, const real* x, const real* weight, const real* bias, real* y, ssize_t rows,
+                            ssize_t n_in, bint with_relu) noexcept nogil:
+    """N outputs of a lone row, for which transposing would take longer than the chains."""
+    cdef real acc[NARROW]
+    cdef ssize_t k, i = 0
+    cdef int o
+    for o in range(N):
+        acc[o] = 0
+    while i < n_in:
+        for k in range(min(n_in - i, <ssize_t> PANEL)):
+            for o in range(N):
+                acc[o] = real_fma(x[k], weight[o * PANEL + k], acc[o])
+        x += rows * PANEL
+        weight += N * PANEL
+        i += PANEL
+    for o in range(N):
+        acc[o] += bias[o]
+        y[o] = 0 if with_relu and acc[o] < 0 else acc[o]
+
+
+cdef inline void narrow_rows(int N, const real* x, const real* weight, const real* bias, real* y, ssize_t rows,
+                             ssize_t n_in, ssize_t r0, ssize_t r1, bint with_relu) noexcept nogil:
+    cdef ssize_t r = r0
+    while r1 - r > LANES:
+        narrow_block(N, 2, x + r * PANEL, weight, bias, y + r * PANEL, rows, n_in, min(r1 - r, <ssize_t> PANEL),
+                     with_relu)
+        r += PANEL
+    if r1 - r > 1:
+        narrow_block(N, 1, x + r * PANEL, weight, bias, y + r * PANEL, rows, n_in, r1 - r, with_relu)
+    elif r1 - r == 1:
+        narrow_row(N, x + r * PANEL, weight, bias, y + r * PANEL, rows, n_in, with_relu)
+
+
+cdef void narrow_forward(const real* x, const real* transposed, const real* bias, real* y, ssize_t rows, ssize_t n_in,
+                         ssize_t n_out, ssize_t r0, ssize_t r1, bint with_relu) noexcept nogil:
+    if n_out == 1:
+        narrow_rows(1, x, transposed, bias, y, rows, n_in, r0, r1, with_relu)
+    elif n_out == 2:
+        narrow_rows(2, x, transposed, bias, y, rows, n_in, r0, r1, with_relu)
+    elif n_out == 3:
+        narrow_rows(3, x, transposed, bias, y, rows, n_in, r0, r1, with_relu)
+    elif n_out == 4:
+        narrow_rows(4, x, transposed, bias, y, rows, n_in, r0, r1, with_relu)
 
 
 # ------------------------------------------------------------------- backward
@@ -292,25 +361,10 @@ cdef void weight_gradient(const real* x, const real* dy, real* gradient, real* s
     cdef ssize_t n_outputs = min(n_out - out_panel * PANEL, <ssize_t> PANEL)
     x += in_panel * rows * PANEL
     dy += out_panel * rows * PANEL
-    if n_outputs <= min(TILE_ROWS, LANES) and n_outputs < n_inputs and n_rows >= LANES:
-        narrow_gradient(x, dy, gradient, scratch, n_rows, shard, n_inputs, n_outputs)
-    elif n_outputs > LANES:
+    if n_outputs > LANES:
         gradient_block(2, x, dy, gradient, scratch, n_rows, shard, n_inputs)
     else:
         gradient_block(1, x, dy, gradient, scratch, n_rows, shard, n_inputs)
-
-
-cdef void narrow_gradient(const real* x, const real* dy, real* gradient, real* scratch, ssize_t n_rows, ssize_t shard,
-                          ssize_t n_inputs, ssize_t n_outputs) noexcept nogil:
-    """Of few outputs: inputs, not outputs, fill the vectors, and the tile is transposed."""
-    cdef real tile[MAX_ROWS * PANEL]
-    cdef ssize_t i
-    gradient_block(2, dy, x, tile, scratch, n_rows, shard, n_outputs)
-    for i in range(n_inputs):
-        vr_store(gradient + i * PANEL + LANES, vr_set(0))
-    transpose_square(tile, gradient, n_outputs, n_inputs)
-    if n_inputs > LANES:
-        transpose_square(tile + LANES, gradient + LANES * PANEL, n_outputs, n_inputs - LANES)
 
 
 cdef void bias_gradient(const real* dy, real* gradient, real* scratch, ssize_t rows, ssize_t n_rows, ssize_t shard,
@@ -329,7 +383,9 @@ cdef void bias_gradient(const real* dy, real* gradient, real* scratch, ssize_t r
 
 cdef DenseKernels kernels
 kernels.panel = PANEL
+kernels.narrow = NARROW
 kernels.forward = forward
+kernels.narrow_forward = narrow_forward
 kernels.backward = backward
 kernels.weight_gradient = weight_gradient
 kernels.bias_gradient = bias_gradient

@@ -133,46 +133,51 @@ cdef inline vr adagrad(const Scalars* s, vr w, vr g, real* sum, ssize_t at) noex
     return vr_fma(s.minus_step_size, vr_div(g, vr_add(vr_sqrt(v), s.epsilon)), w)
 
 
+cdef inline vr finite_or(vr w, vr old) noexcept nogil:
+    return vr_select_eq(vr_sub(w, w), vr_set(0), w, old)
+
+
 cdef inline bint steps(int kind, bint option, bint momentum, int extras, const UpdateRule* rule, real* parameter,
                        const real* gradient, real* state0, real* state1, real* state2, ssize_t count,
                        ssize_t width) noexcept nogil:
     """The loop. Its first four arguments are constants wherever it is inlined, so they leave no branch inside."""
     cdef Scalars s = rounded(rule)
-    cdef vr w, old, g, difference
-    cdef vr checks[2]
-    cdef real lanes[LANES]
-    cdef real check = 0
+    cdef vr w[2]
+    cdef vr old[2]
+    cdef vr g, check
+    cdef bint diverged = False
     cdef ssize_t i, k, at
-    checks[0] = checks[1] = vr_set(0)
     for i in range(count // PANEL):
+        check = vr_set(0)
         for k in range(2):
             if k * LANES < width:
                 at = i * PANEL + k * LANES
-                old = vr_load(parameter + at)
+                old[k] = vr_load(parameter + at)
                 g = vr_load(gradient + at)
-                w = old
+                w[k] = old[k]
                 if extras >= SCALED:
                     g = vr_mul(s.gradient_scale, g)
-                    w = vr_mul(s.decay, w)
+                    w[k] = vr_mul(s.decay, w[k])
                 if extras == PENALISED:
-                    g = vr_fma(s.l1, sign(old), vr_fma(s.l2, old, clipped(g, s.clip_value)))
+                    g = vr_fma(s.l1, sign(old[k]), vr_fma(s.l2, old[k], clipped(g, s.clip_value)))
                 if kind == SGD:
-                    w = sgd(&s, w, g, state0, at, momentum, option)
+                    w[k] = sgd(&s, w[k], g, state0, at, momentum, option)
                 elif kind == ADAM:
-                    w = adam(&s, w, g, state0, state1, state2, at, option)
+                    w[k] = adam(&s, w[k], g, state0, state1, state2, at, option)
                 elif kind == NADAM:
-                    w = nadam(&s, w, g, state0, state1, at)
+                    w[k] = nadam(&s, w[k], g, state0, state1, at)
                 elif kind == RMSPROP:
-                    w = rmsprop(&s, w, g, state0, state1, state2, at, momentum, option)
+                    w[k] = rmsprop(&s, w[k], g, state0, state1, state2, at, momentum, option)
                 else:
-                    w = adagrad(&s, w, g, state0, at)
-                difference = vr_sub(w, w)                        # 0, or NaN where w is not finite
-                checks[k] = vr_add(checks[k], difference)
-                vr_store(parameter + at, vr_select_eq(difference, vr_set(0), w, old))
-    vr_store(lanes, vr_add(checks[0], checks[1]))
-    for k in range(LANES):
-        check += lanes[k]
-    return check != 0
+                    w[k] = adagrad(&s, w[k], g, state0, at)
+                check = vr_fma(w[k], vr_set(0), check)           # 0, or NaN where w is not finite
+                vr_store(parameter + at, w[k])
+        if vr_has_nan(check):
+            diverged = True
+            for k in range(2):
+                if k * LANES < width:
+                    vr_store(parameter + i * PANEL + k * LANES, finite_or(w[k], old[k]))
+    return diverged
 
 
 cdef inline bint steps_of_kind(int extras, const UpdateRule* rule, real* w, const real* g, real* state0,
@@ -236,6 +241,23 @@ cdef double sum_squares(const real* gradient, ssize_t n_in, ssize_t n_out, ssize
     return lane_sum(<double*> sums)
 
 
+cdef double narrow_sum_squares(const real* gradient, ssize_t n_in, ssize_t n_out) noexcept nogil:
+    cdef double lane[16]
+    cdef double term[DLANES]
+    cdef vd g, sum
+    cdef ssize_t i, o
+    for o in range(16):
+        lane[o] = 0
+    for o in range(n_out):
+        sum = vd_set(0)
+        for i in range(n_in):
+            g = vd_set(<double> gradient[(i // PANEL * n_out + o) * PANEL + i % PANEL])
+            sum = vd_fma(g, g, sum)
+        vd_store(term, sum)
+        lane[o] = term[0]
+    return lane_sum(lane)
+
+
 cdef void add(real* a, const real* b, ssize_t count) noexcept nogil:
     cdef ssize_t i
     for i in range(count // LANES):
@@ -245,6 +267,7 @@ cdef void add(real* a, const real* b, ssize_t count) noexcept nogil:
 cdef OptimizerKernels kernels
 kernels.update = update
 kernels.sum_squares = sum_squares
+kernels.narrow_sum_squares = narrow_sum_squares
 kernels.add = add
 table = PyCapsule_New(&kernels, "fastnn.optimizers", NULL)
 isa, real_bits = ISA_NAME.decode(), FASTNN_REAL_BITS

@@ -100,19 +100,24 @@ static inline int cpu_has_neon(void) { return 0; }
 
 #else
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
 #if defined(_MSC_VER)
 #define FASTNN_INLINE static __forceinline
+#define FASTNN_PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
 #else
 #define FASTNN_INLINE static inline __attribute__((always_inline))
+#define FASTNN_PREFETCH(p) __builtin_prefetch(p)
 #endif
 
 #if FASTNN_REAL_BITS == 32
 typedef float real;
+FASTNN_INLINE real real_fma(real a, real b, real c) { return fmaf(a, b, c); }
 #else
 typedef double real;
+FASTNN_INLINE real real_fma(real a, real b, real c) { return fma(a, b, c); }
 #endif
 
 /* Whether elementary functions, computed in double, are to be good to the last place of a double. */
@@ -135,6 +140,7 @@ FASTNN_INLINE vd vd_mul(vd a, vd b) { return _mm512_mul_pd(a, b); }
 FASTNN_INLINE vd vd_div(vd a, vd b) { return _mm512_div_pd(a, b); }
 FASTNN_INLINE vd vd_sqrt(vd a) { return _mm512_sqrt_pd(a); }
 FASTNN_INLINE vd vd_fma(vd a, vd b, vd c) { return _mm512_fmadd_pd(a, b, c); }
+FASTNN_INLINE int vd_has_nan(vd a) { return _mm512_cmp_pd_mask(a, a, _CMP_UNORD_Q) != 0; }
 FASTNN_INLINE vd vd_max(vd a, vd b) { return _mm512_max_pd(a, b); }
 FASTNN_INLINE vd vd_min(vd a, vd b) { return _mm512_min_pd(a, b); }
 FASTNN_INLINE vd vd_abs(vd a) { return _mm512_abs_pd(a); }
@@ -191,6 +197,7 @@ FASTNN_INLINE vr vr_sqrt(vr a) {
     return _mm512_fmadd_ps(_mm512_fnmadd_ps(root, root, a), y, root);
 }
 FASTNN_INLINE vr vr_fma(vr a, vr b, vr c) { return _mm512_fmadd_ps(a, b, c); }
+FASTNN_INLINE int vr_has_nan(vr a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q) != 0; }
 FASTNN_INLINE vr vr_max(vr a, vr b) { return _mm512_max_ps(a, b); }
 FASTNN_INLINE vr vr_min(vr a, vr b) { return _mm512_min_ps(a, b); }
 FASTNN_INLINE vr vr_select_gt(vr a, vr b, vr yes, vr no) {
@@ -226,6 +233,7 @@ FASTNN_INLINE vd vd_mul(vd a, vd b) { return _mm256_mul_pd(a, b); }
 FASTNN_INLINE vd vd_div(vd a, vd b) { return _mm256_div_pd(a, b); }
 FASTNN_INLINE vd vd_sqrt(vd a) { return _mm256_sqrt_pd(a); }
 FASTNN_INLINE vd vd_fma(vd a, vd b, vd c) { return _mm256_fmadd_pd(a, b, c); }
+FASTNN_INLINE int vd_has_nan(vd a) { return _mm256_movemask_pd(_mm256_cmp_pd(a, a, _CMP_UNORD_Q)); }
 FASTNN_INLINE vd vd_max(vd a, vd b) { return _mm256_max_pd(a, b); }
 FASTNN_INLINE vd vd_min(vd a, vd b) { return _mm256_min_pd(a, b); }
 FASTNN_INLINE vd vd_abs(vd a) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a); }
@@ -265,6 +273,7 @@ FASTNN_INLINE vr vr_mul(vr a, vr b) { return _mm256_mul_ps(a, b); }
 FASTNN_INLINE vr vr_div(vr a, vr b) { return _mm256_div_ps(a, b); }
 FASTNN_INLINE vr vr_sqrt(vr a) { return _mm256_sqrt_ps(a); }
 FASTNN_INLINE vr vr_fma(vr a, vr b, vr c) { return _mm256_fmadd_ps(a, b, c); }
+FASTNN_INLINE int vr_has_nan(vr a) { return _mm256_movemask_ps(_mm256_cmp_ps(a, a, _CMP_UNORD_Q)); }
 FASTNN_INLINE vr vr_max(vr a, vr b) { return _mm256_max_ps(a, b); }
 FASTNN_INLINE vr vr_min(vr a, vr b) { return _mm256_min_ps(a, b); }
 FASTNN_INLINE vr vr_select_gt(vr a, vr b, vr yes, vr no) {
@@ -300,6 +309,7 @@ FASTNN_INLINE vd vd_mul(vd a, vd b) { return vmulq_f64(a, b); }
 FASTNN_INLINE vd vd_div(vd a, vd b) { return vdivq_f64(a, b); }
 FASTNN_INLINE vd vd_sqrt(vd a) { return vsqrtq_f64(a); }
 FASTNN_INLINE vd vd_fma(vd a, vd b, vd c) { return vfmaq_f64(c, a, b); }
+FASTNN_INLINE int vd_has_nan(vd a) { return vaddvq_u64(vshrq_n_u64(vceqq_f64(a, a), 63)) != DLANES; }
 FASTNN_INLINE vd vd_select_gt(vd a, vd b, vd yes, vd no) { return vbslq_f64(vcgtq_f64(a, b), yes, no); }
 FASTNN_INLINE vd vd_select_eq(vd a, vd b, vd yes, vd no) { return vbslq_f64(vceqq_f64(a, b), yes, no); }
 FASTNN_INLINE vd vd_max(vd a, vd b) { return vd_select_gt(a, b, a, b); }
@@ -327,6 +337,7 @@ FASTNN_INLINE vr vr_mul(vr a, vr b) { return vmulq_f32(a, b); }
 FASTNN_INLINE vr vr_div(vr a, vr b) { return vdivq_f32(a, b); }
 FASTNN_INLINE vr vr_sqrt(vr a) { return vsqrtq_f32(a); }
 FASTNN_INLINE vr vr_fma(vr a, vr b, vr c) { return vfmaq_f32(c, a, b); }
+FASTNN_INLINE int vr_has_nan(vr a) { return vminvq_u32(vceqq_f32(a, a)) == 0; }
 FASTNN_INLINE vr vr_select_gt(vr a, vr b, vr yes, vr no) { return vbslq_f32(vcgtq_f32(a, b), yes, no); }
 FASTNN_INLINE vr vr_select_eq(vr a, vr b, vr yes, vr no) { return vbslq_f32(vceqq_f32(a, b), yes, no); }
 FASTNN_INLINE vr vr_max(vr a, vr b) { return vr_select_gt(a, b, a, b); }
@@ -339,7 +350,6 @@ FASTNN_INLINE void vd_to_real(real *p, vd a) { vst1_f32(p, vcvt_f32_f64(a)); }
 
 /* --------------------------------------------------------------- portable */
 #elif defined(FASTNN_ISA_PORTABLE)
-#include <math.h>
 #define ISA_NAME "portable"
 #define TILE_ROWS 4
 #define DLANES 2
@@ -364,6 +374,11 @@ FASTNN_INLINE vd vd_mul(vd a, vd b) { VD_EACH(a.lane[i] * b.lane[i]) }
 FASTNN_INLINE vd vd_div(vd a, vd b) { VD_EACH(a.lane[i] / b.lane[i]) }
 FASTNN_INLINE vd vd_sqrt(vd a) { VD_EACH(sqrt(a.lane[i])) }
 FASTNN_INLINE vd vd_fma(vd a, vd b, vd c) { VD_EACH(fma(a.lane[i], b.lane[i], c.lane[i])) }
+FASTNN_INLINE int vd_has_nan(vd a) {
+    int found = 0;
+    for (int i = 0; i < DLANES; i++) found |= a.lane[i] != a.lane[i];
+    return found;
+}
 FASTNN_INLINE vd vd_select_gt(vd a, vd b, vd yes, vd no) { VD_EACH(a.lane[i] > b.lane[i] ? yes.lane[i] : no.lane[i]) }
 FASTNN_INLINE vd vd_select_eq(vd a, vd b, vd yes, vd no) { VD_EACH(a.lane[i] == b.lane[i] ? yes.lane[i] : no.lane[i]) }
 FASTNN_INLINE vd vd_max(vd a, vd b) { return vd_select_gt(a, b, a, b); }
@@ -392,6 +407,11 @@ FASTNN_INLINE vr vr_mul(vr a, vr b) { VR_EACH(a.lane[i] * b.lane[i]) }
 FASTNN_INLINE vr vr_div(vr a, vr b) { VR_EACH(a.lane[i] / b.lane[i]) }
 FASTNN_INLINE vr vr_sqrt(vr a) { VR_EACH(sqrtf(a.lane[i])) }
 FASTNN_INLINE vr vr_fma(vr a, vr b, vr c) { VR_EACH(fmaf(a.lane[i], b.lane[i], c.lane[i])) }
+FASTNN_INLINE int vr_has_nan(vr a) {
+    int found = 0;
+    for (int i = 0; i < LANES; i++) found |= a.lane[i] != a.lane[i];
+    return found;
+}
 FASTNN_INLINE vr vr_select_gt(vr a, vr b, vr yes, vr no) { VR_EACH(a.lane[i] > b.lane[i] ? yes.lane[i] : no.lane[i]) }
 FASTNN_INLINE vr vr_select_eq(vr a, vr b, vr yes, vr no) { VR_EACH(a.lane[i] == b.lane[i] ? yes.lane[i] : no.lane[i]) }
 FASTNN_INLINE vr vr_max(vr a, vr b) { return vr_select_gt(a, b, a, b); }
@@ -420,6 +440,7 @@ FASTNN_INLINE vr vr_mul(vr a, vr b) { return vd_mul(a, b); }
 FASTNN_INLINE vr vr_div(vr a, vr b) { return vd_div(a, b); }
 FASTNN_INLINE vr vr_sqrt(vr a) { return vd_sqrt(a); }
 FASTNN_INLINE vr vr_fma(vr a, vr b, vr c) { return vd_fma(a, b, c); }
+FASTNN_INLINE int vr_has_nan(vr a) { return vd_has_nan(a); }
 FASTNN_INLINE vr vr_max(vr a, vr b) { return vd_max(a, b); }
 FASTNN_INLINE vr vr_min(vr a, vr b) { return vd_min(a, b); }
 FASTNN_INLINE vr vr_select_gt(vr a, vr b, vr yes, vr no) { return vd_select_gt(a, b, yes, no); }

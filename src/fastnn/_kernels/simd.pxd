@@ -19,6 +19,9 @@ cdef extern from "simd.h" nogil:
         FASTNN_REAL_BITS
         EXACTING             # whether a double's last place counts
 
+    void FASTNN_PREFETCH(const void* p) noexcept             # p will be read soon
+    real real_fma(real a, real b, real c) noexcept           # a * b + c, rounded once
+
     vr vr_load(const real* p) noexcept
     void vr_store(real* p, vr a) noexcept
     vr vr_set(real a) noexcept
@@ -28,6 +31,7 @@ cdef extern from "simd.h" nogil:
     vr vr_div(vr a, vr b) noexcept
     vr vr_sqrt(vr a) noexcept
     vr vr_fma(vr a, vr b, vr c) noexcept                     # a * b + c, rounded once
+    bint vr_has_nan(vr a) noexcept
     vr vr_max(vr a, vr b) noexcept                           # a > b ? a : b
     vr vr_min(vr a, vr b) noexcept                           # a < b ? a : b
     vr vr_select_gt(vr a, vr b, vr yes, vr no) noexcept      # a > b ? yes : no

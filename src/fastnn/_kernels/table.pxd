@@ -31,15 +31,19 @@ cdef enum OptimizerKind:
 # dense.pyx
 ctypedef struct DenseKernels:
     ssize_t panel                                           # P
+    ssize_t narrow                                          # a layer of at most so many outputs is narrow
     # y = x Wᵀ + bias for rows r0..r1, then ReLU if asked.
     void (*forward)(const real* x, const real* weight, const real* bias, real* y, ssize_t rows, ssize_t n_in,
                     ssize_t n_out, ssize_t r0, ssize_t r1, bint relu) noexcept nogil
+    # The same for a narrow layer, from its transposed weight.
+    void (*narrow_forward)(const real* x, const real* transposed, const real* bias, real* y, ssize_t rows, ssize_t n_in,
+                           ssize_t n_out, ssize_t r0, ssize_t r1, bint relu) noexcept nogil
     # dx = dy W for rows r0..r1; multiplied by ReLU'(x) where relu_x is not NULL.
     void (*backward)(const real* dy, const real* transposed, const real* relu_x, real* dx, ssize_t rows, ssize_t n_out,
                      ssize_t n_in, ssize_t r0, ssize_t r1) noexcept nogil
     # One block of dW = dyᵀ x over rows 0..n_rows: outputs of panel `out_panel`, inputs of panel `in_panel`, as
     # gradient[i - in_panel * P][P].  Shards of `shard` rows, joined by the fixed binary tree.
-    # scratch: 64 * TILE_ROWS * P reals.
+    # scratch: 64 * TILE_ROWS * P reals.  With x and dy exchanged, and n_in and n_out: a block of the transposed dW.
     void (*weight_gradient)(const real* x, const real* dy, real* gradient, real* scratch, ssize_t rows, ssize_t n_rows,
                             ssize_t shard, ssize_t n_in, ssize_t n_out, ssize_t in_panel,
                             ssize_t out_panel) noexcept nogil
@@ -123,6 +127,8 @@ ctypedef struct OptimizerKernels:
     # The sum of squares, in float64, of a gradient's block of 16 outputs starting at o0 (a multiple of 16): gradient in
     # panels like a weight (n_in = 1 for a bias); lane o mod 16, inputs ascending, lanes joined 8-4-2-1.
     double (*sum_squares)(const real* gradient, ssize_t n_in, ssize_t n_out, ssize_t o0) noexcept nogil
+    # The same sum for the transposed weight of a narrow layer.
+    double (*narrow_sum_squares)(const real* gradient, ssize_t n_in, ssize_t n_out) noexcept nogil
     void (*add)(real* a, const real* b, ssize_t count) noexcept nogil              # a += b
 
 

@@ -46,6 +46,25 @@ def forward(k: SimpleNamespace, variant: str) -> Arrays:
     return found
 
 
+@CASES.of("dense.narrow_forward", ("plain", "relu"))
+def narrow_forward(k: SimpleNamespace, variant: str) -> Arrays:
+    found = {}
+    for number, (rows, n_in) in enumerate(zip(rotated(2), rotated(7), strict=True)):
+        n_out = 1 + number % k.dense.narrow
+        x, weight, bias, _ = factors(k, rows, n_in, n_out)
+        y = panels(k, n_out, rows)
+        for r0, r1 in parts(rows):
+            k.dense.narrow_forward(
+                pack(x, k.panel, fill=np.nan),
+                pack(weight, k.panel),
+                padded(k, bias),
+                y,
+                *(rows, n_in, n_out, r0, r1, variant == "relu"),
+            )
+        found[f"{rows} {n_in} {n_out}"] = unpack(y, n_out)
+    return found
+
+
 @CASES.of("dense.backward", ("plain", "relu"))
 def backward(k: SimpleNamespace, variant: str) -> Arrays:
     found = {}

@@ -71,6 +71,16 @@ def sum_squares(k: SimpleNamespace) -> Arrays:
     return {"sums": np.array(sums)}
 
 
+@CASES.of("optimizers.narrow_sum_squares")
+def narrow_sum_squares(k: SimpleNamespace) -> Arrays:
+    sums = []
+    for number, n_in in enumerate(SIZES):
+        n_out = 1 + number % k.dense.narrow
+        gradient = pack(scaled((n_out, n_in), f"narrow squares {n_in} {n_out}", k.dtype.name, -10, 10), k.panel)
+        sums.append(k.optimizers.narrow_sum_squares(gradient, n_in, n_out))
+    return {"sums": np.array(sums)}
+
+
 @CASES.of("optimizers.add")
 def add(k: SimpleNamespace) -> Arrays:
     a = with_specials(10 * WHOLE, "add a", k.dtype.name).copy()
