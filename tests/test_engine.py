@@ -422,6 +422,18 @@ def test_gradient_of_batches_of_any_size(dtype, n, threads):
         assert_close(gradients[key], expected, dtype, 10)
 
 
+@pytest.mark.parametrize("threads", [2, 3, 7])
+def test_gradient_of_several_chunks_is_the_same_with_many_parameters(isa, dtype, threads):
+    """Too many for each of 7 threads (in float64 of 3) to have sums of its own: they share every chunk."""
+    model, _ = make_model([dense(290, 300, "relu"), dense(300, 3)], dtype)
+    X, y = regression(model, 1300)
+    expected_loss, expected = Training(model, MSE, SGD, threads=1).gradient(X, y, None)
+    loss, gradients = Training(model, MSE, SGD, threads=threads).gradient(X, y, None)
+    assert loss == expected_loss
+    for key, gradient in gradients.items():
+        assert gradient.tobytes() == expected[key].tobytes()
+
+
 def tree(parts):
     """The contract's sum of shards."""
     if len(parts) == 1:
@@ -430,13 +442,14 @@ def tree(parts):
     return tree(parts[:split]) + tree(parts[split:])
 
 
-@pytest.mark.parametrize("n", [64, 65, 513, 1500, 2600, 5000])
-def test_gradient_adds_shards_by_the_fixed_tree_across_chunks(isa, dtype, n):
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+@pytest.mark.parametrize("n", [64, 65, 128, 193, 448, 513, 1500, 2600, 5000])
+def test_gradient_adds_shards_by_the_fixed_tree_across_chunks(isa, dtype, n, threads):
     """To the last bit: biases under a mean absolute error, whose deltas all are plus or minus 1 / n."""
     model, _ = make_model([dense(3, 5, "tanh"), dense(5, 1)], dtype)
     X, y = regression(model, n)
     y += np.where(y > 0, 10, -10).astype(dtype)  # out of the outputs' reach: the signs are those of -y
-    _, gradients = Training(model, {"kind": "mean_absolute"}, SGD, threads=2).gradient(X, y, None)
+    _, gradients = Training(model, {"kind": "mean_absolute"}, SGD, threads=threads).gradient(X, y, None)
     deltas = (-np.sign(y[:, 0]) * (1 / n)).astype(dtype)
     shards = []
     for start in range(0, n, 64):

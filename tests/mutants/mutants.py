@@ -138,12 +138,25 @@ MUTANTS = [
         "chunks joined left to right",
         [
             (f"{K}/tree.pxd", TREE, LEFT_TO_RIGHT),
-            (f"{N}/training.pyx", "while (n_chunks - 1) >> n_levels:", "while n_levels < n_chunks:"),
+            (f"{N}/training.pyx", "while n > 1 and (n - 1) >> levels:", "while n > 1 and levels < n:"),
         ],
         engine=("steps", "training"),
         only="networks",
     ),
     Mutant(2, "shards of another size", [(f"{N}/steps.pxd", "SHARD = 64 ", "SHARD = 32 ")], engine=("steps", "layout")),
+    Mutant(
+        2,
+        "parts of threads working apart joined left to right",
+        [
+            (
+                f"{N}/steps.pyx",
+                "            part += 2 * apart\n        apart *= 2\n",
+                "            break\n        apart += 1\n",
+            )
+        ],
+        engine=("steps",),
+        only="networks",
+    ),
     Mutant(
         2,
         "shards by the number of threads",
@@ -157,8 +170,8 @@ MUTANTS = [
             ),
             (
                 f"{N}/steps.pyx",
-                "run.tape.rows, n_rows, SHARD, op.n_in,\n",
-                "run.tape.rows, n_rows, shard_rows, op.n_in,\n",
+                "scratch, tape.rows, n_rows, SHARD, op.n_in,\n",
+                "scratch, tape.rows, n_rows, shard_rows, op.n_in,\n",
             ),
         ],
         engine=("steps",),

@@ -14,6 +14,8 @@ from fastnn._kernels.table cimport GELU, MISH, SILU
 cdef enum:
     CHUNK_BYTES = 1 << 20        # of activations and deltas that a chunk of a large batch may take: they stay in cache
     MIN_CHUNK_ROWS = 512         # fewer would spend too much on adding gradients up
+    PARTS = 8                    # that a thread working apart takes at most, if the sums of all are ...
+    PARTS_BYTES = 1 << 24        # ... not larger than this
 
 
 # ---------------------------------------------------------- transposed weights
@@ -120,10 +122,14 @@ cdef Arena new_scratch(Run* run, int n_threads):
 
 # ------------------------------------------------------------------------ tape
 
-cdef Arena new_tape(Run* run, ssize_t rows):
-    """The buffers of a forward and backward pass over so many rows."""
-    cdef Arena arena = Arena(<size_t> lay_out_tape(&run.program, &run.tape, NULL, rows))
-    lay_out_tape(&run.program, &run.tape, arena.base, rows)
+cdef Arena new_tapes(Run* run, ssize_t rows, ssize_t n):
+    """The buffers of n forward and backward passes over so many rows."""
+    cdef ssize_t t, size = <ssize_t> lay_out_tape(&run.program, NULL, NULL, rows)
+    cdef Arena arena = Arena(n * (size + sizeof(Tape)) + 64)
+    cdef char* next = arena.base
+    run.tapes = <Tape*> take(&next, n * sizeof(Tape))
+    for t in range(n):
+        next = lay_out_tape(&run.program, &run.tapes[t], next, rows)
     return arena
 
 
@@ -162,10 +168,25 @@ cdef void share_deltas(const Program* program, Slot* slots) noexcept:
             slots[k - 1].delta = slots[k].delta
 
 
-cdef ssize_t chunk_limit(const Program* program) noexcept:
-    """The rows of a chunk of a large batch: a power of two times the shard, so that chunks are whole subtrees."""
-    cdef Tape tape
-    cdef ssize_t limit = SHARD, row_bytes = <ssize_t> lay_out_tape(program, &tape, NULL, 1)
+cdef void cut_batch(Run* run, ssize_t batch, int threads) noexcept:
+    """Sets the rows of a chunk and, where threads are to work apart, the chunks of a part.
+
+    A chunk's rows are a power of two times the shard, so that chunks are whole subtrees; so are parts.
+    """
+    cdef ssize_t row_bytes = <ssize_t> lay_out_tape(&run.program, NULL, NULL, 1)
+    cdef ssize_t limit = SHARD, shared, n_chunks, n_parts, part = 1
     while limit < MIN_CHUNK_ROWS or 2 * limit * row_bytes <= CHUNK_BYTES:
         limit *= 2
-    return limit
+    shared = limit
+    while limit > SHARD and batch < PARTS * threads * limit:
+        limit //= 2
+    n_chunks = (batch + limit - 1) // limit
+    while n_chunks > PARTS * threads * part:
+        part *= 2
+    n_parts = (n_chunks + part - 1) // part
+    # The rows of the busiest thread, beside an even share.
+    if (threads > 1 and 5 * ((n_parts + threads - 1) // threads) * part * limit * threads <= 6 * batch
+            and PARTS * threads * run.arena_size <= PARTS_BYTES):
+        run.chunk, run.part = limit, part
+    else:
+        run.chunk, run.part = min(batch, shared), 0

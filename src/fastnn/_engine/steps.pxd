@@ -1,6 +1,6 @@
 # A training run as the threads see it: plain memory that the Training object owns.
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from fastnn._engine.atomics cimport atomic_int
 from fastnn._engine.program cimport Program, Tape
@@ -39,14 +39,18 @@ cdef struct Run:
     Program program
     ssize_t last                 # the lowest operation with parameters
     char** transposed            # one an operation; NULL where the backward pass does not need it
-    Tape tape
-    ssize_t chunk                # rows that the tape holds: a batch is taken in chunks of whole shards
+    uint64_t seed                # of the dropout masks
+    Tape* tapes                  # one; one a thread where threads work apart
+    ssize_t chunk                # rows that a tape holds: a batch is taken in chunks of whole shards
+    ssize_t part                 # chunks that a thread working apart adds up, a power of two; 0: threads work together
 
     # parameters and optimizer; every arena has the layout of the parameters
     char* parameters
     char* states[3]
     char* gradient               # where the gradient is wanted whole: to be clipped or handed out; else NULL
     char* levels                 # sums of chunks, by level of the tree
+    ssize_t levels_size          # of each thread working apart
+    char* parts                  # sums of parts
     ssize_t arena_size
     Hyperparameters hyperparameters
     Powers powers, coming_powers
@@ -70,10 +74,10 @@ cdef struct Run:
     ssize_t n, batch_size
     int loss_kind
     LossBatch loss               # what does not change between batches
-    int64_t* labels              # of the chunk, gathered
+    int64_t* labels              # of the batch, gathered
     char* targets
     double* row_weights
-    double* losses               # of the batch
+    double* losses
     double* hits
 
     # the steps
@@ -86,7 +90,7 @@ cdef struct Run:
     double deadline, next_check
     atomic_int stop              # asked for from outside
     bint paused                  # set before the barrier that ends a step, read after it
-    bint abandoned               # set before the barrier that ends a rows phase, read after it
+    atomic_int abandoned         # set before the barrier that ends a rows phase, read after it
     bint loss_diverged
     atomic_int parameter_diverged   # set in a weights phase, read after the barrier that ends it
 

@@ -8,7 +8,9 @@ weights   Each thread takes its run of tasks: the gradient of a span of paramete
           the fixed tree, and, while the span is in the first-level cache, the optimizer's step on it.
 
 A batch larger than a chunk repeats both for every chunk, adding the chunks' gradients up by the same tree, and steps
-after the last. Where the gradient is clipped by its norm it is stored first, and the update is a phase of its own.
+after the last. Where parameters are few, each thread takes chunks of its own through both phases, apart from the
+others, and their sums meet at the end: two barriers instead of two a chunk, and nobody reads what another has computed
+but those sums. Where the gradient is clipped by its norm it is stored first, and the update is a phase of its own.
 """
 
 from libc.math cimport isfinite, sqrt
@@ -73,37 +75,95 @@ cdef ssize_t first_task(const Run* run, int thread, int n_threads) noexcept nogi
     return t
 
 
+cdef struct Batch:
+    ssize_t start, n, n_chunks
+    double weight, scale                   # the sum of its sample weights, and one over it
+
+
 cdef bint take_step(Run* run, const Share* share) noexcept nogil:
     """One step; whether to go on, which all threads agree on."""
-    cdef ssize_t start = run.progress.position
-    cdef ssize_t n = min(run.batch_size, run.n - start)
-    cdef ssize_t n_chunks = (n + run.chunk - 1) // run.chunk
-    cdef ssize_t c, n_rows
-    cdef double weight = batch_weight(run, start, n)
-    cdef int thread = share.thread, n_threads = share.n_threads
-    for c in range(n_chunks):
-        n_rows = min(run.chunk, n - c * run.chunk)
-        rows_phase(run, start, c * run.chunk, n_rows, 1 / weight if weight > 0 else 0, thread, n_threads)
-        if thread == 0:
-            check_signals(run)
-            if c == n_chunks - 1 and run.updates:
-                set_rules(run)
-        barrier(thread, n_threads)
-        if run.abandoned:
-            return False
-        if c == n_chunks - 1 and not isfinite(lane_sum(run.losses, n)):
-            if thread == 0:
-                run.loss_diverged = True
-            return False
-        weights_phase(run, c, n_chunks, n_rows, share)
-        if c < n_chunks - 1:
-            barrier(thread, n_threads)
+    cdef Batch batch
+    cdef bint found
+    batch.start = run.progress.position
+    batch.n = min(run.batch_size, run.n - batch.start)
+    batch.n_chunks = (batch.n + run.chunk - 1) // run.chunk
+    batch.weight = batch_weight(run, batch.start, batch.n)
+    batch.scale = 1 / batch.weight if batch.weight > 0 else 0
+    if share.n_threads > 1 and run.part > 0 and batch.n_chunks > 1:
+        found = descend_apart(run, &batch, share)
+    else:
+        found = descend_together(run, &batch, share)
+    if not found:
+        return False
     if run.updates and run.gradient != NULL:
         clipped_update(run, share)
-    if thread == 0:
-        finish_step(run, n, weight)
-    barrier(thread, n_threads)
+    if share.thread == 0:
+        finish_step(run, &batch)
+    barrier(share.thread, share.n_threads)
     return not run.paused and not atomic_load(&run.parameter_diverged)
+
+
+cdef bint descend_together(Run* run, const Batch* batch, const Share* share) noexcept nogil:
+    """Gradient and update, chunk by chunk; false if the step was abandoned or its loss is not finite."""
+    cdef ssize_t c, n_rows, t
+    cdef char* gradient = run.scratch + share.thread * run.scratch_size
+    for c in range(batch.n_chunks):
+        n_rows = rows_phase(run, batch, c, &run.tapes[0], share.thread, share.n_threads)
+        if share.thread == 0:
+            check_signals(run)
+            if c == batch.n_chunks - 1 and run.updates:
+                set_rules(run)
+        barrier(share.thread, share.n_threads)
+        if is_over(run, batch, c == batch.n_chunks - 1, share.thread):
+            return False
+        for t in range(share.first_task, share.end_task):
+            if add_chunk(run, &run.tasks[t], &run.tapes[0], n_rows, c, batch.n_chunks, run.levels, gradient):
+                finish_task(run, &run.tasks[t], gradient)
+        if c < batch.n_chunks - 1:
+            barrier(share.thread, share.n_threads)
+    return True
+
+
+cdef bint descend_apart(Run* run, const Batch* batch, const Share* share) noexcept nogil:
+    """The same; each thread takes parts of the batch through both phases, then its tasks over the sums of all parts."""
+    cdef ssize_t n_parts = (batch.n_chunks + run.part - 1) // run.part
+    cdef ssize_t part, first, c, n, n_rows, t
+    cdef Tape* tape = &run.tapes[share.thread]
+    cdef char* gradient = run.scratch + share.thread * run.scratch_size
+    cdef char* levels = run.levels + share.thread * run.levels_size
+    for part in range(n_parts * share.thread // share.n_threads, n_parts * (share.thread + 1) // share.n_threads):
+        first = part * run.part
+        n = min(run.part, batch.n_chunks - first)
+        for c in range(n):
+            n_rows = rows_phase(run, batch, first + c, tape, 0, 1)
+            if share.thread == 0:
+                check_signals(run)
+            if atomic_load(&run.abandoned):
+                break
+            for t in range(run.n_tasks):
+                if add_chunk(run, &run.tasks[t], tape, n_rows, c, n, levels, gradient):
+                    memcpy(run.parts + part * run.arena_size + run.tasks[t].offset, gradient,
+                           run.tasks[t].count * run.program.item)
+    if share.thread == 0 and run.updates:
+        set_rules(run)
+    barrier(share.thread, share.n_threads)
+    if is_over(run, batch, True, share.thread):
+        return False
+    for t in range(share.first_task, share.end_task):
+        join_parts(run, &run.tasks[t], n_parts)
+        finish_task(run, &run.tasks[t], run.parts + run.tasks[t].offset)
+    return True
+
+
+cdef bint is_over(Run* run, const Batch* batch, bint has_losses, int thread) noexcept nogil:
+    """Whether the step must end without an update: it was abandoned, or all losses are there and not finite."""
+    if atomic_load(&run.abandoned):
+        return True
+    if not has_losses or isfinite(lane_sum(run.losses, batch.n)):
+        return False
+    if thread == 0:
+        run.loss_diverged = True
+    return True
 
 
 # ----------------------------------------------------------------------- rows
@@ -121,95 +181,127 @@ cdef double batch_weight(const Run* run, ssize_t start, ssize_t n) noexcept nogi
     return join_lanes(lane)
 
 
-cdef void rows_phase(Run* run, ssize_t start, ssize_t first_row, ssize_t n_rows, double scale, int thread,
-                     int n_threads) noexcept nogil:
-    """Data, outputs, losses and deltas of this thread's part of the chunk that starts at first_row of the batch."""
+cdef ssize_t rows_phase(Run* run, const Batch* batch, ssize_t chunk, const Tape* given, int thread,
+                        int n_threads) noexcept nogil:
+    """Data, outputs, losses and deltas of this thread's part of a chunk of the batch. Returns the chunk's rows."""
+    cdef ssize_t first_row = chunk * run.chunk
+    cdef ssize_t n_rows = min(run.chunk, batch.n - first_row)
     cdef ssize_t blocks = (n_rows + ROW_ALIGNMENT - 1) // ROW_ALIGNMENT
     cdef ssize_t r0 = min(blocks * thread // n_threads * ROW_ALIGNMENT, n_rows)
     cdef ssize_t r1 = min(blocks * (thread + 1) // n_threads * ROW_ALIGNMENT, n_rows)
-    cdef const int64_t* order = run.order + start + first_row if run.order != NULL else NULL
-    cdef Slot* top = &run.tape.slots[run.program.n_operations - 1]
-    cdef Tape tape = run.tape
-    cdef LossBatch loss = run.loss
+    cdef ssize_t first = batch.start + first_row
+    cdef const int64_t* order = run.order + first if run.order != NULL else NULL
+    cdef Slot* top = &given.slots[run.program.n_operations - 1]
+    cdef Tape tape = given[0]
+    cdef LossBatch loss
     if r0 == r1:
-        return
+        return n_rows
+    tape.seed = run.seed
     tape.step = run.steps
     tape.first_row = first_row
-    run.program.batch.gather(run.x, run.x_row, run.x_column, order, start + first_row, run.program.operations[0].n_in,
+    loss = loss_of(run, first_row)
+    run.program.batch.gather(run.x, run.x_row, run.x_column, order, first, run.program.operations[0].n_in,
                              <real*> tape.x, tape.rows, r0, r1)
-    gather_targets(run, order, start + first_row, r0, r1)
+    gather_targets(run, order, first, first_row, r0, r1)
     forward_rows(&run.program, &tape, r0, r1)
     loss.outputs = <const real*> top.y
     loss.deltas = <real*> top.delta
     loss.rows = tape.rows
-    loss.scale = scale
-    loss.losses = run.losses + first_row
-    loss.hits = run.hits + first_row
+    loss.scale = batch.scale
     run.program.losses.loss(run.loss_kind, &loss, r0, r1)
     backward_rows(&run.program, run.transposed, &tape, run.last, r0, r1)
+    return n_rows
 
 
-cdef void gather_targets(Run* run, const int64_t* order, ssize_t first, ssize_t r0, ssize_t r1) noexcept nogil:
-    """labels, targets and row_weights of the chunk's rows r0..r1."""
+cdef LossBatch loss_of(const Run* run, ssize_t first_row) noexcept nogil:
+    """The loss from a row of the batch on."""
+    cdef LossBatch loss = run.loss
+    if loss.labels != NULL:
+        loss.labels = run.labels + first_row
+    else:
+        loss.targets = <const real*> (run.targets + first_row * loss.n_targets * run.program.item)
+    if loss.weights != NULL:
+        loss.weights = run.row_weights + first_row
+    loss.losses = run.losses + first_row
+    loss.hits = run.hits + first_row
+    return loss
+
+
+cdef void gather_targets(Run* run, const int64_t* order, ssize_t first, ssize_t first_row, ssize_t r0,
+                         ssize_t r1) noexcept nogil:
+    """labels, targets and row_weights of rows r0..r1 of the chunk that starts at first_row of the batch."""
     cdef ssize_t r, j, row, item = run.program.item
     cdef const char* y
     for r in range(r0, r1):
         row = order[r] if order != NULL else first + r
         y = run.y + row * run.y_row
         if run.loss.labels != NULL:
-            run.labels[r] = (<const int64_t*> y)[0]
+            run.labels[first_row + r] = (<const int64_t*> y)[0]
         else:
             for j in range(run.loss.n_targets):
-                memcpy(run.targets + (r * run.loss.n_targets + j) * item, y + j * run.y_column, item)
+                memcpy(run.targets + ((first_row + r) * run.loss.n_targets + j) * item, y + j * run.y_column, item)
         if run.weights != NULL:
-            run.row_weights[r] = run.weights[row]
+            run.row_weights[first_row + r] = run.weights[row]
 
 
 # -------------------------------------------------------------------- weights
 
-cdef void weights_phase(Run* run, ssize_t chunk, ssize_t n_chunks, ssize_t n_rows, const Share* share) noexcept nogil:
-    """This thread's parameters: their gradient over the chunk, and after the last chunk their step."""
-    cdef char* gradient = run.scratch + share.thread * run.scratch_size
-    cdef char* level_sum
-    cdef Task* task
-    cdef ssize_t t, level, bytes
-    for t in range(share.first_task, share.end_task):
-        task = &run.tasks[t]
-        bytes = task.count * run.program.item
-        task_gradient(run, task, n_rows, gradient)
-        level = 0
-        while join_level(chunk, n_chunks, &level):
-            level_sum = run.levels + level * run.arena_size + task.offset
-            run.program.optimizers.add(<real*> gradient, <const real*> level_sum, task.count)
-            level += 1
-        if chunk < n_chunks - 1:
-            memcpy(run.levels + level * run.arena_size + task.offset, gradient, bytes)
-        elif run.gradient != NULL:
-            memcpy(run.gradient + task.offset, gradient, bytes)
-        else:
-            update(run, task, gradient)
+cdef bint add_chunk(const Run* run, const Task* task, const Tape* tape, ssize_t n_rows, ssize_t chunk, ssize_t n_chunks,
+                    char* levels, char* gradient) noexcept nogil:
+    """Takes in the gradient over chunk of n_chunks; whether `gradient` holds the sum of all of them."""
+    cdef ssize_t level = 0
+    task_gradient(run, task, tape, n_rows, gradient)
+    while join_level(chunk, n_chunks, &level):
+        run.program.optimizers.add(<real*> gradient, <const real*> (levels + level * run.arena_size + task.offset),
+                                   task.count)
+        level += 1
+    if chunk == n_chunks - 1:
+        return True
+    memcpy(levels + level * run.arena_size + task.offset, gradient, task.count * run.program.item)
+    return False
 
 
-cdef void task_gradient(const Run* run, const Task* task, ssize_t n_rows, char* gradient) noexcept nogil:
+cdef void join_parts(const Run* run, const Task* task, ssize_t n_parts) noexcept nogil:
+    """The tree over the parts' sums, each addition in place of its left operand."""
+    cdef ssize_t part, apart = 1
+    cdef char* sums = run.parts + task.offset
+    while apart < n_parts:
+        part = 0
+        while part + apart < n_parts:
+            run.program.optimizers.add(<real*> (sums + part * run.arena_size),
+                                       <const real*> (sums + (part + apart) * run.arena_size), task.count)
+            part += 2 * apart
+        apart *= 2
+
+
+cdef void task_gradient(const Run* run, const Task* task, const Tape* tape, ssize_t n_rows,
+                        char* gradient) noexcept nogil:
     """The gradient of the task's parameters over the rows of the tape."""
     cdef ssize_t k = task.operation, panel = run.program.panel
     cdef const Operation* op = &run.program.operations[k]
-    cdef const Slot* slot = &run.tape.slots[k]
-    cdef const real* x = <const real*> (run.tape.slots[k - 1].y if k > 0 else run.tape.x)
+    cdef const Slot* slot = &tape.slots[k]
+    cdef const real* x = <const real*> (tape.slots[k - 1].y if k > 0 else tape.x)
     cdef const real* delta = <const real*> slot.delta
     cdef real* scratch = <real*> (gradient + panel * panel * run.program.item)
     if task.part == BLOCK:
-        run.program.dense.weight_gradient(x, delta, <real*> gradient, scratch, run.tape.rows, n_rows, SHARD, op.n_in,
+        run.program.dense.weight_gradient(x, delta, <real*> gradient, scratch, tape.rows, n_rows, SHARD, op.n_in,
                                           op.n_out, task.row_panel, task.column_panel)
     elif task.part == NARROW_BLOCK:
-        run.program.dense.weight_gradient(delta, x, <real*> gradient, scratch, run.tape.rows, n_rows, SHARD, op.n_out,
+        run.program.dense.weight_gradient(delta, x, <real*> gradient, scratch, tape.rows, n_rows, SHARD, op.n_out,
                                           op.n_in, task.row_panel, task.column_panel)
     elif task.part == BIAS:
-        run.program.dense.bias_gradient(delta, <real*> gradient, scratch, run.tape.rows, n_rows, SHARD,
-                                        task.column_panel)
+        run.program.dense.bias_gradient(delta, <real*> gradient, scratch, tape.rows, n_rows, SHARD, task.column_panel)
     else:
-        run.program.normalization.gain_gradient(x, slot.statistics, delta, <real*> gradient, scratch, run.tape.rows,
+        run.program.normalization.gain_gradient(x, slot.statistics, delta, <real*> gradient, scratch, tape.rows,
                                                 n_rows, SHARD, op.n_in, task.column_panel)
+
+
+cdef inline void finish_task(Run* run, const Task* task, const char* gradient) noexcept nogil:
+    """The update, or where the gradient is wanted whole, what it needs."""
+    if run.gradient != NULL:
+        memcpy(run.gradient + task.offset, gradient, task.count * run.program.item)
+    else:
+        update(run, task, gradient)
 
 
 cdef void update(Run* run, const Task* task, const char* gradient) noexcept nogil:
@@ -270,18 +362,18 @@ cdef void set_rules(Run* run) noexcept nogil:
                                          run.hyperparameters.decay_all)
 
 
-cdef void finish_step(Run* run, ssize_t n, double weight) noexcept nogil:
-    cdef double loss_sum = lane_sum(run.losses, n)
-    run.batch_loss = loss_sum / weight if weight > 0 else 0
+cdef void finish_step(Run* run, const Batch* batch) noexcept nogil:
+    cdef double loss_sum = lane_sum(run.losses, batch.n)
+    run.batch_loss = loss_sum / batch.weight if batch.weight > 0 else 0
     if not run.updates:
         run.paused = True
         return
     run.progress.loss_sum += loss_sum
-    run.progress.hit_sum += lane_sum(run.hits, n)
-    run.progress.weight_sum += weight
+    run.progress.hit_sum += lane_sum(run.hits, batch.n)
+    run.progress.weight_sum += batch.weight
     run.powers = run.coming_powers
     run.steps += 1
-    run.progress.position += n
+    run.progress.position += batch.n
     run.rates_used += 1
     run.paused = (run.progress.position >= run.n or run.rates_used >= run.n_rates or atomic_load(&run.stop)
                   or run.now >= run.deadline)
@@ -295,7 +387,7 @@ cdef void check_signals(Run* run) noexcept nogil:
     run.next_check = run.now + SIGNAL_INTERVAL
     handle_signals(run)
     if atomic_load(&run.stop):
-        run.abandoned = True
+        atomic_store(&run.abandoned, 1)
 
 
 cdef void handle_signals(Run* run) noexcept with gil:
@@ -304,7 +396,7 @@ cdef void handle_signals(Run* run) noexcept with gil:
         PyErr_CheckSignals()
     except BaseException as error:
         _raised.append(error)
-        run.abandoned = True
+        atomic_store(&run.abandoned, 1)
 
 
 _raised = []          # by a signal's handler during a run; only the main thread's run can get one

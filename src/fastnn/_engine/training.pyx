@@ -10,7 +10,7 @@ from fastnn._engine.atomics cimport atomic_exchange, atomic_load, atomic_store
 from fastnn._engine.data cimport Data
 from fastnn._engine.evaluation cimport evaluate
 from fastnn._engine.memory cimport Arena, take
-from fastnn._engine.layout cimport chunk_limit, new_scratch, new_tape, new_tasks, new_transposed
+from fastnn._engine.layout cimport cut_batch, new_scratch, new_tapes, new_tasks, new_transposed
 from fastnn._engine.model cimport Model, choose_threads
 from fastnn._engine.pace cimport Pace
 from fastnn._engine.program cimport ACTIVATION, DENSE, LAYER_NORM, Operation
@@ -31,6 +31,19 @@ LOSSES = {
     "poisson": POISSON, "cross_entropy": CROSS_ENTROPY, "binary_cross_entropy": BINARY_CROSS_ENTROPY,
 }
 OPTIMIZERS = {"sgd": SGD, "adam": ADAM, "nadam": NADAM, "rmsprop": RMSPROP, "adagrad": ADAGRAD}
+
+
+cdef ssize_t levels_of(ssize_t n) noexcept:
+    """Levels of partial sums that the tree over n chunks needs."""
+    cdef ssize_t levels = 0
+    while n > 1 and (n - 1) >> levels:
+        levels += 1
+    return levels
+
+
+cdef Arena enough(Arena arena, size_t size):
+    """The arena, or a new one if it is smaller."""
+    return arena if arena is not None and arena.size >= size else Arena(size)
 
 
 class Diverged(FloatingPointError):
@@ -62,10 +75,10 @@ cdef class Training:
 
     cdef Model model
     cdef Run c
-    cdef Arena operations, tape, losses, tasks, scratch, transposed, levels, gradient_arena
+    cdef Arena operations, tapes, losses, tasks, scratch, transposed, levels, parts, gradient_arena
     cdef list states
     cdef object quantiles, optimizer_description
-    cdef ssize_t batch_capacity, level_capacity
+    cdef ssize_t batch_capacity, tape_rows, n_tapes
     cdef int team_size           # that there is scratch for
     cdef ssize_t version         # of the model's parameters that the transposed weights were copied from
     cdef int threads
@@ -80,7 +93,7 @@ cdef class Training:
         self.optimizer_description = dict(optimizer)
         self.copy_program()
         self.set_loss(**loss)
-        self.c.tape.seed = seed
+        self.c.seed = seed
         self.set_optimizer(**optimizer)
         self.c.parameters = model.parameters.base
         self.c.arena_size = model.parameters.size
@@ -165,14 +178,16 @@ cdef class Training:
 
     # ----------------------------------------------------------------- buffers
 
-    cdef int reserve(self, ssize_t batch, bint has_labels, ssize_t n_targets) except -1:
+    cdef int reserve(self, ssize_t batch, bint has_labels, ssize_t n_targets, int threads) except -1:
         """Buffers for batches of this many rows, and the chunks in which they are taken."""
-        cdef ssize_t limit = chunk_limit(&self.c.program), rows, n_chunks, n_levels = 0
+        cdef ssize_t rows, n_chunks, n_levels, n_tapes
         cdef char* end
-        self.c.chunk = min(batch, limit)
+        cut_batch(&self.c, batch, threads)
         rows = self.c.chunk | 1                     # odd: no stride between panels is a multiple of 4 KB
-        if rows > self.c.tape.rows:
-            self.tape = new_tape(&self.c, rows)
+        n_tapes = threads if self.c.part else 1
+        if rows > self.tape_rows or n_tapes > self.n_tapes:
+            self.tape_rows, self.n_tapes = max(rows, self.tape_rows), max(n_tapes, self.n_tapes)
+            self.tapes = new_tapes(&self.c, self.tape_rows, self.n_tapes)
         if batch > self.batch_capacity or n_targets != self.c.loss.n_targets:
             rows = max(batch, self.batch_capacity)
             self.losses = Arena(rows * (3 * sizeof(double) + sizeof(int64_t) + n_targets * self.c.program.item) + 512)
@@ -187,12 +202,14 @@ cdef class Training:
         self.c.loss.targets = NULL if has_labels else <const real*> self.c.targets
         self.c.loss.n_targets = n_targets
         n_chunks = (batch + self.c.chunk - 1) // self.c.chunk
-        while (n_chunks - 1) >> n_levels:
-            n_levels += 1
-        if n_levels > self.level_capacity:
-            self.levels = Arena(n_levels * self.c.arena_size)
-            self.c.levels = self.levels.base
-            self.level_capacity = n_levels
+        n_levels = levels_of(n_chunks)
+        self.c.levels_size = levels_of(self.c.part) * self.c.arena_size
+        if self.c.part:
+            n_levels = max(n_levels, threads * levels_of(self.c.part))
+            self.parts = enough(self.parts, (n_chunks + self.c.part - 1) // self.c.part * self.c.arena_size)
+            self.c.parts = self.parts.base
+        self.levels = enough(self.levels, n_levels * self.c.arena_size)
+        self.c.levels = self.levels.base
         return 0
 
     # ------------------------------------------------------------------- runs
@@ -213,17 +230,19 @@ cdef class Training:
         cdef ssize_t batch = min(batch_size, data.n)
         self.busy = True
         try:
-            self.reserve(batch, data.has_labels, data.n_targets)
+            threads = choose_threads(self.threads, self.multiply_adds * batch)
+            self.reserve(batch, data.has_labels, data.n_targets, threads)
             self.refresh_transposed()
             self.c.x, self.c.x_row, self.c.x_column, self.c.n = data.x, data.x_row, data.x_column, data.n
             self.c.y, self.c.y_row, self.c.y_column = data.y, data.y_row, data.y_column
             self.c.weights, self.c.order, self.c.batch_size = data.weights, data.order, batch
             self.c.loss.weights = self.c.row_weights if data.weights != NULL else NULL
             self.c.rates_used = 0
-            self.c.abandoned = self.c.loss_diverged = False
+            self.c.loss_diverged = False
+            atomic_store(&self.c.abandoned, 0)
             atomic_store(&self.c.parameter_diverged, 0)
             self.c.next_check = clock() + 0.05
-            self.run_teams(choose_threads(self.threads, self.multiply_adds * batch))
+            self.run_teams(threads)
             if self.c.updates:
                 self.model.version += 1
                 self.version = self.model.version
@@ -258,7 +277,7 @@ cdef class Training:
     cdef bint done(self, double deadline) noexcept:
         """Whether the run is at its end, and not just at the end of a trial of a number of threads."""
         return (not self.c.updates or self.c.progress.position >= self.c.n or self.c.rates_used >= self.c.n_rates
-                or self.c.abandoned or self.c.loss_diverged or atomic_load(&self.c.parameter_diverged)
+                or atomic_load(&self.c.abandoned) or self.c.loss_diverged or atomic_load(&self.c.parameter_diverged)
                 or atomic_load(&self.c.stop) or clock() >= deadline)
 
     def run(self, X, y, weights, order, ssize_t batch_size, const double[::1] learning_rates, double seconds):
@@ -304,7 +323,7 @@ cdef class Training:
             self.perform(data, (<Data> data).n)
         finally:
             self.c.progress = progress
-        if self.c.abandoned:
+        if atomic_load(&self.c.abandoned):
             raise InterruptedError("interrupted before the step was done; nothing changed")
         return self.c.batch_loss
 
