@@ -86,7 +86,9 @@ cdef struct Run:
     Progress progress
     long long steps              # updates done
     double batch_loss            # of the latest batch
-    double now                   # in seconds of the clock, read once a chunk
+    double now                   # in seconds of the clock, read ...
+    double row_work              # ... every so many multiply-adds, of which a row takes so many
+    double work_to_clock
     double deadline, next_check
     atomic_int stop              # asked for from outside
     bint paused                  # set before the barrier that ends a step, read after it

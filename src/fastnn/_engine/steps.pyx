@@ -45,6 +45,8 @@ cdef struct Share:                         # a thread's part of every step
     ssize_t first_task, end_task
 
 cdef double SIGNAL_INTERVAL = 0.05         # seconds between looks at pending signals within a long step
+cdef double CLOCK_INTERVAL = 500_000       # multiply-adds between looks at the clock, which take as long as 100
+cdef double CHUNK_OVERHEAD = 5000          # multiply-adds in the time that a chunk takes whatever its size
 
 
 cdef double clock() noexcept nogil:
@@ -78,6 +80,7 @@ cdef ssize_t first_task(const Run* run, int thread, int n_threads) noexcept nogi
 cdef struct Batch:
     ssize_t start, n, n_chunks
     double weight, scale                   # the sum of its sample weights, and one over it
+    double loss_sum
 
 
 cdef bint take_step(Run* run, const Share* share) noexcept nogil:
@@ -103,28 +106,30 @@ cdef bint take_step(Run* run, const Share* share) noexcept nogil:
     return not run.paused and not atomic_load(&run.parameter_diverged)
 
 
-cdef bint descend_together(Run* run, const Batch* batch, const Share* share) noexcept nogil:
+cdef bint descend_together(Run* run, Batch* batch, const Share* share) noexcept nogil:
     """Gradient and update, chunk by chunk; false if the step was abandoned or its loss is not finite."""
     cdef ssize_t c, n_rows, t
     cdef char* gradient = run.scratch + share.thread * run.scratch_size
     for c in range(batch.n_chunks):
         n_rows = rows_phase(run, batch, c, &run.tapes[0], share.thread, share.n_threads)
         if share.thread == 0:
-            check_signals(run)
+            check_signals(run, n_rows)
             if c == batch.n_chunks - 1 and run.updates:
                 set_rules(run)
         barrier(share.thread, share.n_threads)
         if is_over(run, batch, c == batch.n_chunks - 1, share.thread):
             return False
         for t in range(share.first_task, share.end_task):
-            if add_chunk(run, &run.tasks[t], &run.tapes[0], n_rows, c, batch.n_chunks, run.levels, gradient):
+            if n_rows == 1 and batch.n_chunks == 1 and has_factors(run, &run.tasks[t]):
+                update_from_factors(run, &run.tasks[t])
+            elif add_chunk(run, &run.tasks[t], &run.tapes[0], n_rows, c, batch.n_chunks, run.levels, gradient):
                 finish_task(run, &run.tasks[t], gradient)
         if c < batch.n_chunks - 1:
             barrier(share.thread, share.n_threads)
     return True
 
 
-cdef bint descend_apart(Run* run, const Batch* batch, const Share* share) noexcept nogil:
+cdef bint descend_apart(Run* run, Batch* batch, const Share* share) noexcept nogil:
     """The same; each thread takes parts of the batch through both phases, then its tasks over the sums of all parts."""
     cdef ssize_t n_parts = (batch.n_chunks + run.part - 1) // run.part
     cdef ssize_t part, first, c, n, n_rows, t
@@ -137,7 +142,7 @@ cdef bint descend_apart(Run* run, const Batch* batch, const Share* share) noexce
         for c in range(n):
             n_rows = rows_phase(run, batch, first + c, tape, 0, 1)
             if share.thread == 0:
-                check_signals(run)
+                check_signals(run, n_rows)
             if atomic_load(&run.abandoned):
                 break
             for t in range(run.n_tasks):
@@ -155,11 +160,14 @@ cdef bint descend_apart(Run* run, const Batch* batch, const Share* share) noexce
     return True
 
 
-cdef bint is_over(Run* run, const Batch* batch, bint has_losses, int thread) noexcept nogil:
+cdef bint is_over(Run* run, Batch* batch, bint has_losses, int thread) noexcept nogil:
     """Whether the step must end without an update: it was abandoned, or all losses are there and not finite."""
     if atomic_load(&run.abandoned):
         return True
-    if not has_losses or isfinite(lane_sum(run.losses, batch.n)):
+    if not has_losses:
+        return False
+    batch.loss_sum = lane_sum(run.losses, batch.n)
+    if isfinite(batch.loss_sum):
         return False
     if thread == 0:
         run.loss_diverged = True
@@ -301,10 +309,25 @@ cdef inline void finish_task(Run* run, const Task* task, const char* gradient) n
     if run.gradient != NULL:
         memcpy(run.gradient + task.offset, gradient, task.count * run.program.item)
     else:
-        update(run, task, gradient)
+        update(run, task, gradient, NULL)
 
 
-cdef void update(Run* run, const Task* task, const char* gradient) noexcept nogil:
+cdef inline bint has_factors(const Run* run, const Task* task) noexcept nogil:
+    """Whether the gradient of a lone row, an outer product, need not be written down."""
+    return run.gradient == NULL and (task.part == BLOCK or task.part == NARROW_BLOCK)
+
+
+cdef void update_from_factors(Run* run, const Task* task) noexcept nogil:
+    cdef ssize_t k = task.operation, panel_size = run.program.panel * run.program.item
+    cdef const Tape* tape = &run.tapes[0]
+    cdef const char* x = tape.slots[k - 1].y if k > 0 else tape.x
+    cdef const char* delta = tape.slots[k].delta
+    if task.part == NARROW_BLOCK:
+        x, delta = delta, x
+    update(run, task, delta + task.column_panel * tape.rows * panel_size, x + task.row_panel * tape.rows * panel_size)
+
+
+cdef void update(Run* run, const Task* task, const char* gradient, const char* factors) noexcept nogil:
     """The optimizer's step on the task's parameters, and their copy in the transposed weight."""
     cdef const Operation* op = &run.program.operations[task.operation]
     cdef char* states[3]
@@ -313,7 +336,8 @@ cdef void update(Run* run, const Task* task, const char* gradient) noexcept nogi
         states[j] = run.states[j] + task.offset if run.states[j] != NULL else NULL
     if run.program.optimizers.update(&run.rule if task.decays else &run.rule_without_decay,
                                      <real*> (run.parameters + task.offset), <const real*> gradient, <real*> states[0],
-                                     <real*> states[1], <real*> states[2], task.count, task.width):
+                                     <real*> states[1], <real*> states[2], task.count, task.width,
+                                     <const real*> factors):
         atomic_store(&run.parameter_diverged, 1)
     if task.part == BLOCK and run.transposed[task.operation] != NULL:
         run.program.dense.transpose(<const real*> op.weight, <real*> run.transposed[task.operation], op.n_in, op.n_out,
@@ -336,7 +360,7 @@ cdef void clipped_update(Run* run, const Share* share) noexcept nogil:
         run.rule_without_decay.gradient_scale = run.rule.gradient_scale
     barrier(thread, n_threads)
     for t in range(share.first_task, share.end_task):
-        update(run, &run.tasks[t], run.gradient + run.tasks[t].offset)
+        update(run, &run.tasks[t], run.gradient + run.tasks[t].offset, NULL)
 
 
 cdef double sum_squares(const Run* run, const NormBlock* block) noexcept nogil:
@@ -363,12 +387,11 @@ cdef void set_rules(Run* run) noexcept nogil:
 
 
 cdef void finish_step(Run* run, const Batch* batch) noexcept nogil:
-    cdef double loss_sum = lane_sum(run.losses, batch.n)
-    run.batch_loss = loss_sum / batch.weight if batch.weight > 0 else 0
+    run.batch_loss = batch.loss_sum / batch.weight if batch.weight > 0 else 0
     if not run.updates:
         run.paused = True
         return
-    run.progress.loss_sum += loss_sum
+    run.progress.loss_sum += batch.loss_sum
     run.progress.hit_sum += lane_sum(run.hits, batch.n)
     run.progress.weight_sum += batch.weight
     run.powers = run.coming_powers
@@ -379,8 +402,12 @@ cdef void finish_step(Run* run, const Batch* batch) noexcept nogil:
                   or run.now >= run.deadline)
 
 
-cdef void check_signals(Run* run) noexcept nogil:
+cdef void check_signals(Run* run, ssize_t n_rows) noexcept nogil:
     """Within a long step, lets Python's signal handlers run; if one asks to stop, the step is as if never begun."""
+    run.work_to_clock -= n_rows * run.row_work + CHUNK_OVERHEAD
+    if run.work_to_clock > 0:
+        return
+    run.work_to_clock = CLOCK_INTERVAL
     run.now = clock()
     if run.now < run.next_check:
         return

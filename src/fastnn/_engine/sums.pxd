@@ -13,6 +13,8 @@ cdef inline double join_lanes(double* lane) noexcept nogil:
 cdef inline double lane_sum(const double* values, ssize_t n) noexcept nogil:
     cdef double[16] lane
     cdef ssize_t i, k = 0
+    if n == 1:
+        return 0.0 + values[0]                      # what the lanes would give
     for i in range(16):
         lane[i] = 0
     while k + 16 <= n:

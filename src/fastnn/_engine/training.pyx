@@ -241,7 +241,9 @@ cdef class Training:
             self.c.loss_diverged = False
             atomic_store(&self.c.abandoned, 0)
             atomic_store(&self.c.parameter_diverged, 0)
-            self.c.next_check = clock() + 0.05
+            self.c.now = clock()
+            self.c.next_check = self.c.now + 0.05
+            self.c.row_work, self.c.work_to_clock = self.multiply_adds, 0
             self.run_teams(threads)
             if self.c.updates:
                 self.model.version += 1

@@ -139,7 +139,7 @@ cdef inline vr finite_or(vr w, vr old) noexcept nogil:
 
 cdef inline bint steps(int kind, bint option, bint momentum, int extras, const UpdateRule* rule, real* parameter,
                        const real* gradient, real* state0, real* state1, real* state2, ssize_t count,
-                       ssize_t width) noexcept nogil:
+                       ssize_t width, const real* factors) noexcept nogil:
     """The loop. Its first four arguments are constants wherever it is inlined, so they leave no branch inside."""
     cdef Scalars s = rounded(rule)
     cdef vr w[2]
@@ -153,7 +153,10 @@ cdef inline bint steps(int kind, bint option, bint momentum, int extras, const U
             if k * LANES < width:
                 at = i * PANEL + k * LANES
                 old[k] = vr_load(parameter + at)
-                g = vr_load(gradient + at)
+                if factors == NULL:
+                    g = vr_load(gradient + at)
+                else:
+                    g = vr_fma(vr_set(factors[i]), vr_load(gradient + k * LANES), vr_set(0))
                 w[k] = old[k]
                 if extras >= SCALED:
                     g = vr_mul(s.gradient_scale, g)
@@ -181,38 +184,39 @@ cdef inline bint steps(int kind, bint option, bint momentum, int extras, const U
 
 
 cdef inline bint steps_of_kind(int extras, const UpdateRule* rule, real* w, const real* g, real* state0,
-                               real* state1, real* state2, ssize_t count, ssize_t width) noexcept nogil:
+                               real* state1, real* state2, ssize_t count, ssize_t width,
+                               const real* factors) noexcept nogil:
     cdef bint momentum = rule.momentum != 0
     if rule.kind == SGD:
         if not momentum:
-            return steps(SGD, 0, 0, extras, rule, w, g, NULL, NULL, NULL, count, width)
+            return steps(SGD, 0, 0, extras, rule, w, g, NULL, NULL, NULL, count, width, factors)
         if not rule.nesterov:
-            return steps(SGD, 0, 1, extras, rule, w, g, state0, NULL, NULL, count, width)
-        return steps(SGD, 1, 1, extras, rule, w, g, state0, NULL, NULL, count, width)
+            return steps(SGD, 0, 1, extras, rule, w, g, state0, NULL, NULL, count, width, factors)
+        return steps(SGD, 1, 1, extras, rule, w, g, state0, NULL, NULL, count, width, factors)
     if rule.kind == ADAM:
         if not rule.amsgrad:
-            return steps(ADAM, 0, 0, extras, rule, w, g, state0, state1, NULL, count, width)
-        return steps(ADAM, 1, 0, extras, rule, w, g, state0, state1, state2, count, width)
+            return steps(ADAM, 0, 0, extras, rule, w, g, state0, state1, NULL, count, width, factors)
+        return steps(ADAM, 1, 0, extras, rule, w, g, state0, state1, state2, count, width, factors)
     if rule.kind == NADAM:
-        return steps(NADAM, 0, 0, extras, rule, w, g, state0, state1, NULL, count, width)
+        return steps(NADAM, 0, 0, extras, rule, w, g, state0, state1, NULL, count, width, factors)
     if rule.kind == ADAGRAD:
-        return steps(ADAGRAD, 0, 0, extras, rule, w, g, state0, NULL, NULL, count, width)
+        return steps(ADAGRAD, 0, 0, extras, rule, w, g, state0, NULL, NULL, count, width, factors)
     if rule.centered:
         if momentum:
-            return steps(RMSPROP, 1, 1, extras, rule, w, g, state0, state1, state2, count, width)
-        return steps(RMSPROP, 1, 0, extras, rule, w, g, state0, NULL, state2, count, width)
+            return steps(RMSPROP, 1, 1, extras, rule, w, g, state0, state1, state2, count, width, factors)
+        return steps(RMSPROP, 1, 0, extras, rule, w, g, state0, NULL, state2, count, width, factors)
     if momentum:
-        return steps(RMSPROP, 0, 1, extras, rule, w, g, state0, state1, NULL, count, width)
-    return steps(RMSPROP, 0, 0, extras, rule, w, g, state0, NULL, NULL, count, width)
+        return steps(RMSPROP, 0, 1, extras, rule, w, g, state0, state1, NULL, count, width, factors)
+    return steps(RMSPROP, 0, 0, extras, rule, w, g, state0, NULL, NULL, count, width, factors)
 
 
 cdef bint update(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1,
-                 real* state2, ssize_t count, ssize_t width) noexcept nogil:
+                 real* state2, ssize_t count, ssize_t width, const real* factors) noexcept nogil:
     if rule.clip_value < INFINITY or rule.l1 != 0 or rule.l2 != 0:
-        return steps_of_kind(PENALISED, rule, parameter, gradient, state0, state1, state2, count, width)
+        return steps_of_kind(PENALISED, rule, parameter, gradient, state0, state1, state2, count, width, factors)
     if rule.gradient_scale != 1 or rule.decay != 1:
-        return steps_of_kind(SCALED, rule, parameter, gradient, state0, state1, state2, count, width)
-    return steps_of_kind(NONE, rule, parameter, gradient, state0, state1, state2, count, width)
+        return steps_of_kind(SCALED, rule, parameter, gradient, state0, state1, state2, count, width, factors)
+    return steps_of_kind(NONE, rule, parameter, gradient, state0, state1, state2, count, width, factors)
 
 
 cdef double sum_squares(const real* gradient, ssize_t n_in, ssize_t n_out, ssize_t o0) noexcept nogil:

@@ -178,24 +178,7 @@ FASTNN_INLINE vr vr_add(vr a, vr b) { return _mm512_add_ps(a, b); }
 FASTNN_INLINE vr vr_sub(vr a, vr b) { return _mm512_sub_ps(a, b); }
 FASTNN_INLINE vr vr_mul(vr a, vr b) { return _mm512_mul_ps(a, b); }
 FASTNN_INLINE vr vr_div(vr a, vr b) { return _mm512_div_ps(a, b); }
-/* The correctly rounded root, as the instruction gives it, in less than half of its time: of any estimate within 2^-14 of
-   1 / sqrt(a) two steps of Newton's method make it (Markstein 1990; tried for every such estimate of every mantissa).
-   The instruction does what is neither 0 nor from 2^-100 to the largest number, where the residual is exact. */
-FASTNN_INLINE vr vr_sqrt(vr a) {
-    const vr half = _mm512_set1_ps(0.5f);
-    const __m512i bits = _mm512_castps_si512(a), smallest = _mm512_set1_epi32(0x0d800000);
-    const __mmask16 nonzero = _mm512_test_epi32_mask(bits, bits);
-    vr y, root, rest;
-    if (_mm512_mask_cmpge_epu32_mask(nonzero, _mm512_sub_epi32(bits, smallest), _mm512_set1_epi32(0x72000000)))
-        return _mm512_sqrt_ps(a);
-    y = _mm512_maskz_rsqrt14_ps(nonzero, a);
-    root = _mm512_mul_ps(a, y);
-    y = _mm512_mul_ps(half, y);
-    rest = _mm512_fnmadd_ps(root, y, half);
-    root = _mm512_fmadd_ps(root, rest, root);
-    y = _mm512_fmadd_ps(y, rest, y);
-    return _mm512_fmadd_ps(_mm512_fnmadd_ps(root, root, a), y, root);
-}
+FASTNN_INLINE vr vr_sqrt(vr a) { return _mm512_sqrt_ps(a); }
 FASTNN_INLINE vr vr_fma(vr a, vr b, vr c) { return _mm512_fmadd_ps(a, b, c); }
 FASTNN_INLINE int vr_has_nan(vr a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q) != 0; }
 FASTNN_INLINE vr vr_max(vr a, vr b) { return _mm512_max_ps(a, b); }

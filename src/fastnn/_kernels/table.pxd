@@ -121,9 +121,10 @@ ctypedef struct UpdateRule:      # one step's numbers in float64; the kernel rou
 ctypedef struct OptimizerKernels:
     # One step over `count` contiguous parameters (a multiple of P): rows of a panel whose columns from `width` on are
     # padding, which need not be looked at. state: up to three arrays, unused ones NULL.
+    # factors: NULL; or the gradient is the outer product of factors[count / P] and gradient[P], each rounded once.
     # A parameter that would leave the finite range keeps its value; the result tells whether one did.
     bint (*update)(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1,
-                   real* state2, ssize_t count, ssize_t width) noexcept nogil
+                   real* state2, ssize_t count, ssize_t width, const real* factors) noexcept nogil
     # The sum of squares, in float64, of a gradient's block of 16 outputs starting at o0 (a multiple of 16): gradient in
     # panels like a weight (n_in = 1 for a bias); lane o mod 16, inputs ascending, lanes joined 8-4-2-1.
     double (*sum_squares)(const real* gradient, ssize_t n_in, ssize_t n_out, ssize_t o0) noexcept nogil

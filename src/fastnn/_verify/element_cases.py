@@ -56,7 +56,7 @@ def update(k: SimpleNamespace, variant: str) -> Arrays:
         refused = []
         for step in range(5):
             gradient = draw(len(w), f"gradient {step}", k.dtype.name)
-            refused.append(bool(k.optimizers.update(rule, w, gradient, *state, len(w), k.panel)))
+            refused.append(bool(k.optimizers.update(rule, w, gradient, *state, len(w), k.panel, None)))
         found |= {f"{name} w": w, f"{name} refused": np.array(refused)}
         found |= {f"{name} state{j}": array for j, array in enumerate(state)}
     return found
