@@ -7,9 +7,18 @@ import pytest
 
 import fastnn as fn
 from fastnn import _dispatch
+from fastnn._engine import threads
 
 # Tests press Ctrl-C, which a shell makes its background jobs, and their children, ignore.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _exact_numbers_of_threads():
+    """Networks too small for several threads train on several all the same, where a test says so."""
+    before = threads.insist(True)
+    yield
+    threads.insist(before)
 
 
 @pytest.fixture

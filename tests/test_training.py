@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import fastnn as fn
+from fastnn._engine import threads as workers
 from fastnn._engine.training import Training
 
 
@@ -521,3 +522,18 @@ def test_a_call_while_a_run_is_under_way_is_refused_and_changes_nothing(rng):
     thread.join()
     assert (watched.steps, watched.position, watched.sums) == (reference.steps, reference.position, reference.sums)
     assert network.digest() == alone.digest()
+
+
+def test_the_bits_are_the_same_while_numbers_of_threads_are_tried():
+    """Long enough for several trials of each."""
+    X, y = np.random.default_rng(0).normal(size=(512, 8)).astype(np.float32), np.arange(512) % 3
+    digests = set()
+    before = workers.insist(False)
+    try:
+        for threads in (1, 2, 3, "auto"):
+            net = fn.Network([fn.Input(8), fn.Dense(64, "relu"), fn.Dense(64, "relu"), fn.Dense(3)], seed=0)
+            fn.Trainer(net, "cross_entropy", batch_size=128, threads=threads).fit(X, y, epochs=800)
+            digests.add(net.digest())
+    finally:
+        workers.insist(before)
+    assert len(digests) == 1

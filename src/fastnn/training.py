@@ -48,7 +48,9 @@ class Trainer:
     seed : int, default 0
         Decides the order of the rows, the dropout masks and the rows that ``validation_fraction`` holds out.
     threads : int or "auto", default "auto"
-        At most so many; ``"auto"`` chooses by the amount of work. The result does not depend on it.
+        At most so many; ``"auto"``: `get_num_threads` at most, and one for little work. Where several may be used, both
+        ways are timed while training, and one thread is used for as long as it is faster. The result does not depend on
+        it.
     shuffle : bool, default True
         Whether each epoch has an order of its own.
     metrics : sequence of (str or Metric), default ()

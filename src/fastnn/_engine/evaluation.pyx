@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 from fastnn._engine.data cimport Data
 from fastnn._engine.forward cimport apply_activation, forward_rows
 from fastnn._engine.memory cimport Arena, take
-from fastnn._engine.model cimport BLOCK_ROWS, Buffers, Model, choose_threads
+from fastnn._engine.model cimport BLOCK_ROWS, WORTH_A_WAKE, Buffers, Model, choose_threads
 from fastnn._engine.program cimport Operation, Program, Tape
 from fastnn._engine.sums cimport lane_sum
 from fastnn._engine.threads cimport run_team
@@ -42,7 +42,7 @@ cdef tuple evaluate(Model model, Program program, int loss_kind, LossBatch loss,
     cdef Buffers buffers
     cdef double weight
     cdef double[::1] losses = np.empty(data.n), hits = np.empty(data.n)
-    threads = choose_threads(threads, model.multiply_adds() * data.n)
+    threads = choose_threads(threads, model.multiply_adds() * data.n, WORTH_A_WAKE)
     buffers = model.buffers(BLOCK_ROWS, threads)
     job.scratch_size = BLOCK_ROWS * (sizeof(int64_t) + sizeof(double) + loss.n_targets * program.item) + 192
     scratch = Arena(job.scratch_size * threads)

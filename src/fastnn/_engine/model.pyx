@@ -29,14 +29,10 @@ ACTIVATIONS = {
     "mish": MISH, "tanh": TANH, "sigmoid": SIGMOID, "softplus": SOFTPLUS, "softmax": SOFTMAX,
 }
 
-cdef enum:
-    MULTIPLY_ADDS_PER_THREAD = 500_000     # less work than this for each is not worth a second thread
-
-
-cdef int choose_threads(int threads, double multiply_adds) noexcept:
+cdef int choose_threads(int threads, double multiply_adds, double worth) noexcept:
     """threads, or for 0 as many as the work is worth."""
     if threads == 0:
-        threads = <int> min(multiply_adds / MULTIPLY_ADDS_PER_THREAD, <double> get_num_threads())
+        threads = <int> min(multiply_adds / worth, <double> get_num_threads())
     return max(1, threads)
 
 
@@ -221,7 +217,7 @@ cdef class Model:
                     return
                 job.x, job.x_row, job.x_column = <const char*> x_view.buf, x_view.strides[0], x_view.strides[1]
                 job.out, job.out_row, job.out_column = <char*> out_view.buf, out_view.strides[0], out_view.strides[1]
-                threads = choose_threads(threads, self.multiply_adds() * job.n)
+                threads = choose_threads(threads, self.multiply_adds() * job.n, WORTH_A_WAKE)
                 buffers = self.buffers(min(job.n, <ssize_t> BLOCK_ROWS), threads)
                 job.program = &self.program
                 job.tapes = buffers.tapes

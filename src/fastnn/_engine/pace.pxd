@@ -4,7 +4,7 @@ cdef class Pace:                 # what one thread and several took lately
     cdef double next_trial
     cdef ssize_t batch
     cdef int n_together
-    cdef bint trying
+    cdef bint trying, cold
 
     cdef int choose(self, double now, int threads, ssize_t batch) noexcept
-    cdef void record(self, int threads, double seconds) noexcept
+    cdef void record(self, int threads, double seconds, ssize_t rows) noexcept

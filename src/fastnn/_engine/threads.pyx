@@ -46,6 +46,7 @@ cdef struct Team:
 cdef Team team
 cdef Waiter waiters[MAX_THREADS]
 cdef int num_threads = 1
+cdef bint insisting = False
 _taken = _thread.allocate_lock()
 
 
@@ -170,6 +171,20 @@ def _forget_workers():
     for thread in range(MAX_THREADS):
         atomic_store(&waiters[thread].asleep, 0)
     add_lock(0)
+
+
+cdef bint insists() noexcept:
+    return insisting
+
+
+def insist(bint wanted):
+    """Whether a network trains on as many threads as its ``threads`` says even if fewer are faster; returns what was.
+
+    For tests and ``fastnn verify``, which are to show that the bits do not depend on it.
+    """
+    global insisting
+    before, insisting = insisting, wanted
+    return before
 
 
 cpdef int get_num_threads() noexcept:

@@ -11,12 +11,12 @@ from fastnn._engine.data cimport Data
 from fastnn._engine.evaluation cimport evaluate
 from fastnn._engine.memory cimport Arena, take
 from fastnn._engine.layout cimport cut_batch, new_scratch, new_tapes, new_tasks, new_transposed
-from fastnn._engine.model cimport Model, choose_threads
+from fastnn._engine.model cimport WORTH_A_TRIAL, Model, choose_threads
 from fastnn._engine.pace cimport Pace
 from fastnn._engine.program cimport ACTIVATION, DENSE, LAYER_NORM, Operation
 from fastnn._engine.rules cimport uses_state
 from fastnn._engine.steps cimport BLOCK, Progress, Run, Task, clock, run_steps
-from fastnn._engine.threads cimport run_team
+from fastnn._engine.threads cimport insists, run_team
 from fastnn._kernels.table cimport (
     ADAGRAD, ADAM, BINARY_CROSS_ENTROPY, CROSS_ENTROPY, HUBER, IDENTITY, MEAN_ABSOLUTE, MEAN_SQUARED, NADAM, PINBALL,
     POISSON, RMSPROP, SGD, SIGMOID, SOFTMAX, real
@@ -70,7 +70,7 @@ cdef class Training:
     seed : int
         Of the dropout masks.
     threads : int
-        0 chooses by the amount of work.
+        At most; 0 chooses by the amount of work.
     """
 
     cdef Model model
@@ -230,7 +230,7 @@ cdef class Training:
         cdef ssize_t batch = min(batch_size, data.n)
         self.busy = True
         try:
-            threads = choose_threads(self.threads, self.multiply_adds * batch)
+            threads = choose_threads(self.threads, self.multiply_adds * batch, WORTH_A_TRIAL)
             self.reserve(batch, data.has_labels, data.n_targets, threads)
             self.refresh_transposed()
             self.c.x, self.c.x_row, self.c.x_column, self.c.n = data.x, data.x_row, data.x_column, data.n
@@ -258,21 +258,22 @@ cdef class Training:
         return 0
 
     cdef int run_teams(self, int threads) except -1:
-        """Runs until there is reason to stop, on `threads` threads or, where that is left open, on one if faster."""
+        """Runs until there is reason to stop, on `threads` threads or, if that is faster, on one."""
         cdef double deadline = self.c.deadline, start
         cdef ssize_t position
+        cdef bint is_open = threads > 1 and not (self.threads and insists())
         while True:
             start = clock()
             position = self.c.progress.position
-            n_threads = threads if self.threads else self.pace.choose(start, threads, self.c.batch_size)
-            self.c.deadline = deadline if self.threads or threads == 1 else min(deadline, self.pace.until)
+            n_threads = self.pace.choose(start, threads, self.c.batch_size) if is_open else threads
+            self.c.deadline = min(deadline, self.pace.until) if is_open else deadline
             self.c.paused = False
             if n_threads > self.team_size:
                 self.scratch = new_scratch(&self.c, n_threads)
                 self.team_size = n_threads
             n_threads = run_team(run_steps, &self.c, n_threads)
-            if self.c.progress.position > position:
-                self.pace.record(n_threads, (clock() - start) / (self.c.progress.position - position))
+            if is_open and self.c.progress.position > position:
+                self.pace.record(n_threads, clock() - start, self.c.progress.position - position)
             if self.done(deadline):
                 return 0
 

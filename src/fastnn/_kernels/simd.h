@@ -24,6 +24,7 @@
 
 #ifndef FASTNN_REAL_BITS
 /* ------------------------------------------------- what the engine needs */
+#include <stddef.h>
 typedef void real;
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -88,6 +89,16 @@ static inline int cpu_has_neon(void) { return 1; }
 #else
 static inline int cpu_has_neon(void) { return 0; }
 #endif
+
+/* A hint: memory that is touched all over is addressed faster in large pages. */
+enum { HUGE_PAGE = 2 << 20 };
+#if defined(__linux__)
+#include <sys/mman.h>
+static inline void use_huge_pages(void *start, size_t size) { madvise(start, size, MADV_HUGEPAGE); }
+#else
+static inline void use_huge_pages(void *start, size_t size) { (void)start; (void)size; }
+#endif
+
 #if defined(__clang__)
 #define COMPILER "Clang " __clang_version__
 #elif defined(__GNUC__)

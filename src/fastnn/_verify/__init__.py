@@ -9,6 +9,7 @@ import fnmatch
 from collections.abc import Callable, Iterator, Sequence
 
 from fastnn import _check, _dispatch
+from fastnn._engine import threads as engine
 from fastnn._verify import goldens
 from fastnn._verify.cases import Case
 from fastnn._verify.goldens import GoldenError as GoldenError
@@ -69,7 +70,7 @@ def computed(
     """(golden, instruction set, threads or None, digest found) of every case."""
     isas = tuple(_check.choice(isa, _dispatch.available(), "isa") for isa in isas) or _dispatch.available()
     total = len(isas) * sum(len(case.goldens) * (len(threads) if case.threaded else 1) for case in cases)
-    done, before = 0, _dispatch.current()
+    done, before, insisted = 0, _dispatch.current(), engine.insist(True)
     try:
         for isa in isas:
             _dispatch.use(isa)
@@ -82,3 +83,4 @@ def computed(
                         progress(done, total)
     finally:
         _dispatch.use(before)
+        engine.insist(insisted)
