@@ -18,7 +18,7 @@ PACKAGE = Path(fastnn.__file__).parent
 SOURCES = Path(__file__).parent.parent / "src/fastnn"  # what is installed has no .pyx
 
 NUMERIC_PATH = (
-    *("_check", "_checkpoint", "_describe", "_files", "_fit", "_prepare", "_streams", "callbacks", "data"),
+    *("_check", "_checkpoint", "_describe", "_files", "_fit", "_maps", "_prepare", "_streams", "callbacks", "data"),
     *("elementary", "gradients", "history", "initializers", "layers", "losses", "metrics", "network", "optimizers"),
     *("records", "reproduction", "schedules", "training"),
 )
@@ -33,7 +33,7 @@ ALLOWED = {
         "order": "argsort unique",
         "whole numbers": "flatnonzero count_nonzero bincount divmod unravel_index",
         "correctly rounded, one element at a time": "sqrt abs",
-        "not about values": "load errstate",
+        "not about values": "load memmap errstate",
     },
     "math": {
         "constants": "inf nan pi",

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -537,3 +538,28 @@ def test_the_bits_are_the_same_while_numbers_of_threads_are_tried():
     finally:
         workers.insist(before)
     assert len(digests) == 1
+
+
+def test_fit_and_step_in_turn_allocate_nothing_anew():
+    """The engine's buffers are the largest there are; what Python itself takes is small."""
+    X, y = np.random.default_rng(0).normal(size=(600, 20)).astype(np.float32), np.arange(600) % 3
+    net = fn.Network([fn.Input(20), fn.Dense(64, "relu"), fn.Dense(3)], seed=0)
+    trainer = fn.Trainer(net, "cross_entropy", fn.Adam(clip_norm=1.0), batch_size=300, threads=2)
+
+    def both():
+        trainer.fit(X, y, epochs=1)
+        trainer.step(X[:32], y[:32])
+        trainer.step(X, y)
+
+    tracemalloc.start()
+    try:
+        both()
+        _, first = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        both()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert first > 400_000, "the engine's memory is not seen: the bound below says nothing"
+    assert peak - before < 40_000

@@ -162,9 +162,9 @@ def converted(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 def finite(array: np.ndarray, argument: str, original: np.ndarray | None = None) -> None:
     """Raises if ``array`` (float32 or float64, 1-D or 2-D) holds a NaN or an infinity, naming the first one's place."""
-    from fastnn._engine import random
+    from fastnn import _maps
 
-    flat = random.first_nonfinite(array)
+    flat = _maps.first_nonfinite(array)
     if flat < 0:
         return
     place = np.unravel_index(flat, array.shape)

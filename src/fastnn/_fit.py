@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from fastnn import _check
+from fastnn import _check, _maps
 from fastnn._engine import random
 from fastnn._engine.environment import standard_environment
 from fastnn._engine.training import Diverged
@@ -74,6 +74,7 @@ class Loop:
         self.validation = validation
         self.batch_size = batch_size
         self.callbacks = callbacks
+        self.file = _maps.mapped_file(data.X)
         self.by_step = any(_overrides(callback, "on_step_end") for callback in callbacks)
         self.deadline = math.inf if max_seconds is None else time.monotonic() + max_seconds
         self.steps_per_epoch = -(-len(data) // batch_size)
@@ -125,6 +126,7 @@ class Loop:
                 raise trainer._diverged(error.step) from None
             if self.by_step and training.steps > first + done:
                 self.tell("on_step_end", training.steps)
+            _maps.give_back(self.file)
             self.progress.update()
             self.interrupts.check()
 
@@ -161,6 +163,7 @@ def evaluate(trainer: Trainer, data: Dataset, interrupts: Interrupts | None = No
 def _evaluate(trainer: Trainer, data: Dataset, interrupts: Interrupts | None) -> dict[str, float]:
     network = trainer.network
     n, block = len(data), network._rows_per_block
+    file = _maps.mapped_file(data.X)
     outputs = np.empty((n, network.n_outputs), network._np_dtype) if trainer.metrics else None
     losses, hits, weights = np.zeros((3, -(-n // block)))
     for number, start in enumerate(range(0, n, block)):
@@ -169,6 +172,7 @@ def _evaluate(trainer: Trainer, data: Dataset, interrupts: Interrupts | None) ->
         out = None if outputs is None else outputs[rows]
         losses[number], hits[number] = trainer._training.evaluate(data.X[rows], data.y[rows], part, out)
         weights[number] = rows.stop - start if part is None else random.lane_sum(part)
+        _maps.give_back(file)
         if interrupts is not None:
             interrupts.check()
     total = random.lane_sum(weights)

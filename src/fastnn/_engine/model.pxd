@@ -41,6 +41,6 @@ cdef enum:
     BLOCK_ROWS = 128             # rows that a thread takes through the network at a time when predicting
     # Multiply-adds: less work than this for each is not worth a second thread ...
     WORTH_A_WAKE = 500_000       # ... that has to be woken for it
-    WORTH_A_TRIAL = 50_000       # ... even if it is there: where the time of both ways is taken
+    WORTH_A_TRIAL = 40_000       # ... even if it is there: where the time of both ways is taken
 
 cdef int choose_threads(int threads, double multiply_adds, double worth) noexcept

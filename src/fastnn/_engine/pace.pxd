@@ -1,10 +1,15 @@
 cdef class Pace:                 # what one thread and several took lately
-    cdef double alone, together  # seconds a row; 0: not tried
+    cdef double least[2]         # seconds a row in the contest: of one thread, of several
+    cdef int left                # moments of the contest
+    cdef bint winner_together
+    cdef double usual            # seconds a row of the winner, lately
     cdef double until            # when to choose again
     cdef double next_trial
     cdef ssize_t batch
-    cdef int n_together
-    cdef bint trying, cold
+    cdef int threads
+    cdef bint together, is_trial, is_cold       # of what was chosen last
 
     cdef int choose(self, double now, int threads, ssize_t batch) noexcept
-    cdef void record(self, int threads, double seconds, ssize_t rows) noexcept
+    cdef void record(self, double seconds, ssize_t rows) noexcept
+    cdef void begin_contest(self) noexcept
+    cdef void wait(self, double seconds, double loss) noexcept

@@ -46,6 +46,9 @@ cdef Arena enough(Arena arena, size_t size):
     return arena if arena is not None and arena.size >= size else Arena(size)
 
 
+cdef double ROW_OVERHEAD = 500       # multiply-adds in the time that a row takes whatever the network
+
+
 class Diverged(FloatingPointError):
     """The loss, or a parameter, left the finite range at update ``step`` (counted from 1)."""
 
@@ -83,7 +86,7 @@ cdef class Training:
     cdef ssize_t version         # of the model's parameters that the transposed weights were copied from
     cdef int threads
     cdef bint busy
-    cdef double multiply_adds
+    cdef double row_work         # of a step, in multiply-adds
     cdef Pace pace
 
     def __cinit__(self, Model model, loss, optimizer, seed=0, int threads=0):
@@ -106,7 +109,7 @@ cdef class Training:
             self.gradient_arena = Arena(model.parameters.size)
         self.transposed = new_transposed(&self.c)
         self.tasks = new_tasks(&self.c, model)
-        self.multiply_adds = 3 * model.multiply_adds()
+        self.row_work = 3 * model.multiply_adds() + ROW_OVERHEAD
         self.pace = Pace()
 
     # ------------------------------------------------------------------ set-up
@@ -230,7 +233,7 @@ cdef class Training:
         cdef ssize_t batch = min(batch_size, data.n)
         self.busy = True
         try:
-            threads = choose_threads(self.threads, self.multiply_adds * batch, WORTH_A_TRIAL)
+            threads = choose_threads(self.threads, self.row_work * batch, WORTH_A_TRIAL)
             self.reserve(batch, data.has_labels, data.n_targets, threads)
             self.refresh_transposed()
             self.c.x, self.c.x_row, self.c.x_column, self.c.n = data.x, data.x_row, data.x_column, data.n
@@ -243,7 +246,7 @@ cdef class Training:
             atomic_store(&self.c.parameter_diverged, 0)
             self.c.now = clock()
             self.c.next_check = self.c.now + 0.05
-            self.c.row_work, self.c.work_to_clock = self.multiply_adds, 0
+            self.c.row_work, self.c.work_to_clock = self.row_work, 0
             self.run_teams(threads)
             if self.c.updates:
                 self.model.version += 1
@@ -271,9 +274,9 @@ cdef class Training:
             if n_threads > self.team_size:
                 self.scratch = new_scratch(&self.c, n_threads)
                 self.team_size = n_threads
-            n_threads = run_team(run_steps, &self.c, n_threads)
+            run_team(run_steps, &self.c, n_threads)
             if is_open and self.c.progress.position > position:
-                self.pace.record(n_threads, clock() - start, self.c.progress.position - position)
+                self.pace.record(clock() - start, self.c.progress.position - position)
             if self.done(deadline):
                 return 0
 

@@ -25,7 +25,7 @@ from fastnn._kernels.transpose cimport transpose_square
 
 cdef enum:
     MAX_ROWS = 8                # no instruction set has a larger TILE_ROWS
-    ROW_PANELS = 2              # panels that a lone row computes side by side: four chains, as fast as weights can be read
+    ROW_PANELS = 2              # panels that a lone row computes side by side: as fast as weights can be read
     SQUARE_OUTPUTS = 4          # fewer are transposed one real at a time
     NARROW = 4                  # outputs of a narrow layer at most
 
