@@ -82,8 +82,9 @@ def one_row(rounds: int) -> str:
         for peer in PEERS_OF_ONE_ROW:
             if peer in installed():
                 with environment(installed()[peer].environment(1, None)):
-                    functions[peer] = (made := installed()[peer](rung, 1)).predictor(x)
+                    made = installed()[peer](rung, 1)
                     made.compile()
+                    functions[peer] = made.predictor(x)
         times = in_turn(functions, rounds)
         rows.append([rung.layers, *(figure(1e6 * statistics.median(each), 3) for each in times.values())])
     return markdown([["one row, µs", *functions], *rows], 1)
@@ -96,6 +97,8 @@ def steps(rounds: int) -> str:
         rung = RUNGS[name]
         # One batch again and again, in both: the same data in cache.
         X, y = (array[: rung.batch] for array in rung.data())
+        if rung.is_binary:
+            y = y.astype(np.float32)[:, None]  # as a prepared batch has them
         peers = [FastNN(rung, 1) for _ in range(2)]
         many = X[np.arange(rung.rows) % rung.batch], y[np.arange(rung.rows) % rung.batch]
         peers[1].trainer.shuffle = False

@@ -563,3 +563,23 @@ def test_fit_and_step_in_turn_allocate_nothing_anew():
         tracemalloc.stop()
     assert first > 400_000, "the engine's memory is not seen: the bound below says nothing"
     assert peak - before < 40_000
+
+
+@pytest.mark.parametrize("loss", ["mean_squared", "huber", "poisson", "cross_entropy", "binary_cross_entropy"])
+def test_step_refuses_bad_targets_of_the_right_dtype(loss, dtype):
+    """A quick look accepts good targets; every bad one has to fall through to the error that names its place."""
+    trainer = fn.Trainer(fn.Network([fn.Input(2), fn.Dense(3)], seed=0, dtype=dtype), loss)
+    X, good = np.ones((4, 2), dtype), np.array([[0.0, 1, 0]] * 4, dtype)
+    bad = [np.nan, np.inf, -np.inf]
+    bad += [-1.0] if trainer.loss.upper is not None else []
+    bad += [np.nextafter(np.array(1, dtype), 2), 2.0] if trainer.loss.upper == 1 else []
+    expected = trainer.step(X, good)
+    assert np.isfinite(expected)
+    for value in bad:
+        y = good.copy()
+        y[2, 1] = value
+        before = trainer.network.digest()
+        with pytest.raises(ValueError, match=r"y must be .* row 2, column 1"):
+            trainer.step(X, y)
+        assert trainer.network.digest() == before
+    trainer.step(X, -0.0 * good)  # a negative zero is a zero

@@ -24,6 +24,8 @@ class Loss(Description):
     kind: ClassVar[str]
     #: Whether outputs are classes, so that training and evaluation count hits ("accuracy").
     classifies: ClassVar[bool] = False
+    #: Targets are numbers from 0 to this; None: any numbers.
+    upper: ClassVar[float | None] = None
 
     def specification(self) -> dict[str, Any]:
         """What the engine is told."""
@@ -46,7 +48,7 @@ class Loss(Description):
         values = self._in_columns(array, self._n_targets(n_outputs), argument)
         result = _check.converted(values, dtype)
         _check.finite(result if array.ndim == 2 else result[:, 0], argument, values if array.ndim == 2 else array)
-        self._check_values(result, argument)
+        self._check_range(result, argument)
         return result
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
@@ -66,13 +68,13 @@ class Loss(Description):
             )
         return array
 
-    def _check_values(self, targets: np.ndarray, argument: str) -> None:
-        pass
-
-    def _check_range(self, targets: np.ndarray, argument: str, low: float, high: float, expected: str) -> None:
-        outside = (targets < low) | (targets > high)
+    def _check_range(self, targets: np.ndarray, argument: str) -> None:
+        if self.upper is None:
+            return
+        outside = (targets < 0) | (targets > self.upper)
         if outside.any():
             row, column = np.unravel_index(int(outside.argmax()), targets.shape)
+            expected = "at least 0" if self.upper == np.inf else f"from 0 to {self.upper:g}"
             raise ValueError(
                 f"{argument} must be {expected} for the loss {self.kind!r}; "
                 f"got {targets[row, column]} in row {row}, column {column}"
@@ -156,14 +158,12 @@ class Poisson(Loss):
     """exp(output) - y · output: the output is the logarithm of a rate. ``torch.nn.PoissonNLLLoss``; y at least 0."""
 
     kind = "poisson"
+    upper = np.inf
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
         from fastnn._engine import elementary
 
         return elementary.exp(outputs.astype(np.float64))
-
-    def _check_values(self, targets: np.ndarray, argument: str) -> None:
-        self._check_range(targets, argument, 0.0, np.inf, "at least 0")
 
 
 @description
@@ -182,6 +182,7 @@ class CrossEntropy(Loss):
 
     label_smoothing: float = 0.0
     kind = "cross_entropy"
+    upper = np.inf
     classifies = True
 
     def __post_init__(self) -> None:
@@ -219,9 +220,6 @@ class CrossEntropy(Loss):
             )
         return array.astype(np.int64, copy=False)
 
-    def _check_values(self, targets: np.ndarray, argument: str) -> None:
-        self._check_range(targets, argument, 0.0, np.inf, "at least 0")
-
 
 @description
 class BinaryCrossEntropy(Loss):
@@ -232,6 +230,7 @@ class BinaryCrossEntropy(Loss):
     """
 
     kind = "binary_cross_entropy"
+    upper = 1.0
     classifies = True
 
     def check_outputs(self, n_outputs: int, activation: str) -> None:
@@ -239,9 +238,6 @@ class BinaryCrossEntropy(Loss):
             raise ValueError(
                 "the loss 'binary_cross_entropy' takes logits or sigmoid outputs; the network ends in 'softmax'"
             )
-
-    def _check_values(self, targets: np.ndarray, argument: str) -> None:
-        self._check_range(targets, argument, 0.0, 1.0, "from 0 to 1")
 
 
 LOSSES: dict[str, type[Loss]] = {

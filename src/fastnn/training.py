@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -131,6 +131,13 @@ class Trainer:
         self._dtype = network._np_dtype
         self._n_features = network.n_features
         self._n_labels = network.n_outputs if isinstance(self.loss, CrossEntropy) else 0
+        self._n_targets = self.loss._n_targets(network.n_outputs)
+        # The bits of numbers from +0 on are whole numbers in the same order; those of negative ones and NaN are larger.
+        self._bits = np.dtype(f"u{self._dtype.itemsize}")
+        upper = self.loss.upper
+        self._upper_bits = (
+            None if upper is None else int(np.array(upper, self._dtype).view(self._bits)) - (upper == np.inf)
+        )
         self._training = Training(
             network._model,
             self.loss.specification(),
@@ -245,7 +252,8 @@ class Trainer:
         X : array_like, shape (n, n_features)
             The batch, of any size; nothing is copied or converted if it is in the network's dtype.
         y : array_like
-            Targets, as the loss takes them; int64 labels are the fastest.
+            Targets, as the loss takes them. Fastest are int64 labels for cross-entropy, and for the other losses an
+            array (n, k) of the network's dtype.
         sample_weight : array_like, shape (n,), optional
 
         Returns
@@ -271,13 +279,7 @@ class Trainer:
             X = _check.features(X, self._n_features, self._dtype)
             shape = X.shape
         n = shape[0]
-        if (
-            not self._n_labels
-            or type(y) is not _ndarray
-            or y.dtype is not _INT64
-            or y.shape != (n,)
-            or _largest(y.view(_UINT64)) >= self._n_labels  # negative ones are huge
-        ):
+        if not self._is_prepared(y, n):
             y = self.loss.targets(y, self.network.n_outputs, self._dtype)
             _check.same_rows(n, len(y), "y")
         weights = None
@@ -291,6 +293,19 @@ class Trainer:
             return self._training.step(X, y, weights, rate)
         except Diverged as error:
             raise self._diverged(error.step) from None
+
+    def _is_prepared(self, y: Any, n: int) -> TypeGuard[np.ndarray]:
+        """Whether ``y`` is what the loss would make of it, in which case it need not; False where in doubt."""
+        if type(y) is not _ndarray:
+            return False
+        if y.dtype is _INT64:
+            # Negative labels are huge as unsigned ones.
+            return self._n_labels > 0 and y.shape == (n,) and _largest(y.view(_UINT64)) < self._n_labels
+        if y.dtype is not self._dtype or y.shape != (n, self._n_targets):
+            return False
+        if self._upper_bits is None:
+            return first_nonfinite(y) < 0
+        return bool(_largest(y.view(self._bits), None) <= self._upper_bits)
 
     def _step_weights(self, X: np.ndarray, y: np.ndarray, sample_weight: ArrayLike | None) -> np.ndarray | None:
         if self.class_weight is not None and self._weight_by_class is None:
