@@ -1,4 +1,6 @@
 import dataclasses
+import inspect
+import re
 
 import numpy as np
 import pytest
@@ -130,3 +132,20 @@ def test_bad_arguments(make, error, fragments):
         make()
     for fragment in fragments:
         assert fragment in str(caught.value)
+
+
+def test_descriptions_are_called_like_functions():
+    assert str(inspect.signature(fn.Adam)).startswith(
+        "(learning_rate: 'float | Schedule' = 0.001, beta1: 'float' = 0.9"
+    )
+    assert inspect.signature(fn.SGD).parameters["clip_norm"].kind is inspect.Parameter.KEYWORD_ONLY
+    assert fn.Dense(3, weight_initializer="zeros") == fn.Dense(units=3, weight_initializer="zeros")
+    for call, fragment in (
+        (lambda: fn.Dense(), "Dense() is missing the argument 'units'"),
+        (lambda: fn.Dense(1, units=2), "Dense() got multiple values for argument 'units'"),
+        (lambda: fn.Input(1, 2), "Input() takes at most 1 positional arguments; got 2"),
+        (lambda: fn.Adam(0.1, 0.9, 0.99, 1e-8, False, 0.1), "Adam() takes at most 5 positional arguments; got 6"),
+        (lambda: fn.Adam(learning_rte=0.1), "Adam() got an unexpected argument 'learning_rte' (did you mean"),
+    ):
+        with pytest.raises(TypeError, match=re.escape(fragment)):
+            call()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -114,6 +113,8 @@ def keyed(watching: Iterable[callbacks.Callback]) -> Iterator[tuple[str, callbac
 
 
 def _state_of(key: str, callback: callbacks.Callback) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    import json
+
     values, arrays = callback.get_state()
     try:
         json.dumps(values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,8 @@ class Config(dict[str, Any]):
 
 def config() -> Config:
     """Versions, instruction set, threads and compiler, as a dict that JSON can hold."""
+    import platform
+
     return Config(
         {
             "fastnn": __version__,

@@ -16,18 +16,56 @@ from fastnn import _check
 def description(cls: Any = None, *, kw_only: bool = False) -> Any:
     """Makes a subclass of `Description` a dataclass.
 
-    `Description` itself provides what ``frozen=True`` and ``eq=True`` would compile anew for each class, at the cost of
-    import time.
+    `Description` itself provides what a dataclass would compile from text for each class, which for all of them takes
+    as long as importing the rest.
     """
-    make = dataclasses.dataclass(repr=False, eq=False, kw_only=kw_only)
+    make = dataclasses.dataclass(init=False, repr=False, eq=False, match_args=False, kw_only=kw_only)
     return make if cls is None else make(cls)
 
 
+class _Signature:
+    """What `inspect.signature` asks a class for."""
+
+    def __get__(self, instance: object, cls: Any) -> Any:
+        from inspect import Parameter, Signature
+
+        parameters = []
+        for field in sorted(dataclasses.fields(cls), key=lambda field: bool(field.kw_only)):
+            kind = Parameter.KEYWORD_ONLY if field.kw_only else Parameter.POSITIONAL_OR_KEYWORD
+            default = Parameter.empty if field.default is dataclasses.MISSING else field.default
+            parameters.append(Parameter(field.name, kind, default=default, annotation=field.type))
+        return Signature(parameters)
+
+
+@description
 class Description:
     """The base of every description."""
 
+    __signature__ = _Signature()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        name, fields = type(self).__name__, dataclasses.fields(self)
+        positional = [field.name for field in fields if not field.kw_only]
+        if len(args) > len(positional):
+            raise TypeError(f"{name}() takes at most {len(positional)} positional arguments; got {len(args)}")
+        given = dict(zip(positional, args, strict=False))
+        for key, value in kwargs.items():
+            if key in given:
+                raise TypeError(f"{name}() got multiple values for argument {key!r}")
+            given[key] = value
+        for field in fields:
+            value = given.pop(field.name, field.default)
+            if value is dataclasses.MISSING:
+                raise TypeError(f"{name}() is missing the argument {field.name!r}")
+            object.__setattr__(self, field.name, value)
+        if given:
+            unknown, names = next(iter(given)), [field.name for field in fields]
+            raise TypeError(f"{name}() got an unexpected argument {unknown!r}{_check.nearest(unknown, names)}")
+        if hasattr(self, "__post_init__"):
+            self.__post_init__()
+
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in vars(self) or name not in self.__dataclass_fields__:  # type: ignore[attr-defined]
+        if name in vars(self) or name not in self.__dataclass_fields__:
             raise dataclasses.FrozenInstanceError(f"{type(self).__name__} cannot be changed; make a new one")
         object.__setattr__(self, name, value)
 
@@ -42,7 +80,7 @@ class Description:
 
     def __repr__(self) -> str:
         required, optional = [], []
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+        for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
                 required.append(repr(value))
@@ -59,7 +97,7 @@ class Description:
 def to_data(value: Any) -> Any:
     """A description, or a value of one of its fields, as what JSON can hold."""
     if isinstance(value, Description):
-        names = [field.name for field in dataclasses.fields(value)]  # type: ignore[arg-type]
+        names = [field.name for field in dataclasses.fields(value)]
         return {"type": type(value).__name__, **{name: to_data(getattr(value, name)) for name in names}}
     if isinstance(value, (tuple, list)):
         return [to_data(item) for item in value]

@@ -6,12 +6,15 @@ schedulers of batch jobs and containers end processes.
 
 from __future__ import annotations
 
-import mmap
 import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn._engine import random
+
+if TYPE_CHECKING:
+    import mmap
 
 BUDGET = 1 << 30  # bytes of files that may be resident
 BLOCK_BYTES = 1 << 26  # that are looked through between two looks at the budget
@@ -34,13 +37,13 @@ def mapped_file(array: np.ndarray) -> mmap.mmap | None:
 
 def give_back(file: mmap.mmap | None) -> None:
     """Gives the pages back if files take more memory than the budget."""
-    if file is not None and _resident() > BUDGET:
-        file.madvise(mmap.MADV_DONTNEED)
+    if file is not None:
+        import mmap
 
-
-def _resident() -> int:
-    with open("/proc/self/statm", encoding="ascii") as status:
-        return int(status.read().split()[2]) * mmap.PAGESIZE
+        with open("/proc/self/statm", encoding="ascii") as status:
+            resident = int(status.read().split()[2]) * mmap.PAGESIZE
+        if resident > BUDGET:
+            file.madvise(mmap.MADV_DONTNEED)
 
 
 def first_nonfinite(array: np.ndarray) -> int:
