@@ -583,3 +583,21 @@ def test_step_refuses_bad_targets_of_the_right_dtype(loss, dtype):
             trainer.step(X, y)
         assert trainer.network.digest() == before
     trainer.step(X, -0.0 * good)  # a negative zero is a zero
+
+
+def test_training_holds_the_parameters_four_times_and_a_batch():
+    """Weights, their transposed copies and Adam's two moments, each in an arena that starts at a huge page."""
+    rows, width, spare = 64, 2048, 2 << 20
+    tracemalloc.start()
+    try:
+        net = fn.Network([fn.Input(width), fn.Dense(width, "relu"), fn.Dense(10)], seed=0)
+        trainer = fn.Trainer(net, "cross_entropy", batch_size=rows, threads=2)
+        X, y = np.ones((8 * rows, width), np.float32), np.zeros(8 * rows, np.int64)
+        data = X.nbytes + y.nbytes
+        trainer.fit(X, y)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    parameters = 4 * net.n_parameters
+    tapes = 4 * 2 * rows * (3 * width + 4 * 32)  # inputs, activations and deltas, twice what they need
+    assert 3.9 * parameters < held - data < 4.05 * parameters + 4 * spare + tapes
