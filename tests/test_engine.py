@@ -434,6 +434,20 @@ def test_gradient_of_several_chunks_is_the_same_with_many_parameters(isa, dtype,
         assert gradient.tobytes() == expected[key].tobytes()
 
 
+@pytest.mark.parametrize("threads", [2, 3, 7])
+@pytest.mark.parametrize("activation", ["relu", "gelu", "tanh", "identity"])
+def test_threads_that_share_the_outputs_of_a_wide_first_layer_give_the_same(isa, dtype, activation, threads):
+    """Its weights are most of the parameters, its inputs more than twice the rows; panels fewer than threads or not."""
+    for n_out, n in ((7, 5), (67, 1), (67, 45), (131, 90)):
+        model, _ = make_model([dense(200, n_out, activation), dense(n_out, 3)], dtype)
+        X, y = regression(model, n)
+        expected_loss, expected = Training(model, MSE, SGD, threads=1).gradient(X, y, None)
+        loss, gradients = Training(model, MSE, SGD, threads=threads).gradient(X, y, None)
+        assert loss == expected_loss
+        for key, gradient in gradients.items():
+            assert gradient.tobytes() == expected[key].tobytes()
+
+
 def tree(parts):
     """The contract's sum of shards."""
     if len(parts) == 1:

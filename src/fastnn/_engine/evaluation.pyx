@@ -96,7 +96,7 @@ cdef void evaluate_rows(void* context, int thread, int n_threads) noexcept nogil
                     memcpy(targets + (i * n_targets + j) * program.item, job.y + (r + i) * job.y_row + j * job.y_column,
                            program.item)
             weights[i] = job.weights[r + i] if job.weights != NULL else 1
-        forward_rows(program, tape, 0, n)
+        forward_rows(program, tape, 0, 0, n)
         loss.weights, loss.losses, loss.hits = weights, job.losses + r, job.hits + r
         program.losses.loss(job.loss_kind, &loss, 0, n)
         if job.out != NULL:

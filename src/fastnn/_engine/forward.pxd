@@ -1,7 +1,7 @@
 # The forward pass of a program over a range of rows.
 
 from fastnn._engine.program cimport (
-    ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, Tape
+    ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, Tape, panels_of
 )
 from fastnn._kernels.table cimport IDENTITY, RELU, SOFTMAX, real
 
@@ -31,21 +31,31 @@ cdef inline void apply_mask(const Program* program, const char* x, const char* m
                                 (r1 - r0) * program.panel)
 
 
-cdef inline void forward_rows(const Program* program, const Tape* tape, ssize_t r0, ssize_t r1) noexcept nogil:
-    """The outputs of every operation for rows r0..r1 of the tape."""
+cdef inline void forward_dense(const Program* program, const Tape* tape, const Operation* op, const Slot* slot,
+                               const char* x, ssize_t p0, ssize_t p1, ssize_t r0, ssize_t r1) noexcept nogil:
+    """Panels p0..p1 of a dense operation's outputs for rows r0..r1."""
+    cdef ssize_t start = p0 * program.panel, n_out = min(op.n_out, p1 * program.panel) - start
+    cdef ssize_t offset = start * tape.rows * program.item
+    forward = program.dense.narrow_forward if op.is_narrow else program.dense.forward
+    forward(<const real*> x, <const real*> (op.weight + start * op.n_in * program.item),
+            <const real*> (op.bias + start * program.item), <real*> (slot.z + offset), tape.rows, op.n_in, n_out, r0, r1,
+            op.activation == RELU)
+    if op.activation != RELU:
+        apply_activation(program, op.activation, op.alpha, slot.z + offset, slot.y + offset, tape.rows, n_out, r0, r1)
+
+
+cdef inline void forward_rows(const Program* program, const Tape* tape, ssize_t first, ssize_t r0,
+                              ssize_t r1) noexcept nogil:
+    """The outputs of every operation from `first` on for rows r0..r1 of the tape."""
     cdef ssize_t k
-    cdef const char* x = tape.x
+    cdef const char* x = tape.slots[first - 1].y if first > 0 else tape.x
     cdef const Operation* op
     cdef const Slot* slot
-    for k in range(program.n_operations):
+    for k in range(first, program.n_operations):
         op = &program.operations[k]
         slot = &tape.slots[k]
         if op.kind == DENSE:
-            forward = program.dense.narrow_forward if op.is_narrow else program.dense.forward
-            forward(<const real*> x, <const real*> op.weight, <const real*> op.bias, <real*> slot.z, tape.rows, op.n_in,
-                    op.n_out, r0, r1, op.activation == RELU)
-            if op.activation != RELU:
-                apply_activation(program, op.activation, op.alpha, slot.z, slot.y, tape.rows, op.n_out, r0, r1)
+            forward_dense(program, tape, op, slot, x, 0, panels_of(program, op.n_out), r0, r1)
         elif op.kind == ACTIVATION:
             apply_activation(program, op.activation, op.alpha, x, slot.y, tape.rows, op.n_out, r0, r1)
         elif op.kind == LAYER_NORM:

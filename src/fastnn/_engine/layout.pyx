@@ -5,7 +5,7 @@ Each ``new_*`` function allocates one arena and points the run into it; the call
 
 from fastnn._engine.memory cimport Arena, take
 from fastnn._engine.model cimport Model, Tensor
-from fastnn._engine.program cimport ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, Tape, panels_size
+from fastnn._engine.program cimport ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, Tape, panels_of, panels_size
 from fastnn._engine.steps cimport (
     BIAS, BLOCK, GAIN, NARROW_BLOCK, SHARD, TILE_LEVELS, TILE_ROWS_MAX, NormBlock, Run, Task
 )
@@ -61,7 +61,7 @@ cdef Arena new_tasks(Run* run, Model model):
     run.n_tasks = run.n_norm_blocks = 0
     for t in range(model.n_tensors):
         tensor = &model.layout[t]
-        run.n_tasks += panels_of(run, tensor.rows) * panels_of(run, tensor.columns)
+        run.n_tasks += panels_of(&run.program, tensor.rows) * panels_of(&run.program, tensor.columns)
         run.n_norm_blocks += norm_blocks_of(tensor)
     arena = Arena(run.n_tasks * sizeof(Task) + run.n_norm_blocks * (sizeof(NormBlock) + sizeof(double)) + 3 * 64)
     next = arena.base
@@ -71,8 +71,8 @@ cdef Arena new_tasks(Run* run, Model model):
     run.n_tasks = run.n_norm_blocks = 0
     for t in range(model.n_tensors):
         tensor = &model.layout[t]
-        for column_panel in range(panels_of(run, tensor.columns)):
-            for row_panel in range(panels_of(run, tensor.rows)):
+        for column_panel in range(panels_of(&run.program, tensor.columns)):
+            for row_panel in range(panels_of(&run.program, tensor.rows)):
                 set_task(run, &run.tasks[run.n_tasks], tensor, row_panel, column_panel)
                 end += run.tasks[run.n_tasks].work
                 run.tasks[run.n_tasks].end = end
@@ -81,10 +81,6 @@ cdef Arena new_tasks(Run* run, Model model):
             set_norm_block(&run.norm_blocks[run.n_norm_blocks], tensor, 16 * block)
             run.n_norm_blocks += 1
     return arena
-
-
-cdef ssize_t panels_of(const Run* run, ssize_t n) noexcept:
-    return (n + run.program.panel - 1) // run.program.panel
 
 
 cdef ssize_t norm_blocks_of(const Tensor* tensor) noexcept:

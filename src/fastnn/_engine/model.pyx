@@ -305,7 +305,7 @@ cdef void predict_rows(void* context, int thread, int n_threads) noexcept nogil:
     while r < end:
         n = min(end - r, <ssize_t> BLOCK_ROWS)
         program.batch.gather(job.x, job.x_row, job.x_column, NULL, r, n_in, <real*> tape.x, tape.rows, 0, n)
-        forward_rows(program, tape, 0, n)
+        forward_rows(program, tape, 0, 0, n)
         program.batch.scatter(<const real*> y, tape.rows, n_out, 0, n, job.out + r * job.out_row, job.out_row,
                               job.out_column)
         r += n

@@ -54,6 +54,11 @@ cdef struct Tape:                # the buffers of a pass over up to `rows` rows
     ssize_t first_row            # of the batch, that row 0 stands for
 
 
+cdef inline ssize_t panels_of(const Program* program, ssize_t n) noexcept nogil:
+    """Panels of n columns."""
+    return (n + program.panel - 1) // program.panel
+
+
 cdef inline ssize_t panels_size(const Program* program, ssize_t rows, ssize_t n) noexcept nogil:
     """Bytes of panels of rows by n."""
-    return (n + program.panel - 1) // program.panel * rows * program.panel * program.item
+    return panels_of(program, n) * rows * program.panel * program.item

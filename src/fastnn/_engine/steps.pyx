@@ -18,12 +18,12 @@ from libc.string cimport memcpy
 
 from fastnn._engine.atomics cimport atomic_load, atomic_store
 from fastnn._engine.backward cimport backward_rows
-from fastnn._engine.forward cimport forward_rows
-from fastnn._engine.program cimport Operation, Slot, Tape
+from fastnn._engine.forward cimport forward_dense, forward_rows
+from fastnn._engine.program cimport DENSE, Operation, Slot, Tape, panels_of
 from fastnn._engine.rules cimport next_powers, update_rule
 from fastnn._engine.sums cimport join_lanes, lane_sum
 from fastnn._engine.threads cimport barrier
-from fastnn._kernels.table cimport LossBatch, real
+from fastnn._kernels.table cimport SOFTMAX, LossBatch, real
 from fastnn._kernels.tree cimport join_level
 
 cdef extern from "<time.h>" nogil:
@@ -202,7 +202,8 @@ cdef ssize_t rows_phase(Run* run, const Batch* batch, ssize_t chunk, const Tape*
     cdef Slot* top = &given.slots[run.program.n_operations - 1]
     cdef Tape tape = given[0]
     cdef LossBatch loss
-    if r0 == r1:
+    cdef bint by_panels = n_threads > 1 and first_by_panels(run, n_rows)
+    if r0 == r1 and not by_panels:
         return n_rows
     tape.seed = run.seed
     tape.step = run.steps
@@ -211,7 +212,9 @@ cdef ssize_t rows_phase(Run* run, const Batch* batch, ssize_t chunk, const Tape*
     run.program.batch.gather(run.x, run.x_row, run.x_column, order, first, run.program.operations[0].n_in,
                              <real*> tape.x, tape.rows, r0, r1)
     gather_targets(run, order, first, first_row, r0, r1)
-    forward_rows(&run.program, &tape, r0, r1)
+    if by_panels:
+        forward_first(run, &tape, n_rows, thread, n_threads)
+    forward_rows(&run.program, &tape, 1 if by_panels else 0, r0, r1)
     loss.outputs = <const real*> top.y
     loss.deltas = <real*> top.delta
     loss.rows = tape.rows
@@ -219,6 +222,28 @@ cdef ssize_t rows_phase(Run* run, const Batch* batch, ssize_t chunk, const Tape*
     run.program.losses.loss(run.loss_kind, &loss, r0, r1)
     backward_rows(&run.program, run.transposed, &tape, run.last, r0, r1)
     return n_rows
+
+
+cdef bint first_by_panels(const Run* run, ssize_t n_rows) noexcept nogil:
+    """Whether threads share the first operation's outputs instead of its rows.
+
+    They do where its weights are most of what is updated and more than the rows: each thread then reads those weights
+    that it has updated itself, and they stay in its cache.
+    """
+    cdef const Operation* op = &run.program.operations[0]
+    return (op.kind == DENSE and not op.is_narrow and op.activation != SOFTMAX and op.n_in > 2 * n_rows
+            and 4 * op.n_in * op.n_out * run.program.item > 3 * run.arena_size)
+
+
+cdef void forward_first(const Run* run, const Tape* tape, ssize_t n_rows, int thread, int n_threads) noexcept nogil:
+    """The first operation for all rows, which all threads have gathered: this thread's panels of the outputs."""
+    cdef const Operation* op = &run.program.operations[0]
+    cdef ssize_t n = panels_of(&run.program, op.n_out)
+    cdef ssize_t p0 = n * thread // n_threads, p1 = n * (thread + 1) // n_threads
+    barrier(thread, n_threads)
+    if p0 < p1:
+        forward_dense(&run.program, tape, op, &tape.slots[0], tape.x, p0, p1, 0, n_rows)
+    barrier(thread, n_threads)
 
 
 cdef LossBatch loss_of(const Run* run, ssize_t first_row) noexcept nogil:
