@@ -586,7 +586,7 @@ def test_step_refuses_bad_targets_of_the_right_dtype(loss, dtype):
 
 
 def test_training_holds_the_parameters_four_times_and_a_batch():
-    """Weights, their transposed copies and Adam's two moments, each in an arena that starts at a huge page."""
+    """Weights, their transposed copies (but for the first layer's) and Adam's two moments, at huge pages' starts."""
     rows, width, spare = 64, 2048, 2 << 20
     tracemalloc.start()
     try:
@@ -600,4 +600,4 @@ def test_training_holds_the_parameters_four_times_and_a_batch():
         tracemalloc.stop()
     parameters = 4 * net.n_parameters
     tapes = 4 * 2 * rows * (3 * width + 4 * 32)  # inputs, activations and deltas, twice what they need
-    assert 3.9 * parameters < held - data < 4.05 * parameters + 4 * spare + tapes
+    assert 3 * parameters < held - data < 4.05 * parameters + 4 * spare + tapes

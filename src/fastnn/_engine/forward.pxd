@@ -38,8 +38,8 @@ cdef inline void forward_dense(const Program* program, const Tape* tape, const O
     cdef ssize_t offset = start * tape.rows * program.item
     forward = program.dense.narrow_forward if op.is_narrow else program.dense.forward
     forward(<const real*> x, <const real*> (op.weight + start * op.n_in * program.item),
-            <const real*> (op.bias + start * program.item), <real*> (slot.z + offset), tape.rows, op.n_in, n_out, r0, r1,
-            op.activation == RELU)
+            <const real*> (op.bias + start * program.item), <real*> (slot.z + offset), tape.rows, op.n_in, n_out, r0,
+            r1, op.activation == RELU)
     if op.activation != RELU:
         apply_activation(program, op.activation, op.alpha, slot.z + offset, slot.y + offset, tape.rows, n_out, r0, r1)
 

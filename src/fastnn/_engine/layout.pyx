@@ -5,7 +5,9 @@ Each ``new_*`` function allocates one arena and points the run into it; the call
 
 from fastnn._engine.memory cimport Arena, take
 from fastnn._engine.model cimport Model, Tensor
-from fastnn._engine.program cimport ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, Tape, panels_of, panels_size
+from fastnn._engine.program cimport (
+    ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, Tape, panels_of, panels_size
+)
 from fastnn._engine.steps cimport (
     BIAS, BLOCK, GAIN, NARROW_BLOCK, SHARD, TILE_LEVELS, TILE_ROWS_MAX, NormBlock, Run, Task
 )
