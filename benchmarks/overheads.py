@@ -31,8 +31,13 @@ PEERS_OF_ONE_ROW = ("torch", "jax", "scikit-learn")
 MANY_ROWS, MANY = "mnist512", 10_000
 
 
-def in_turn(functions: Mapping[str, Callable[[], Any]], rounds: int, seconds: float = 0.01) -> dict[str, list[float]]:
-    """Seconds of a call of each, a figure a round: the mean over as many calls as take about ``seconds``."""
+def in_turn(
+    functions: Mapping[str, Callable[[], Any]], rounds: int, seconds: float = 0.01, pause: float = 0.0
+) -> dict[str, list[float]]:
+    """Seconds of a call of each, a figure a round: the mean over as many calls as take about ``seconds``.
+
+    ``pause``: seconds before each measurement, in which the threads of the last one stop spinning.
+    """
     calls = {}
     for name, function in functions.items():
         function()
@@ -44,6 +49,7 @@ def in_turn(functions: Mapping[str, Callable[[], Any]], rounds: int, seconds: fl
     times: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(rounds):
         for name, function in functions.items():
+            time.sleep(pause)
             start = time.perf_counter()
             for _ in range(calls[name]):
                 function()
@@ -130,7 +136,7 @@ def many_rows(rounds: int) -> str:
         functions: dict[str, Callable[[], Any]] = {"fastnn": lambda: network.predict(x, out=out)}
         if is_installed():
             functions["onnxruntime"] = onnx_predictor(rung, x, threads)
-        times = in_turn(functions, rounds, 0.1)
+        times = in_turn(functions, rounds, 0.2, pause=0.1)
         rate = flops / statistics.median(times["fastnn"]) / 1e9
         share = f"{100 * rate / threads / loop.gflops(0.1):.0f} %" if loop else ""
         milliseconds = [figure(1e3 * statistics.median(times[name]), 3) if name in times else "" for name in functions]
