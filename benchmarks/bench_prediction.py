@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import fastnn as fn
+from benchmarks.overheads import numpy_predictor
 from benchmarks.peers import FastNN, installed
 from benchmarks.peers.onnx_runtime import is_installed, onnx_predictor
 from benchmarks.rungs import RUNGS
@@ -60,17 +61,8 @@ def bench_one_row_without_out(benchmark: Any, rung: str) -> None:
 
 @pytest.mark.parametrize("rung", ["rl", "tab", "mnist128"])
 def bench_one_row_numpy(benchmark: Any, rung: str) -> None:
-    """What one writes without a library."""
-    parameters = list(FastNN(RUNGS[rung], 1).network.parameters.values())
-    layers = [(weight.T.copy(), bias) for weight, bias in zip(parameters[::2], parameters[1::2], strict=True)]
-
-    def predict(x: np.ndarray) -> np.ndarray:
-        for weight, bias in layers[:-1]:
-            x = np.maximum(x @ weight + bias, 0)
-        return x @ layers[-1][0] + layers[-1][1]
-
     benchmark.group = f"one row {rung}"
-    benchmark(predict, inputs(rung, 1))
+    benchmark(numpy_predictor(FastNN(RUNGS[rung], 1).network, inputs(rung, 1)))
 
 
 @pytest.mark.parametrize("threads", [1, 2])

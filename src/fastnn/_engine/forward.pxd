@@ -1,7 +1,7 @@
 # The forward pass of a program over a range of rows.
 
 from fastnn._engine.program cimport (
-    ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, Tape, panels_of
+    ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, Tape, inputs_of, panels_of
 )
 from fastnn._kernels.table cimport IDENTITY, RELU, SOFTMAX, real
 
@@ -48,7 +48,7 @@ cdef inline void forward_rows(const Program* program, const Tape* tape, ssize_t 
                               ssize_t r1) noexcept nogil:
     """The outputs of every operation from `first` on for rows r0..r1 of the tape."""
     cdef ssize_t k
-    cdef const char* x = tape.slots[first - 1].y if first > 0 else tape.x
+    cdef const char* x = inputs_of(tape, first)
     cdef const Operation* op
     cdef const Slot* slot
     for k in range(first, program.n_operations):

@@ -54,6 +54,11 @@ cdef struct Tape:                # the buffers of a pass over up to `rows` rows
     ssize_t first_row            # of the batch, that row 0 stands for
 
 
+cdef inline const char* inputs_of(const Tape* tape, ssize_t k) noexcept nogil:
+    """What operation k is applied to, panels."""
+    return tape.slots[k - 1].y if k > 0 else tape.x
+
+
 cdef inline ssize_t panels_of(const Program* program, ssize_t n) noexcept nogil:
     """Panels of n columns."""
     return (n + program.panel - 1) // program.panel

@@ -19,7 +19,7 @@ from libc.string cimport memcpy
 from fastnn._engine.atomics cimport atomic_load, atomic_store
 from fastnn._engine.backward cimport backward_rows
 from fastnn._engine.forward cimport forward_dense, forward_rows
-from fastnn._engine.program cimport DENSE, Operation, Slot, Tape, panels_of
+from fastnn._engine.program cimport DENSE, Operation, Slot, Tape, inputs_of, panels_of
 from fastnn._engine.rules cimport next_powers, update_rule
 from fastnn._engine.sums cimport join_lanes, lane_sum
 from fastnn._engine.threads cimport barrier
@@ -140,11 +140,11 @@ cdef bint descend_apart(Run* run, Batch* batch, const Share* share) noexcept nog
         first = part * run.part
         n = min(run.part, batch.n_chunks - first)
         for c in range(n):
+            if atomic_load(&run.abandoned):
+                break
             n_rows = rows_phase(run, batch, first + c, tape, 0, 1)
             if share.thread == 0:
                 check_signals(run, n_rows)
-            if atomic_load(&run.abandoned):
-                break
             for t in range(run.n_tasks):
                 if add_chunk(run, &run.tasks[t], tape, n_rows, c, n, levels, gradient):
                     memcpy(run.parts + part * run.arena_size + run.tasks[t].offset, gradient,
@@ -313,7 +313,7 @@ cdef void task_gradient(const Run* run, const Task* task, const Tape* tape, ssiz
     cdef ssize_t k = task.operation, panel = run.program.panel
     cdef const Operation* op = &run.program.operations[k]
     cdef const Slot* slot = &tape.slots[k]
-    cdef const real* x = <const real*> (tape.slots[k - 1].y if k > 0 else tape.x)
+    cdef const real* x = <const real*> inputs_of(tape, k)
     cdef const real* delta = <const real*> slot.delta
     cdef real* scratch = <real*> (gradient + panel * panel * run.program.item)
     if task.part == BLOCK:
@@ -345,7 +345,7 @@ cdef inline bint has_factors(const Run* run, const Task* task) noexcept nogil:
 cdef void update_from_factors(Run* run, const Task* task) noexcept nogil:
     cdef ssize_t k = task.operation, panel_size = run.program.panel * run.program.item
     cdef const Tape* tape = &run.tapes[0]
-    cdef const char* x = tape.slots[k - 1].y if k > 0 else tape.x
+    cdef const char* x = inputs_of(tape, k)
     cdef const char* delta = tape.slots[k].delta
     if task.part == NARROW_BLOCK:
         x, delta = delta, x

@@ -86,7 +86,6 @@ cdef class Training:
     cdef ssize_t version         # of the model's parameters that the transposed weights were copied from
     cdef int threads
     cdef bint busy
-    cdef double row_work         # of a step, in multiply-adds
     cdef Pace pace
 
     def __cinit__(self, Model model, loss, optimizer, seed=0, int threads=0):
@@ -109,7 +108,7 @@ cdef class Training:
             self.gradient_arena = Arena(model.parameters.size)
         self.transposed = new_transposed(&self.c)
         self.tasks = new_tasks(&self.c, model)
-        self.row_work = 3 * model.multiply_adds() + ROW_OVERHEAD
+        self.c.row_work = 3 * model.multiply_adds() + ROW_OVERHEAD
         self.pace = Pace()
 
     # ------------------------------------------------------------------ set-up
@@ -233,7 +232,7 @@ cdef class Training:
         cdef ssize_t batch = min(batch_size, data.n)
         self.busy = True
         try:
-            threads = choose_threads(self.threads, self.row_work * batch, WORTH_A_TRIAL)
+            threads = choose_threads(self.threads, self.c.row_work * batch, WORTH_A_TRIAL)
             self.reserve(batch, data.has_labels, data.n_targets, threads)
             self.refresh_transposed()
             self.c.x, self.c.x_row, self.c.x_column, self.c.n = data.x, data.x_row, data.x_column, data.n
@@ -246,7 +245,7 @@ cdef class Training:
             atomic_store(&self.c.parameter_diverged, 0)
             self.c.now = clock()
             self.c.next_check = self.c.now + 0.05
-            self.c.row_work, self.c.work_to_clock = self.row_work, 0
+            self.c.work_to_clock = 0
             self.run_teams(threads)
             if self.c.updates:
                 self.model.version += 1
