@@ -426,6 +426,24 @@ def test_weight_gradient_of_any_number_of_rows(built, dtype, rng, n_rows, shard)
     check_weight_gradient(built, rng, dtype, 11, built.panel // 2 + 1, n_rows, shard, spare_rows=n_rows % 3)
 
 
+@pytest.mark.parametrize("n_out", [1, 2, 3, 4])
+@pytest.mark.parametrize("n_rows", [1, 2, 9, 64, 65, 200])
+def test_gradient_of_a_narrow_layer(built, dtype, rng, n_out, n_rows):
+    """Its columns are inputs, whose padding holds NaN here; the gradient's own has to be zero all the same."""
+    P, rows = built.panel, n_rows + 1
+    for n_in in sizes(P):
+        x, dy = values(rng, dtype, n_rows, n_in), values(rng, dtype, n_rows, n_out)
+        x_panels, dy_panels, spare = poisoned(x, P, rows), zero_padded(dy, P, rows), scratch(built)
+        found = np.full((-(-n_in // P), n_out + 1, P), SENTINEL, dtype)
+        for in_panel, block in enumerate(found):
+            built.dense.narrow_gradient(x_panels, dy_panels, block, spare, rows, n_rows, 64, n_in, n_out, in_panel)
+        assert (found[:, n_out] == SENTINEL).all(), "wrote behind the last output"
+        assert (spare[-64:] == SENTINEL).all(), "wrote behind the scratch"
+        assert not padding_of(found[:, :n_out], n_in).any(), "padding is not zero"
+        expected = sharded(lambda part, x=x, dy=dy: chain(np.ascontiguousarray(dy[part].T), x[part]), n_rows, 64)
+        same_bits(unpack(found, n_in, n_out), expected)
+
+
 def test_shards_matter(built, dtype, rng):
     """The bits follow the shard, as the contract says: a kernel that ignored it would not show otherwise."""
     x, dy = values(rng, dtype, 300, 3), values(rng, dtype, 300, 5)

@@ -320,8 +320,8 @@ cdef void task_gradient(const Run* run, const Task* task, const Tape* tape, ssiz
         run.program.dense.weight_gradient(x, delta, <real*> gradient, scratch, tape.rows, n_rows, SHARD, op.n_in,
                                           op.n_out, task.row_panel, task.column_panel)
     elif task.part == NARROW_BLOCK:
-        run.program.dense.weight_gradient(delta, x, <real*> gradient, scratch, tape.rows, n_rows, SHARD, op.n_out,
-                                          op.n_in, task.row_panel, task.column_panel)
+        run.program.dense.narrow_gradient(x, delta, <real*> gradient, scratch, tape.rows, n_rows, SHARD, op.n_in,
+                                          op.n_out, task.column_panel)
     elif task.part == BIAS:
         run.program.dense.bias_gradient(delta, <real*> gradient, scratch, tape.rows, n_rows, SHARD, task.column_panel)
     else:
@@ -338,8 +338,12 @@ cdef inline void finish_task(Run* run, const Task* task, const char* gradient) n
 
 
 cdef inline bint has_factors(const Run* run, const Task* task) noexcept nogil:
-    """Whether the gradient of a lone row, an outer product, need not be written down."""
-    return run.gradient == NULL and (task.part == BLOCK or task.part == NARROW_BLOCK)
+    """Whether the gradient of a lone row, an outer product, need not be written down.
+
+    A narrow layer's has inputs for columns, whose padding may hold anything.
+    """
+    return run.gradient == NULL and (task.part == BLOCK
+                                     or task.part == NARROW_BLOCK and task.width == run.program.panel)
 
 
 cdef void update_from_factors(Run* run, const Task* task) noexcept nogil:

@@ -367,6 +367,16 @@ cdef void weight_gradient(const real* x, const real* dy, real* gradient, real* s
         gradient_block(1, x, dy, gradient, scratch, n_rows, shard, n_inputs)
 
 
+cdef void narrow_gradient(const real* x, const real* dy, real* gradient, real* scratch, ssize_t rows, ssize_t n_rows,
+                          ssize_t shard, ssize_t n_in, ssize_t n_out, ssize_t in_panel) noexcept nogil:
+    """The transposed problem's, whose columns are inputs: what their padding has made of it is cleared."""
+    cdef ssize_t i, o
+    weight_gradient(dy, x, gradient, scratch, rows, n_rows, shard, n_out, n_in, 0, in_panel)
+    for o in range(n_out):
+        for i in range(n_in - in_panel * PANEL, PANEL):
+            gradient[o * PANEL + i] = 0
+
+
 cdef void bias_gradient(const real* dy, real* gradient, real* scratch, ssize_t rows, ssize_t n_rows, ssize_t shard,
                         ssize_t panel) noexcept nogil:
     cdef Row acc
@@ -388,6 +398,7 @@ kernels.forward = forward
 kernels.narrow_forward = narrow_forward
 kernels.backward = backward
 kernels.weight_gradient = weight_gradient
+kernels.narrow_gradient = narrow_gradient
 kernels.bias_gradient = bias_gradient
 kernels.transpose = transpose
 

@@ -43,10 +43,13 @@ ctypedef struct DenseKernels:
                      ssize_t n_in, ssize_t r0, ssize_t r1) noexcept nogil
     # One block of dW = dyᵀ x over rows 0..n_rows: outputs of panel `out_panel`, inputs of panel `in_panel`, as
     # gradient[i - in_panel * P][P].  Shards of `shard` rows, joined by the fixed binary tree.
-    # scratch: 64 * TILE_ROWS * P reals.  With x and dy exchanged, and n_in and n_out: a block of the transposed dW.
+    # scratch: 64 * TILE_ROWS * P reals.
     void (*weight_gradient)(const real* x, const real* dy, real* gradient, real* scratch, ssize_t rows, ssize_t n_rows,
                             ssize_t shard, ssize_t n_in, ssize_t n_out, ssize_t in_panel,
                             ssize_t out_panel) noexcept nogil
+    # The same for a narrow layer, of its transposed weight: the inputs of panel `in_panel`, as gradient[n_out][P].
+    void (*narrow_gradient)(const real* x, const real* dy, real* gradient, real* scratch, ssize_t rows, ssize_t n_rows,
+                            ssize_t shard, ssize_t n_in, ssize_t n_out, ssize_t in_panel) noexcept nogil
     # One panel of the column sums of dy over rows 0..n_rows, as gradient[P], by the same shards and tree.
     void (*bias_gradient)(const real* dy, real* gradient, real* scratch, ssize_t rows, ssize_t n_rows, ssize_t shard,
                           ssize_t panel) noexcept nogil

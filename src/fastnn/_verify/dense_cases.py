@@ -98,6 +98,25 @@ def weight_gradient(k: SimpleNamespace) -> Arrays:
     return found
 
 
+@CASES.of("dense.narrow_gradient")
+def narrow_gradient(k: SimpleNamespace) -> Arrays:
+    found = {}
+    for number, (rows, shard, n_in, _) in enumerate(gradient_sizes()):
+        n_out = 1 + number % k.dense.narrow
+        x, _, _, dy = factors(k, rows, n_in, n_out)
+        gradient = panels(k, n_in, n_out)
+        for in_panel in range(len(gradient)):
+            k.dense.narrow_gradient(
+                pack(x, k.panel, fill=np.nan),
+                pack(dy, k.panel),
+                gradient[in_panel],
+                scratch(k),
+                *(rows, rows, shard, n_in, n_out, in_panel),
+            )
+        found[f"{rows} {shard} {n_in} {n_out}"] = unpack(gradient, n_in)
+    return found
+
+
 @CASES.of("dense.bias_gradient")
 def bias_gradient(k: SimpleNamespace) -> Arrays:
     found = {}
