@@ -143,20 +143,6 @@ def several_chunks(dtype, threads):
     return trainer, (rows_of(5003, 3, dtype), labels(5003, 2)), {"sample_weight": weights(5003)}
 
 
-def narrow_after_padding(batch_size):
-    """Few outputs over a layer whose activation makes something of its padding, and a norm over all gradients."""
-
-    def case(dtype, threads):
-        net = fn.Network(
-            [fn.Input(5), fn.Dense(10, "sigmoid"), fn.Dense(2, "softplus"), fn.Dense(1)], seed=13, dtype=dtype
-        )
-        trainer = fn.Trainer(net, "mean_squared", fn.Adam(0.01, clip_norm=0.05), batch_size, seed=3, threads=threads)
-        return trainer, (rows_of(70, 5, dtype), reals(70, 1, dtype)), {}
-
-    case.__name__ = f"narrow_after_padding_{batch_size}"
-    return case
-
-
 CASES = {
     function.__name__: function
     for function in (
@@ -169,8 +155,6 @@ CASES = {
         counts,
         absolute,
         several_chunks,
-        narrow_after_padding(64),
-        narrow_after_padding(1),
     )
 }
 

@@ -249,6 +249,15 @@ def several_chunks(dtype: str, threads: int) -> Training:
 
 
 @network((1, 10))
+def narrow(dtype: str, threads: int) -> Training:
+    """Few outputs over activations that make something of their padding, and a norm over all gradients."""
+    layers = [fn.Input(5), fn.Dense(10, "sigmoid"), fn.Dense(3, "softplus"), fn.Dense(1)]
+    net = fn.Network(layers, seed=15, dtype=dtype)
+    trainer = fn.Trainer(net, "mean_squared", fn.Adam(0.01, clip_norm=0.001), 21, seed=7, threads=threads)
+    return Training(trainer, rows_of(85, 5, dtype), numbers(85, 1, dtype))  # the last batch of an epoch is one row
+
+
+@network((1, 10))
 def wide(dtype: str, threads: int) -> Training:
     net = fn.Network([fn.Input(70), fn.Dense(131, "relu"), fn.Dense(67, "mish"), fn.Dense(10)], seed=13, dtype=dtype)
     trainer = fn.Trainer(net, "cross_entropy", fn.Adam(0.001), 66, seed=5, threads=threads)
