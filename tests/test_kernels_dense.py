@@ -281,18 +281,25 @@ def test_forward_of_a_lone_row_through_many_panels(built, dtype, rng, panels):
         assert (np.delete(y, 4, axis=1) == SENTINEL).all()
 
 
+def assert_own_rows_only(run, n, rows, starts, lengths):
+    """``run(r0, r1)`` gives panels of n columns: rows r0..r1 as in a run over all rows, the others untouched."""
+    whole = unpack(run(0, rows), n)
+    for r0 in starts:
+        for r1 in {r0 + length for length in lengths} | {rows}:
+            if r1 <= rows:
+                panels = run(r0, r1)
+                same_bits(unpack(panels, n)[r0:r1], whole[r0:r1])
+                assert (np.delete(panels, slice(r0, r1), axis=1) == SENTINEL).all()
+
+
 def test_forward_touches_its_own_rows_only(built, dtype, rng):
     rows, n_in, n_out = 29, built.panel + 1, 2 * built.panel + 1
     x, weight, bias = (values(rng, dtype, *s) for s in ((rows, n_in), (n_out, n_in), (n_out,)))
-    whole = unpack(run_forward(built, x, weight, bias, True, 0, rows, rows), n_out)
-    for r0 in (0, 1, 5, 8, 28):
-        for r1 in (r0, r0 + 1, r0 + 3, r0 + 9, 29):
-            if r1 > rows:
-                continue
-            y = run_forward(built, x, weight, bias, True, r0, r1, rows)
-            same_bits(unpack(y, n_out)[r0:r1], whole[r0:r1])
-            assert (y[:, :r0] == SENTINEL).all()
-            assert (y[:, r1:] == SENTINEL).all()
+
+    def run(r0, r1):
+        return run_forward(built, x, weight, bias, True, r0, r1, rows)
+
+    assert_own_rows_only(run, n_out, rows, (0, 1, 5, 8, 28), (0, 1, 3, 9))
 
 
 def test_relu_lets_nan_through(built, dtype):
@@ -344,13 +351,11 @@ def test_forward_of_a_narrow_layer_touches_its_own_rows_only(built, dtype, rng):
     P = built.panel
     rows, n_in, n_out = 3 * P, P + 1, built.dense.narrow
     x, weight, bias = (values(rng, dtype, *s) for s in ((rows, n_in), (n_out, n_in), (n_out,)))
-    whole = unpack(run_narrow_forward(built, x, weight, bias, True, 0, rows, rows), n_out)
-    for r0 in (0, 1, 5, P, rows - 1):
-        for r1 in {r0, r0 + 1, r0 + 3, r0 + P // 2 + 1, r0 + P + 1, rows}:
-            if r1 <= rows:
-                y = run_narrow_forward(built, x, weight, bias, True, r0, r1, rows)
-                same_bits(unpack(y, n_out)[r0:r1], whole[r0:r1])
-                assert (np.delete(y, slice(r0, r1), axis=1) == SENTINEL).all()
+
+    def run(r0, r1):
+        return run_narrow_forward(built, x, weight, bias, True, r0, r1, rows)
+
+    assert_own_rows_only(run, n_out, rows, (0, 1, 5, P, rows - 1), (0, 1, 3, P // 2 + 1, P + 1))
 
 
 def test_relu_of_a_narrow_layer_lets_nan_through(built, dtype):
@@ -392,15 +397,11 @@ def test_backward_touches_its_own_rows_only(built, dtype, rng, with_relu):
     rows, n_out, n_in = 29, built.panel + 1, 2 * built.panel + 1
     dy, weight, x = (values(rng, dtype, *s) for s in ((rows, n_out), (n_out, n_in), (rows, n_in)))
     relu_x = x if with_relu else None
-    whole = unpack(run_backward(built, dy, weight, relu_x, 0, rows, rows), n_in)
-    for r0 in (0, 1, 5, 8, 28):
-        for r1 in (r0, r0 + 1, r0 + 3, r0 + 9, 29):
-            if r1 > rows:
-                continue
-            dx = run_backward(built, dy, weight, relu_x, r0, r1, rows)
-            same_bits(unpack(dx, n_in)[r0:r1], whole[r0:r1])
-            assert (dx[:, :r0] == SENTINEL).all()
-            assert (dx[:, r1:] == SENTINEL).all()
+
+    def run(r0, r1):
+        return run_backward(built, dy, weight, relu_x, r0, r1, rows)
+
+    assert_own_rows_only(run, n_in, rows, (0, 1, 5, 8, 28), (0, 1, 3, 9))
 
 
 # ----------------------------------------------------------------- gradients

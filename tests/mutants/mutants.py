@@ -109,6 +109,13 @@ GUARDED_ALONE = (
 
 MUTANTS = [
     # ------------------------------------------------------------ matrix products
+    Mutant(
+        1,
+        "the padding of activations in the gradient of a narrow layer",
+        [(f"{K}/dense.pyx", "            gradient[o * PANEL + i] = 0\n", "            pass\n")],
+        ("dense",),
+        only="networks",
+    ),
     Mutant(1, "a second accumulator in k", [(f"{K}/dense.pyx", LAST_PANEL, SECOND_ACCUMULATOR)], ("dense",)),
     Mutant(
         1,
