@@ -177,8 +177,8 @@ MUTANTS = [
             ),
             (
                 f"{N}/steps.pyx",
-                "scratch, tape.rows, n_rows, SHARD, op.n_in,\n",
-                "scratch, tape.rows, n_rows, shard_rows, op.n_in,\n",
+                "weight_gradient(x, delta, <real*> gradient, scratch, tape.rows, n_rows, SHARD, op.n_in,\n",
+                "weight_gradient(x, delta, <real*> gradient, scratch, tape.rows, n_rows, shard_rows, op.n_in,\n",
             ),
         ],
         engine=("steps",),

@@ -142,9 +142,8 @@ cdef inline bint steps(int kind, bint option, bint momentum, int extras, const U
                        ssize_t width, const real* factors) noexcept nogil:
     """The loop. Its first four arguments are constants wherever it is inlined, so they leave no branch inside."""
     cdef Scalars s = rounded(rule)
-    cdef vr w[2]
-    cdef vr old[2]
-    cdef vr g, check
+    cdef vr before[2]
+    cdef vr w, g, check
     cdef bint diverged = False
     cdef ssize_t i, k, at
     for i in range(count // PANEL):
@@ -152,34 +151,34 @@ cdef inline bint steps(int kind, bint option, bint momentum, int extras, const U
         for k in range(2):
             if k * LANES < width:
                 at = i * PANEL + k * LANES
-                old[k] = vr_load(parameter + at)
+                w = before[k] = vr_load(parameter + at)
                 if factors == NULL:
                     g = vr_load(gradient + at)
                 else:
                     g = vr_fma(vr_set(factors[i]), vr_load(gradient + k * LANES), vr_set(0))
-                w[k] = old[k]
                 if extras >= SCALED:
                     g = vr_mul(s.gradient_scale, g)
-                    w[k] = vr_mul(s.decay, w[k])
+                    w = vr_mul(s.decay, w)
                 if extras == PENALISED:
-                    g = vr_fma(s.l1, sign(old[k]), vr_fma(s.l2, old[k], clipped(g, s.clip_value)))
+                    g = vr_fma(s.l1, sign(before[k]), vr_fma(s.l2, before[k], clipped(g, s.clip_value)))
                 if kind == SGD:
-                    w[k] = sgd(&s, w[k], g, state0, at, momentum, option)
+                    w = sgd(&s, w, g, state0, at, momentum, option)
                 elif kind == ADAM:
-                    w[k] = adam(&s, w[k], g, state0, state1, state2, at, option)
+                    w = adam(&s, w, g, state0, state1, state2, at, option)
                 elif kind == NADAM:
-                    w[k] = nadam(&s, w[k], g, state0, state1, at)
+                    w = nadam(&s, w, g, state0, state1, at)
                 elif kind == RMSPROP:
-                    w[k] = rmsprop(&s, w[k], g, state0, state1, state2, at, momentum, option)
+                    w = rmsprop(&s, w, g, state0, state1, state2, at, momentum, option)
                 else:
-                    w[k] = adagrad(&s, w[k], g, state0, at)
-                check = vr_fma(w[k], vr_set(0), check)           # 0, or NaN where w is not finite
-                vr_store(parameter + at, w[k])
+                    w = adagrad(&s, w, g, state0, at)
+                check = vr_fma(w, vr_set(0), check)              # 0, or NaN where w is not finite
+                vr_store(parameter + at, w)
         if vr_has_nan(check):
             diverged = True
             for k in range(2):
                 if k * LANES < width:
-                    vr_store(parameter + i * PANEL + k * LANES, finite_or(w[k], old[k]))
+                    at = i * PANEL + k * LANES
+                    vr_store(parameter + at, finite_or(vr_load(parameter + at), before[k]))
     return diverged
 
 
