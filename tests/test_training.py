@@ -585,6 +585,25 @@ def test_step_refuses_bad_targets_of_the_right_dtype(loss, dtype):
     trainer.step(X, -0.0 * good)  # a negative zero is a zero
 
 
+@pytest.mark.parametrize("loss", ["mean_squared", "poisson", "binary_cross_entropy"])
+def test_step_takes_targets_of_every_usual_form(loss, dtype):
+    """Labels as whole numbers and targets without a column: the update of the same numbers as an (n, 1) array."""
+    X, labels = np.linspace(-1, 1, 10).reshape(5, 2).astype(dtype), np.array([1, 0, 0, 1, 1])
+    column = labels.astype(dtype)[:, None]
+    forms = [column, column[:, 0], labels, labels[:, None], labels.astype(bool), labels.tolist()]
+    forms += [np.repeat(column[:, 0], 3)[::3], np.repeat(labels, 3)[::3]]
+    digests = set()
+    for y in forms:
+        trainer = fn.Trainer(fn.Network([fn.Input(2), fn.Dense(1)], seed=0, dtype=dtype), loss)
+        trainer.step(X, y)
+        digests.add(trainer.network.digest())
+    assert len(digests) == 1
+    for value in [-1, 2] if loss == "binary_cross_entropy" else []:
+        labels[3] = value
+        with pytest.raises(ValueError, match="y must be from 0 to 1 .* row 3"):
+            trainer.step(X, labels)
+
+
 def test_training_holds_the_parameters_four_times_and_a_batch():
     """Weights, their transposed copies (but for the first layer's) and Adam's two moments, at huge pages' starts."""
     rows, width, spare = 64, 2048, 2 << 20

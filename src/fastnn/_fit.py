@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from types import FrameType, TracebackType
@@ -204,6 +202,9 @@ class Interrupts:
         self.outer: Any = None
 
     def __enter__(self) -> Self:
+        import signal
+        import threading  # here, as `import fastnn` does without both
+
         if threading.current_thread() is threading.main_thread():
             outer = signal.getsignal(signal.SIGINT)
             if callable(outer):  # neither ignored, nor the system's, nor another program's
@@ -227,6 +228,8 @@ class Interrupts:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.outer is not None:
+            import signal
+
             signal.signal(signal.SIGINT, self.outer)
             if kind is None:
                 self.check()

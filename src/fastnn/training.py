@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -132,6 +132,7 @@ class Trainer:
         self._n_features = network.n_features
         self._n_labels = network.n_outputs if isinstance(self.loss, CrossEntropy) else 0
         self._n_targets = self.loss._n_targets(network.n_outputs)
+        self._n_truths = 2 if self.loss.upper == 1.0 and self._n_targets == 1 else 0  # 0 and 1, as labels
         # The bits of numbers from +0 on are whole numbers in the same order; those of negative ones and NaN are larger.
         self._bits = np.dtype(f"u{self._dtype.itemsize}")
         upper = self.loss.upper
@@ -253,7 +254,7 @@ class Trainer:
             The batch, of any size; nothing is copied or converted if it is in the network's dtype.
         y : array_like
             Targets, as the loss takes them. Fastest are int64 labels for cross-entropy, and for the other losses an
-            array (n, k) of the network's dtype.
+            array of the network's dtype.
         sample_weight : array_like, shape (n,), optional
 
         Returns
@@ -279,33 +280,40 @@ class Trainer:
             X = _check.features(X, self._n_features, self._dtype)
             shape = X.shape
         n = shape[0]
-        if not self._is_prepared(y, n):
-            y = self.loss.targets(y, self.network.n_outputs, self._dtype)
-            _check.same_rows(n, len(y), "y")
+        targets = self._usual_targets(y, n)
+        if targets is None:
+            targets = self.loss.targets(y, self.network.n_outputs, self._dtype)
+            _check.same_rows(n, len(targets), "y")
         weights = None
         if sample_weight is not None or self.class_weight is not None:
-            weights = self._step_weights(X, y, sample_weight)
+            weights = self._step_weights(X, targets, sample_weight)
         rate = self._constant_rate
         if rate is None:
             steps = self._training.steps
             rate = float(self._rates(steps, steps + 1)[0])
         try:
-            return self._training.step(X, y, weights, rate)
+            return self._training.step(X, targets, weights, rate)
         except Diverged as error:
             raise self._diverged(error.step) from None
 
-    def _is_prepared(self, y: Any, n: int) -> TypeGuard[np.ndarray]:
-        """Whether ``y`` is what the loss would make of it, in which case it need not; False where in doubt."""
+    def _usual_targets(self, y: Any, n: int) -> np.ndarray | None:
+        """What the loss makes of ``y``, in a fraction of its time; None where that needs a closer look."""
         if type(y) is not _ndarray:
-            return False
+            return None
         if y.dtype is _INT64:
             # Negative labels are huge as unsigned ones.
-            return self._n_labels > 0 and y.shape == (n,) and _largest(y.view(_UINT64)) < self._n_labels
+            if y.shape == (n,) and _largest(y.view(_UINT64)) < (self._n_labels or self._n_truths):
+                return y if self._n_labels else y.astype(self._dtype)[:, None]
+            return None
+        if y.shape == (n,):
+            y = y[:, None]
         if y.dtype is not self._dtype or y.shape != (n, self._n_targets):
-            return False
+            return None
         if self._upper_bits is None:
-            return first_nonfinite(y) < 0
-        return bool(_largest(y.view(self._bits), None) <= self._upper_bits)
+            is_fine = first_nonfinite(y) < 0
+        else:
+            is_fine = _largest(y.view(self._bits), None) <= self._upper_bits
+        return y if is_fine else None
 
     def _step_weights(self, X: np.ndarray, y: np.ndarray, sample_weight: ArrayLike | None) -> np.ndarray | None:
         if self.class_weight is not None and self._weight_by_class is None:
