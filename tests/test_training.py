@@ -600,7 +600,7 @@ def test_step_takes_targets_of_every_usual_form(loss, dtype):
     assert len(digests) == 1
     for value in [-1, 2] if loss == "binary_cross_entropy" else []:
         labels[3] = value
-        with pytest.raises(ValueError, match="y must be from 0 to 1 .* row 3"):
+        with pytest.raises(ValueError, match=r"y must be from 0 to 1 .* row 3"):
             trainer.step(X, labels)
 
 

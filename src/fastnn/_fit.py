@@ -74,6 +74,7 @@ class Loop:
         self.callbacks = callbacks
         self.file = _maps.mapped_file(data.X)
         self.by_step = any(_overrides(callback, "on_step_end") for callback in callbacks)
+        self.pausing = [callback for callback in callbacks if _overrides(callback, "on_pause")]
         self.deadline = math.inf if max_seconds is None else time.monotonic() + max_seconds
         self.steps_per_epoch = -(-len(data) // batch_size)
 
@@ -125,6 +126,9 @@ class Loop:
             if self.by_step and training.steps > first + done:
                 self.tell("on_step_end", training.steps)
             _maps.give_back(self.file)
+            if training.position < n:
+                for callback in self.pausing:
+                    callback.on_pause(trainer)
             self.progress.update()
             self.interrupts.check()
 

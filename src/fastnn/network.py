@@ -76,17 +76,20 @@ class Network:
             values = initializer.values(shape, self.seed, _streams.INITIALIZER + number)
             self._model.write(operation, kind, values.astype(self._np_dtype))
 
-    def _build(self, layers: Sequence[Layer], seed: int, dtype: str) -> None:
-        """Everything but the values of the parameters."""
+    def _build(
+        self, layers: Sequence[Layer], seed: int, dtype: str, parameters: Mapping[str, np.ndarray] | None = None
+    ) -> None:
+        """Everything but the values of the parameters; those that are to come are looked at before memory is taken."""
         self.layers = _checked(layers)
         self.metadata: dict[str, Any] = {}
         self.seed = _check.seed(seed)
         self.dtype = _check.dtype_name(dtype)
         self._np_dtype = np.dtype(self.dtype)
         operations, self._names, self._positions = _compiled(self.layers)
+        self._shapes = {name: _shape_of(operations[number], kind) for name, (number, kind) in self._names.items()}
+        if parameters is not None:
+            self._check_shapes(parameters)
         self._model = Model(operations, self.dtype, _dispatch.tables(self.dtype))
-        shapes = {(operation, kind): tuple(shape) for operation, kind, shape in self._model.tensors}
-        self._shapes = {name: shapes[tensor] for name, tensor in self._names.items()}
         self.n_features: int = self._model.n_inputs
         self.n_outputs: int = self._model.n_outputs
         last = self.layers[-1]
@@ -97,12 +100,17 @@ class Network:
     def _restored(cls, layers: Sequence[Layer], seed: int, dtype: str, parameters: Mapping[str, np.ndarray]) -> Network:
         """A network with given parameters."""
         network = cls.__new__(cls)
-        network._build(layers, seed, dtype)
-        missing = network._names.keys() - parameters.keys()
-        if missing:
-            raise ValueError(f"parameters must hold every tensor of the network; missing: {', '.join(sorted(missing))}")
+        network._build(layers, seed, dtype, parameters)
         network.parameters.update(parameters)
         return network
+
+    def _check_shapes(self, parameters: Mapping[str, np.ndarray]) -> None:
+        missing = self._names.keys() - parameters.keys()
+        if missing:
+            raise ValueError(f"parameters must hold every tensor of the network; missing: {', '.join(sorted(missing))}")
+        for name, shape in self._shapes.items():
+            if parameters[name].shape != shape:
+                raise ValueError(f"parameter {name!r} must have shape {shape}; got shape {parameters[name].shape}")
 
     @property
     def parameters(self) -> Parameters:
@@ -389,6 +397,13 @@ def _compiled(
                 operations.append(("activation", units, activation.name, alpha))
             module += activation.name != "identity"
     return operations, names, positions
+
+
+def _shape_of(operation: tuple[Any, ...], kind: str) -> tuple[int, ...]:
+    if operation[0] == "dense":
+        _, n_in, n_out, *_ = operation
+        return (n_out, n_in) if kind == "weight" else (n_out,)
+    return (operation[1],)
 
 
 def _following_activation(layers: tuple[Layer, ...], position: int) -> str:

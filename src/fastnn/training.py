@@ -347,11 +347,18 @@ class Trainer:
 
     # -------------------------------------------------------------------- saving
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], keep_previous: bool = False) -> None:
         """Writes all that a run needs to go on to a safetensors file; an existing one is replaced in one go.
 
         Network, optimizer, seeds, history, the place in the epoch and the state of callbacks; not the data, and not the
         callbacks themselves: both have to be passed to `fit` again. It may be called by a callback, at any point.
+
+        Parameters
+        ----------
+        path : path-like
+        keep_previous : bool, default False
+            Whether an existing file is kept beside the new one, under its name and ``.previous``, for `load` to take if
+            the new one is damaged.
 
         Raises
         ------
@@ -365,11 +372,13 @@ class Trainer:
         The run that goes on from the file, in another process, by another instruction set or number of threads, ends
         with the bits of the unbroken run.
         """
-        _checkpoint.save(self, path)
+        _checkpoint.save(self, path, _check.boolean(keep_previous, "keep_previous"))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], threads: int | str | None = None) -> Trainer:
         """Reads a trainer that `save` wrote: it goes on with the bits that an unbroken run would have.
+
+        If the file is missing or damaged and the one before it was kept, that one is read, with a warning.
 
         Parameters
         ----------
