@@ -45,7 +45,7 @@ def test_intervals(blobs, make_trainer, path, interval, expected):
 
 
 def test_seconds_within_an_epoch(path, rng):
-    X, y = rng.normal(size=(200_000, 30)).astype(np.float32), rng.integers(0, 3, 200_000)
+    X, y = np.broadcast_to(rng.normal(size=30).astype(np.float32), (3_000_000, 30)), np.zeros(3_000_000, np.int64)
     trainer = fn.Trainer(fn.Network([fn.Input(30), fn.Dense(64), fn.Dense(3)], seed=0), "cross_entropy", batch_size=1)
     checkpoint = Noting(path, seconds=0.001)
     trainer.fit(X, y, max_seconds=1.0, callbacks=checkpoint)
@@ -160,7 +160,7 @@ def test_repr(path):
 
 
 def test_a_pause_comes_within_an_epoch(path, rng):
-    X, y = rng.normal(size=(100_000, 20)).astype(np.float32), rng.integers(0, 2, 100_000)
+    X, y = np.broadcast_to(rng.normal(size=20).astype(np.float32), (3_000_000, 20)), np.zeros(3_000_000, np.int64)
     network = fn.Network([fn.Input(20), fn.Dense(64), fn.Dense(2)], seed=0)
     pauses = []
     trainer = fn.Trainer(network, "cross_entropy", batch_size=1)
