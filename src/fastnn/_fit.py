@@ -122,7 +122,7 @@ class Loop:
             try:
                 training.run(data.X, data.y, data.weights, order, self.batch_size, ahead, seconds)
             except Diverged as error:
-                raise trainer._diverged(error.step) from None
+                raise trainer._diverged(error) from None
             if self.by_step and training.steps > first + done:
                 self.tell("on_step_end", training.steps)
             _maps.give_back(self.file)

@@ -370,10 +370,9 @@ def _compiled(
     positions: dict[int, int] = {}
     module = units = 0
 
-    def own(number: int) -> None:
+    def own() -> None:
         for kind in ("weight", "bias"):
             names[f"{module}.{kind}"] = (len(operations), kind)
-        positions[len(operations)] = number
 
     for number, layer in enumerate(checked):
         if isinstance(layer, Input):
@@ -382,20 +381,21 @@ def _compiled(
             operations.append(("dropout", units, layer.rate, _streams.DROPOUT + number))
             module += 1
         elif isinstance(layer, LayerNorm):
-            own(number)
+            own()
             operations.append(("layer_norm", units, layer.epsilon))
             module += 1
         elif isinstance(layer, (Dense, Activation)):
             activation = activation_of(layer)
             alpha = activation.alpha or 0.0
             if isinstance(layer, Dense):
-                own(number)
+                own()
                 operations.append(("dense", units, layer.units, activation.name, alpha))
                 units = layer.units
                 module += 1
             elif activation.name != "identity":
                 operations.append(("activation", units, activation.name, alpha))
             module += activation.name != "identity"
+        positions |= dict.fromkeys(range(len(positions), len(operations)), number)
     return operations, names, positions
 
 

@@ -294,7 +294,7 @@ class Trainer:
         try:
             return self._training.step(X, targets, weights, rate)
         except Diverged as error:
-            raise self._diverged(error.step) from None
+            raise self._diverged(error) from None
 
     def _usual_targets(self, y: Any, n: int) -> np.ndarray | None:
         """What the loss makes of ``y``, in a fraction of its time; None where that needs a closer look."""
@@ -446,8 +446,13 @@ class Trainer:
             with standard_environment():
                 self._plateau.update(values[monitored(self._plateau.schedule.monitor, values)])
 
-    def _diverged(self, step: int) -> DivergedError:
-        return DivergedError(self.epoch + 1, step, float(self._rates(step - 1, step)[0]))
+    def _diverged(self, error: Diverged) -> DivergedError:
+        what, layer = error.what, None
+        if error.operation >= 0:
+            layer = self.network._positions[error.operation]
+            part = "outputs" if what == "the loss" else "parameters"
+            what = f"the {part} of layer {layer}, {self.network.layers[layer]!r},"
+        return DivergedError(self.epoch + 1, error.step, float(self._rates(error.step - 1, error.step)[0]), what, layer)
 
     def _give_states(self, callbacks: Iterable[Callback]) -> None:
         """Hands what a file held about callbacks to the first ones of the same class."""
