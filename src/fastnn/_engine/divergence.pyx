@@ -2,7 +2,6 @@
 
 from libc.math cimport isfinite
 
-from fastnn._engine.divergence cimport operation_of_outputs, operation_of_parameters
 from fastnn._engine.program cimport Operation, Slot, panels_of
 from fastnn._engine.steps cimport Batch, Run, coming_batch, rows_phase
 
