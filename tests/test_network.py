@@ -410,3 +410,19 @@ def test_metadata_travel_with_the_file_and_change_nothing_else(tmp_path):
     assert loaded.metadata == {"classes": ["no", "yes"], "scale": 0.5}
     assert loaded.digest() == digest
     assert fn.Network([fn.Input(3), fn.Dense(2)]).metadata == {}
+
+
+@pytest.mark.parametrize(
+    "sizes", [(2**31, 2**31), (2**32, 2**31), (2**62, 2**62), (2**64, 3), (3, 2**64), (2**40, 2**40)]
+)
+def test_sizes_beyond_whole_numbers_of_the_engine(sizes):
+    features, units = sizes
+    with pytest.raises(MemoryError, match=f"would take {4 * (features + 1) * units:,} bytes"):
+        fn.Network([fn.Input(features), fn.Dense(units)])
+
+
+def test_many_tiny_layers():
+    """Nothing about a layer takes longer the more of them there are."""
+    network = fn.Network([fn.Input(1)] + [fn.Dense(1, weight_initializer=fn.initializers.Constant(1.0))] * 20_000)
+    assert network.predict(np.ones(1, np.float32)) == 1
+    assert network.n_parameters == 40_000

@@ -23,11 +23,11 @@ NUMERIC_PATH = (
     *("records", "reproduction", "schedules", "training"),
 )
 # Where no number of a network, or of its data, comes about.
-ELSEWHERE = {"__init__", "_config", "_dispatch", "_version", "cli", "errors", "plot"}
+ELSEWHERE = {"__init__", "_config", "_dispatch", "_durable", "_version", "cli", "errors", "plot"}
 
 ALLOWED = {
     "numpy": {
-        "types and constants": "ndarray generic dtype bool_ float32 float64 int64 uint64 intp inf nan",
+        "types and constants": "ndarray generic dtype bool_ float32 float64 int64 uint64 uint8 intp inf nan",
         "memory, no arithmetic": "array asarray ascontiguousarray require empty zeros ones full arange concatenate",
         "choice and comparison, no rounding": "where minimum maximum clip array_equal isfinite isnan shape",
         "order": "argsort unique",
@@ -64,6 +64,7 @@ MODULES = {"random", "statistics", "cmath", "decimal", "fractions"}
 EXCEPTIONS = {
     ("data", "counts.sum"): "whole numbers",
     ("network", "sum((_size(shape) for shape in self._shapes.values()))"): "whole numbers",
+    ("network", "sum((_size(shape, _PADDING) for shape in self._shapes.values()))"): "whole numbers",
     ("network", "sum(widths)"): "whole numbers",
     ("training", "np.maximum.reduce"): "the largest, of whole numbers",
 }

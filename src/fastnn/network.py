@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 _empty, _ndarray = np.empty, np.ndarray  # looked up faster
+_PADDING = 64  # units that a layer is padded by are fewer
 _Tensor = tuple[int, str]  # what the engine calls a parameter tensor: (operation, "weight" or "bias")
 
 
@@ -89,6 +91,7 @@ class Network:
         self._shapes = {name: _shape_of(operations[number], kind) for name, (number, kind) in self._names.items()}
         if parameters is not None:
             self._check_shapes(parameters)
+        self._check_size()
         self._model = Model(operations, self.dtype, _dispatch.tables(self.dtype))
         self.n_features: int = self._model.n_inputs
         self.n_outputs: int = self._model.n_outputs
@@ -103,6 +106,13 @@ class Network:
         network._build(layers, seed, dtype, parameters)
         network.parameters.update(parameters)
         return network
+
+    def _check_size(self) -> None:
+        """Raises MemoryError before sizes leave the range of the engine's whole numbers."""
+        padded = sum(_size(shape, _PADDING) for shape in self._shapes.values())
+        if padded * self._np_dtype.itemsize > sys.maxsize // 16:  # with optimizer state, and to spare
+            size = self.n_parameters * self._np_dtype.itemsize
+            raise MemoryError(f"the parameters of the network would take {size:,} bytes: more than can be addressed")
 
     def _check_shapes(self, parameters: Mapping[str, np.ndarray]) -> None:
         missing = self._names.keys() - parameters.keys()
@@ -409,7 +419,8 @@ def _shape_of(operation: tuple[Any, ...], kind: str) -> tuple[int, ...]:
 def _following_activation(layers: tuple[Layer, ...], position: int) -> str:
     """The first activation of the dense layer at ``position`` or after it, before the next dense layer."""
     name = activation_of(layers[position]).name  # type: ignore[arg-type]
-    for layer in layers[position + 1 :]:
+    for following in range(position + 1, len(layers)):
+        layer = layers[following]
         if name != "identity" or isinstance(layer, Dense):
             break
         if isinstance(layer, Activation):
@@ -417,5 +428,5 @@ def _following_activation(layers: tuple[Layer, ...], position: int) -> str:
     return name
 
 
-def _size(shape: tuple[int, ...]) -> int:
-    return shape[0] * (shape[1] if len(shape) > 1 else 1)
+def _size(shape: tuple[int, ...], padding: int = 0) -> int:
+    return (shape[0] + padding) * (shape[1] + padding if len(shape) > 1 else 1)

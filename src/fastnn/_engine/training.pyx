@@ -47,6 +47,7 @@ cdef Arena enough(Arena arena, size_t size):
     return arena if arena is not None and arena.size >= size else Arena(size)
 
 
+cdef ssize_t MAX_BATCH = <ssize_t> 1 << 40      # rows, so that no size of a buffer overflows
 cdef double ROW_OVERHEAD = 500       # multiply-adds in the time that a row takes whatever the network
 
 
@@ -189,6 +190,8 @@ cdef class Training:
         """Buffers for batches of this many rows, and the chunks in which they are taken."""
         cdef ssize_t rows, n_chunks, n_levels, n_tapes
         cdef char* end
+        if batch > MAX_BATCH:
+            raise MemoryError(f"a batch of {batch:,} rows is more than can be addressed")
         cut_batch(&self.c, batch, threads)
         rows = self.c.chunk | 1                     # odd: no stride between panels is a multiple of 4 KB
         n_tapes = threads if self.c.part else 1
