@@ -175,3 +175,16 @@ def test_leftovers_of_dead_processes_are_removed(path):
         os.utime(part, (long_ago, long_ago))
     _durable.remove_leftovers(path)
     assert sorted(os.listdir(path.parent)) == sorted([".file.1.part", ".filed.0.part", "file"])
+
+
+def test_replacing_in_a_with_statement(path):
+    with _durable.replacing(path) as part, open(part, "wb") as file:
+        file.write(NEW)
+        assert path.read_bytes() == OLD
+    assert path.read_bytes() == NEW
+    assert only(path)
+    with pytest.raises(ZeroDivisionError), _durable.replacing(path) as part, open(part, "wb") as file:
+        file.write(OLD)
+        file.write(1 // 0)
+    assert path.read_bytes() == NEW
+    assert only(path)

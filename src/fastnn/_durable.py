@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import time
+from collections.abc import Iterator
 
 LEFTOVER_SECONDS = 3600.0  # a part this old was left by a process that died while it wrote
 
@@ -33,8 +34,7 @@ def replace(path: str | os.PathLike[str], content: bytes, keep_previous: bool = 
         the disk, the new one is.
     """
     target = os.path.realpath(path)
-    part = f"{_part_prefix(target)}{os.urandom(8).hex()}.part"
-    try:
+    with _part(target) as part:
         try:
             _write(part, content)
         except OSError:
@@ -42,15 +42,18 @@ def replace(path: str | os.PathLike[str], content: bytes, keep_previous: bool = 
             # trusted.
             _remove(part)
             _write(part, content)
-        with contextlib.suppress(OSError):
-            os.chmod(part, os.stat(target).st_mode & 0o777)
-        if keep_previous:
-            _keep(target)
-        os.replace(part, target)
-    except BaseException:
-        _remove(part)
-        raise
-    _sync_folder(os.path.dirname(target))
+        _commit(part, target, keep_previous)
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
+    """The name of a file to write in a ``with`` statement, which takes the place of ``path`` if no error ends that."""
+    target = os.path.realpath(path)
+    with _part(target) as part:
+        yield part
+        with open(part, "rb+") as file:
+            os.fsync(file.fileno())
+        _commit(part, target, keep_previous=False)
 
 
 def remove_leftovers(path: str | os.PathLike[str]) -> None:
@@ -67,6 +70,26 @@ def remove_leftovers(path: str | os.PathLike[str]) -> None:
 def _part_prefix(target: str) -> str:
     folder, name = os.path.split(target)
     return os.path.join(folder, f".{name[:100]}.")  # a name may not be much longer than the longest there are
+
+
+@contextlib.contextmanager
+def _part(target: str) -> Iterator[str]:
+    """The name of a new file beside ``target``, which is gone in the end unless it was renamed."""
+    part = f"{_part_prefix(target)}{os.urandom(8).hex()}.part"
+    try:
+        yield part
+    except BaseException:
+        _remove(part)
+        raise
+
+
+def _commit(part: str, target: str, keep_previous: bool) -> None:
+    with contextlib.suppress(OSError):
+        os.chmod(part, os.stat(target).st_mode & 0o777)
+    if keep_previous:
+        _keep(target)
+    os.replace(part, target)
+    _sync_folder(os.path.dirname(target))
 
 
 def _write(part: str, content: bytes) -> None:
