@@ -16,14 +16,14 @@ PACKAGE = ROOT / "src" / "fastnn"
 KERNELS = sorted(PACKAGE.glob("_kernels/*.pyx"))
 KERNEL_PARTS = sorted(PACKAGE.glob("_kernels/*.pxd"))
 ENGINE = sorted([*PACKAGE.glob("_engine/*.pyx"), *PACKAGE.glob("_engine/*.pxd")])
-PYTHON = sorted(path for folder in (".", "_cli", "_verify") for path in PACKAGE.glob(f"{folder}/*.py"))
+PYTHON = sorted(path for folder in (".", "_cli", "_verify", "sklearn") for path in PACKAGE.glob(f"{folder}/*.py"))
 
 # Each adapter, and what it alone may import.
 ADAPTERS = {
     "fastnn.cli": {"click", "rich", "matplotlib"},
     "fastnn._cli": {"click", "rich", "matplotlib"},
     "fastnn.plot": {"matplotlib"},
-    "fastnn.sklearn": {"sklearn"},
+    "fastnn.sklearn": {"sklearn", "scipy"},
     "fastnn.onnx": {"onnx"},
 }
 # What the core may import from outside: files need safetensors, and the progress bar, when asked for, tqdm.
