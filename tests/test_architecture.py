@@ -23,7 +23,7 @@ ADAPTERS = {
     "fastnn.cli": {"click", "rich", "matplotlib"},
     "fastnn._cli": {"click", "rich", "matplotlib"},
     "fastnn.plot": {"matplotlib"},
-    "fastnn.sklearn": {"sklearn", "scipy"},
+    "fastnn.sklearn": {"sklearn", "scipy", "threadpoolctl"},  # scikit-learn itself needs the other two
     "fastnn.onnx": {"onnx"},
 }
 # What the core may import from outside: files need safetensors, and the progress bar, when asked for, tqdm.

@@ -263,7 +263,7 @@ cdef class Training:
     cdef int run_teams(self, int threads) except -1:
         """Runs until there is reason to stop, on `threads` threads or, if that is faster, on one."""
         cdef double deadline = self.c.deadline, start
-        cdef ssize_t position
+        cdef ssize_t position, rows
         cdef bint is_open = threads > 1 and not (self.threads and insists())
         while True:
             start = clock()
@@ -275,8 +275,9 @@ cdef class Training:
                 self.scratch = new_scratch(&self.c, n_threads)
                 self.team_size = n_threads
             run_team(run_steps, &self.c, n_threads)
-            if is_open and self.c.progress.position > position:
-                self.pace.record(clock() - start, self.c.progress.position - position)
+            rows = self.c.progress.position - position if self.c.updates else self.c.n
+            if is_open and rows > 0:
+                self.pace.record(clock() - start, rows)
             if self.done(deadline):
                 return 0
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 from fastnn import _objective
 from fastnn.sklearn._building import Objective
@@ -51,14 +52,15 @@ def fit(
             raise StopIteration
 
     start = function.vector
-    result = minimize(
-        function,
-        start,
-        method="L-BFGS-B",
-        jac=True,
-        callback=after_iteration,
-        options={"maxfun": settings.max_fun, "maxiter": settings.max_iter, "gtol": settings.tol},
-    )
+    with threadpool_limits(1, user_api="blas"):  # for SciPy's short vectors: between them, threads would only spin
+        result = minimize(
+            function,
+            start,
+            method="L-BFGS-B",
+            jac=True,
+            callback=after_iteration,
+            options={"maxfun": settings.max_fun, "maxiter": settings.max_iter, "gtol": settings.tol},
+        )
     if not np.isfinite(result.fun):
         function.set_vector(start)
         raise ValueError("The loss is not finite. The input data may contain large values and need to be preprocessed.")
