@@ -220,9 +220,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             self.best_loss_ = np.inf
         total = float(n) if weights is None else float(weights.sum())
         constant = self._constant(targets, weights)
-        monitor = Monitor(
-            self, settings, objective, constant, n, total, batch_size, score, hooks, incremental
-        )
+        monitor = Monitor(self, settings, objective, constant, n, total, batch_size, score, hooks, incremental)
         watched = None if held is None or not settings.callbacks else (held[0], held[2])
         try:
             trainer.fit(
@@ -351,9 +349,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 def has_epochs(estimator: BaseMLP) -> bool:
     """Whether there is a ``partial_fit``; otherwise the error that says why not."""
     if isinstance(estimator.solver, str) and estimator.solver == "lbfgs":
-        raise AttributeError(
-            "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
-        )
+        raise AttributeError("partial_fit is only available for stochastic optimizers. lbfgs is not stochastic.")
     return True
 
 

@@ -213,8 +213,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             return self._read_labels(y, first)
         if kind == "multiclass-multioutput":
             raise ValueError("Multioutput target data is not supported with label binarization")
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
+        if kind not in ("binary", "multiclass"):
+            check_classification_targets(y)
+        if y.ndim > 1:
+            y = column_or_1d(y, warn=True)
         if first:
             self._is_multilabel = self._is_sparse = False
         elif self._is_multilabel:

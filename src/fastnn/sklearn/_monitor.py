@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from fastnn.training import Trainer
 
 _SMALLEST_RATE = 1e-6  # of learning_rate="adaptive", as in scikit-learn
-_LOWEST_SHARE = 1e-12  # of the initial rate that learning_rate="invscaling" comes down to: momentum is scaled by its inverse
+_LOWEST_SHARE = (
+    1e-12  # of the initial rate that learning_rate="invscaling" comes down to: momentum is scaled by its inverse
+)
 
 
 class Monitor(Callback):
@@ -138,7 +140,9 @@ class Monitor(Callback):
     def _slow_down_or_stop(self, trainer: Trainer) -> None:
         estimator, settings = self.estimator, self.settings
         what = "Training loss" if self.score is None else "Validation score"
-        said = f"{what} did not improve more than tol={settings.tol:f} for {settings.n_iter_no_change} consecutive epochs."
+        said = (
+            f"{what} did not improve more than tol={settings.tol:f} for {settings.n_iter_no_change} consecutive epochs."
+        )
         if settings.is_sgd and settings.learning_rate == "adaptive":
             rate = float(trainer.optimizer.learning_rate) / self.objective.slope  # type: ignore[arg-type]
             if rate > _SMALLEST_RATE:
@@ -152,5 +156,3 @@ class Monitor(Callback):
             print(f"{said} Stopping.")
         self.has_converged = True
         trainer.stop()
-
-
