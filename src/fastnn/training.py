@@ -436,7 +436,7 @@ class Trainer:
                     if name.endswith(".state0"):
                         state[name] *= before / rate
             self._training.set_state(state)
-        self.optimizer = dataclasses.replace(self.optimizer, learning_rate=rate)
+        self.optimizer = dataclasses.replace(self.optimizer, learning_rate=rate)  # type: ignore[call-arg]
         self._schedule = self.optimizer.schedule
         self._constant_rate = self.optimizer.learning_rate
 

@@ -36,6 +36,14 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     """A network that is fitted and asked as scikit-learn does it."""
 
     network_: Network
+    n_iter_: int
+    t_: int
+    loss_: float
+    loss_curve_: list[float]
+    best_loss_: Any  # a float, or None where there is a validation score: then the next two are not None
+    validation_scores_: Any
+    best_validation_score_: Any
+    _no_improvement_count: int
     # What is not a parameter and may be there before the first fit.
     _shown: _coefficients.Coefficients | None = None
     _trainer: Trainer | None = None
@@ -155,10 +163,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             self.__dict__.pop(name, None)
         self._no_improvement_count = 0
         if not settings.is_lbfgs:
-            self.loss_curve_: list[float] = []
-            self.best_loss_: float | None = np.inf
-            self.validation_scores_: list[float] | None = None
-            self.best_validation_score_: float | None = None
+            self.loss_curve_ = []
+            self.best_loss_, self.validation_scores_, self.best_validation_score_ = np.inf, None, None
 
     def _validation(self, X_val: Any, y_val: Any) -> tuple[Any, Any, np.ndarray, None]:
         X, y = self._validated(X_val, y_val, reset=False)
@@ -363,7 +369,7 @@ def _row_weights(sample_weight: Any, n: int) -> np.ndarray | None:
     if sample_weight is None:
         return None
     if isinstance(sample_weight, Number):
-        return np.full(n, float(sample_weight))
+        return np.full(n, float(sample_weight))  # type: ignore[arg-type]
     weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, order="C", input_name="sample_weight")
     if weights.ndim != 1:
         raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")

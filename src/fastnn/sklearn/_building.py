@@ -10,7 +10,7 @@ import numpy as np
 
 from fastnn import _streams
 from fastnn.initializers import GlorotUniform
-from fastnn.layers import Activation, Dense, Dropout, Input, Layer
+from fastnn.layers import Dense, Dropout, Input, Layer
 from fastnn.losses import Loss
 from fastnn.network import Network
 from fastnn.optimizers import OPTIMIZERS, SGD, SMALLEST_EPSILON, Adam, Optimizer
@@ -99,4 +99,4 @@ def optimizer(settings: Settings, slope: float) -> Optimizer:
     if given == "adam":
         epsilon = max(settings.epsilon / slope, SMALLEST_EPSILON)
         return Adam(rate, settings.beta_1, settings.beta_2, epsilon, l2_total=penalty)
-    return OPTIMIZERS[given](learning_rate=rate, l2_total=penalty)
+    return OPTIMIZERS[given](learning_rate=rate, l2_total=penalty)  # type: ignore[call-arg]

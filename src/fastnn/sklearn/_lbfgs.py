@@ -41,8 +41,9 @@ def fit(
     started = time.monotonic()
 
     def after_iteration(vector: np.ndarray) -> None:
+        estimator.n_iter_ += 1
         if settings.verbose:
-            print(f"Iteration with loss = {function.loss:.8f}")
+            print(f"Iteration {estimator.n_iter_}, loss = {function.value:.8f}")
         is_over = settings.max_seconds is not None and time.monotonic() - started >= settings.max_seconds
         if hooks is not None:
             function.set_vector(vector)
