@@ -31,7 +31,8 @@ CORE_OUTSIDE = {"fastnn._files": {"safetensors"}, "fastnn._fit": {"tqdm"}}
 LAZY = {"tqdm", "safetensors"}
 # What the Python layer may ask of the engine; the rest is the engine's own.
 ENGINE_FACE = {
-    f"fastnn._engine.{name}" for name in ("model", "training", "random", "elementary", "threads", "cpu", "environment")
+    f"fastnn._engine.{name}"
+    for name in ("model", "training", "random", "elementary", "threads", "cpu", "environment", "sparse")
 }
 
 # What a C library, a Python runtime or NumPy would decide otherwise on another machine, or would make slow.

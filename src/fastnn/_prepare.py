@@ -16,12 +16,14 @@ from fastnn.metrics import METRICS, Accuracy, Metric, TopK
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from fastnn._engine.sparse import SparseMatrix
+
 
 @dataclass
 class Dataset:
-    """Rows of the network's dtype, targets as the loss has them, and float64 weights."""
+    """Rows of the network's dtype, dense or sparse, targets as the loss has them, and float64 weights."""
 
-    X: np.ndarray
+    X: np.ndarray | SparseMatrix
     y: np.ndarray
     weights: np.ndarray | None
 

@@ -25,6 +25,8 @@ from fastnn.schedules import Constant, PlateauState, ReduceOnPlateau
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from fastnn._engine.sparse import SparseMatrix
+
 _INT64 = np.dtype(np.int64)
 _UINT64 = np.dtype(np.uint64)
 _ndarray, _largest = np.ndarray, np.maximum.reduce  # looked up faster
@@ -170,8 +172,10 @@ class Trainer:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features)
+        X : array_like or sparse matrix, shape (n, n_features)
             Real numbers; in the network's dtype they are used where they lie, whatever the strides, memory maps too.
+            Sparse matrices and arrays as those of SciPy are used as they are in CSR, with the result that dense rows
+            of the same values have, and converted to it from other formats.
         y : array_like
             Targets, as the loss takes them.
         epochs : int, default 1
@@ -250,7 +254,7 @@ class Trainer:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features)
+        X : array_like or sparse matrix, shape (n, n_features)
             The batch, of any size; nothing is copied or converted if it is in the network's dtype.
         y : array_like
             Targets, as the loss takes them. Fastest are int64 labels for cross-entropy, and for the other losses an
@@ -308,7 +312,9 @@ class Trainer:
             return first_nonfinite(y) < 0
         return bool(_largest(y.view(self._bits), None) <= self._upper_bits)
 
-    def _step_weights(self, X: np.ndarray, y: np.ndarray, sample_weight: ArrayLike | None) -> np.ndarray | None:
+    def _step_weights(
+        self, X: np.ndarray | SparseMatrix, y: np.ndarray, sample_weight: ArrayLike | None
+    ) -> np.ndarray | None:
         if self.class_weight is not None and self._weight_by_class is None:
             raise ValueError(
                 "class_weight='balanced' is known from the data of a fit; before one, pass the weights themselves"
@@ -327,7 +333,7 @@ class Trainer:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features)
+        X : array_like or sparse matrix, shape (n, n_features)
         y : array_like
             Targets, as the loss takes them.
         sample_weight : array_like, shape (n,), optional

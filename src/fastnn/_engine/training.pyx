@@ -10,7 +10,7 @@ from fastnn._engine.atomics cimport atomic_exchange, atomic_load, atomic_store
 from fastnn._engine.data cimport Data
 from fastnn._engine.evaluation cimport evaluate
 from fastnn._engine.memory cimport Arena, take
-from fastnn._engine.layout cimport cut_batch, new_scratch, new_tapes, new_tasks, new_transposed
+from fastnn._engine.layout cimport cut_batch, new_scratch, new_sortings, new_tapes, new_tasks, new_transposed
 from fastnn._engine.model cimport WORTH_A_TRIAL, Model, choose_threads
 from fastnn._engine.pace cimport Pace
 from fastnn._engine.program cimport ACTIVATION, DENSE, LAYER_NORM, Operation
@@ -78,11 +78,13 @@ cdef class Training:
 
     cdef Model model
     cdef Run c
-    cdef Arena operations, tapes, losses, tasks, scratch, transposed, levels, parts, gradient_arena
+    cdef Arena operations, tapes, losses, tasks, scratch, sortings, transposed, levels, parts, gradient_arena
     cdef list states
     cdef object quantiles, optimizer_description
     cdef ssize_t batch_capacity, tape_rows, n_tapes
     cdef int team_size           # that there is scratch for
+    cdef bint has_inputs         # whether the tapes have room for them
+    cdef ssize_t entries_capacity, n_sortings
     cdef ssize_t version         # of the model's parameters that the transposed weights were copied from
     cdef int threads
     cdef bint busy
@@ -188,7 +190,8 @@ cdef class Training:
         cut_batch(&self.c, batch, threads)
         rows = self.c.chunk | 1                     # odd: no stride between panels is a multiple of 4 KB
         n_tapes = threads if self.c.part else 1
-        if rows > self.tape_rows or n_tapes > self.n_tapes:
+        if rows > self.tape_rows or n_tapes > self.n_tapes or self.has_inputs == self.c.sparse.is_direct:
+            self.has_inputs = not self.c.sparse.is_direct
             self.tape_rows, self.n_tapes = max(rows, self.tape_rows), max(n_tapes, self.n_tapes)
             self.tapes = new_tapes(&self.c, self.tape_rows, self.n_tapes)
         if batch > self.batch_capacity or n_targets != self.c.loss.n_targets:
@@ -215,6 +218,15 @@ cdef class Training:
         self.c.levels = self.levels.base
         return 0
 
+    cdef int reserve_sortings(self, Data data, int threads) except -1:
+        """Room for the entries of a chunk of sparse rows, whichever rows those are."""
+        cdef ssize_t entries = data.sparse.most_entries(self.c.chunk)
+        if entries > self.entries_capacity or threads > self.n_sortings:
+            self.entries_capacity = max(entries, self.entries_capacity)
+            self.n_sortings = max(threads, self.n_sortings)
+            self.sortings = new_sortings(&self.c, self.entries_capacity, self.n_sortings)
+        return 0
+
     # ------------------------------------------------------------------- runs
 
     cdef int begin(self, bint updates) except -1:
@@ -234,7 +246,10 @@ cdef class Training:
         self.busy = True
         try:
             threads = choose_threads(self.threads, self.c.row_work * batch, WORTH_A_TRIAL)
+            self.c.sparse = data.sparse_input(&self.c.program)
             self.reserve(batch, data.has_labels, data.n_targets, threads)
+            if self.c.sparse.is_direct:
+                self.reserve_sortings(data, threads)
             self.refresh_transposed()
             self.c.x, self.c.x_row, self.c.x_column, self.c.n = data.x, data.x_row, data.x_column, data.n
             self.c.y, self.c.y_row, self.c.y_column = data.y, data.y_row, data.y_column
@@ -292,7 +307,7 @@ cdef class Training:
 
         Parameters
         ----------
-        X : ndarray of shape (n, n_inputs)
+        X : ndarray of shape (n, n_inputs), or SparseMatrix
             Of the model's dtype, any strides.
         y : ndarray
             int64 labels of shape (n,), or targets of shape (n, k) in the model's dtype; any strides.
