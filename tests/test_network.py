@@ -395,10 +395,11 @@ def test_bad_calls_change_nothing(network, call, error, fragments):
     assert network.digest() == before
 
 
-def test_a_sparse_matrix_is_told_how_to_become_dense(network):
+def test_a_sparse_matrix_that_is_no_data_is_told_how_to_become_dense(network):
     sparse = pytest.importorskip("scipy.sparse")
-    with pytest.raises(TypeError, match="toarray"):
-        network.predict(sparse.csr_matrix(ROWS))
+    for name, values in network.parameters.items():
+        with pytest.raises(TypeError, match="toarray"):
+            network.parameters[name] = sparse.csr_matrix(np.atleast_2d(values))
 
 
 def test_metadata_travel_with_the_file_and_change_nothing_else(tmp_path):

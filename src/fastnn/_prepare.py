@@ -15,11 +15,13 @@ from fastnn.metrics import METRICS, Accuracy, Metric, TopK
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from fastnn._engine.sparse import SparseMatrix
+
 
 class Dataset:
-    """Rows of the network's dtype, targets as the loss has them, and float64 weights."""
+    """Rows of the network's dtype, dense or sparse, targets as the loss has them, and float64 weights."""
 
-    def __init__(self, X: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> None:
+    def __init__(self, X: np.ndarray | SparseMatrix, y: np.ndarray, weights: np.ndarray | None) -> None:
         self.X, self.y, self.weights = X, y, weights
 
     def __len__(self) -> int:

@@ -142,8 +142,9 @@ class Network:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features) or (n_features,)
-            Rows, or one row. Computed in the network's dtype; other real dtypes are converted.
+        X : array_like or sparse matrix, shape (n, n_features) or (n_features,)
+            Rows, or one row. Computed in the network's dtype; other real dtypes are converted. Sparse matrices and
+            arrays as those of SciPy are used as they are in CSR and converted to it from other formats.
         out : ndarray, shape (n, n_outputs) or (n_outputs,), optional
             Where to put the outputs, of the network's dtype; nothing is allocated then.
 
@@ -172,9 +173,10 @@ class Network:
             or not shape[0]
             or first_nonfinite(X) >= 0
         ):
-            X = _check.numeric(X, "X")
-            if X.shape == (self.n_features,):
-                return self._predict_one(X, out)
+            if not _check.is_sparse(X):
+                X = _check.numeric(X, "X")
+                if X.shape == (self.n_features,):
+                    return self._predict_one(X, out)
             X = _check.features(X, self.n_features, dtype)
             shape = X.shape
         expected = (shape[0], self.n_outputs)
@@ -183,7 +185,10 @@ class Network:
         elif type(out) is not _ndarray or out.dtype is not dtype or out.shape != expected:
             self._check_out(out, expected)
         try:
-            self._model.forward(X, out)
+            if type(X) is _ndarray:
+                self._model.forward(X, out)
+            else:
+                self._model.forward_sparse(X, out)
         except ValueError:
             raise ValueError("out must be writeable; got a read-only array") from None
         return out

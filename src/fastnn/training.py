@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ from fastnn.schedules import Constant, PlateauState, ReduceOnPlateau
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+    from fastnn._engine.sparse import SparseMatrix
 
 _INT64 = np.dtype(np.int64)
 _UINT64 = np.dtype(np.uint64)
@@ -119,7 +122,7 @@ class Trainer:
 
         schedule = self.optimizer.schedule
         self._schedule = schedule
-        self._constant_rate = schedule.learning_rate if isinstance(schedule, Constant) else None
+        self._constant_rate: Any = schedule.learning_rate if isinstance(schedule, Constant) else None
         self._plateau = None if schedule.plateau is None else _new_plateau(schedule.plateau)
         self.history = History()
         self.columns: tuple[str, ...] = ()
@@ -170,8 +173,10 @@ class Trainer:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features)
+        X : array_like or sparse matrix, shape (n, n_features)
             Real numbers; in the network's dtype they are used where they lie, whatever the strides, memory maps too.
+            Sparse matrices and arrays as those of SciPy are used as they are in CSR, with the result that dense rows
+            of the same values have, and converted to it from other formats.
         y : array_like
             Targets, as the loss takes them.
         epochs : int, default 1
@@ -250,7 +255,7 @@ class Trainer:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features)
+        X : array_like or sparse matrix, shape (n, n_features)
             The batch, of any size; nothing is copied or converted if it is in the network's dtype.
         y : array_like
             Targets, as the loss takes them. Fastest are int64 labels for cross-entropy, and for the other losses an
@@ -315,7 +320,9 @@ class Trainer:
             is_fine = _largest(y.view(self._bits), None) <= self._upper_bits
         return y if is_fine else None
 
-    def _step_weights(self, X: np.ndarray, y: np.ndarray, sample_weight: ArrayLike | None) -> np.ndarray | None:
+    def _step_weights(
+        self, X: np.ndarray | SparseMatrix, y: np.ndarray, sample_weight: ArrayLike | None
+    ) -> np.ndarray | None:
         if self.class_weight is not None and self._weight_by_class is None:
             raise ValueError(
                 "class_weight='balanced' is known from the data of a fit; before one, pass the weights themselves"
@@ -334,7 +341,7 @@ class Trainer:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features)
+        X : array_like or sparse matrix, shape (n, n_features)
         y : array_like
             Targets, as the loss takes them.
         sample_weight : array_like, shape (n,), optional
@@ -438,6 +445,28 @@ class Trainer:
         """The learning rates of the updates [start, stop) of the epoch under way."""
         reduced = 0.0 if self._plateau is None else self._plateau.learning_rate
         return self._schedule.of_steps(start, stop, self.epoch, reduced)
+
+    def _set_learning_rate(self, rate: float, scales_momentum: bool = False) -> None:
+        """Goes on at a constant rate, from the next epoch.
+
+        ``scales_momentum``: what SGD has gathered goes on at the rate at which it was gathered.
+        """
+        if scales_momentum and self.optimizer.kind == "sgd":
+            state = self._training.get_state()
+            with standard_environment():
+                before = float(self._rates(self.steps, self.steps + 1)[0])
+                for name in state:
+                    if name.endswith(".state0"):
+                        state[name] *= before / rate
+            self._training.set_state(state)
+        self.optimizer = dataclasses.replace(self.optimizer, learning_rate=rate)  # type: ignore[call-arg]
+        self._schedule = self.optimizer.schedule
+        self._constant_rate = self.optimizer.learning_rate
+
+    def _abandon_epoch(self) -> None:
+        """Forgets that an epoch was under way: the next `fit` begins one, with other data if it likes."""
+        self._training.end_epoch()
+        self._epoch_rows = 0
 
     def _record(self, values: Mapping[str, float]) -> None:
         """Adds a completed epoch."""

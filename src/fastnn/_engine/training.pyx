@@ -11,12 +11,12 @@ from fastnn._engine.data cimport Data
 from fastnn._engine.divergence cimport operation_of_outputs, operation_of_parameters
 from fastnn._engine.evaluation cimport evaluate
 from fastnn._engine.memory cimport Arena, take
-from fastnn._engine.layout cimport cut_batch, new_scratch, new_tapes, new_tasks, new_transposed
+from fastnn._engine.layout cimport cut_batch, new_scratch, new_sortings, new_tapes, new_tasks, new_transposed
 from fastnn._engine.model cimport WORTH_A_TRIAL, Model, choose_threads
 from fastnn._engine.pace cimport Pace
 from fastnn._engine.program cimport ACTIVATION, DENSE, LAYER_NORM, Operation
 from fastnn._engine.rules cimport uses_state
-from fastnn._engine.steps cimport BLOCK, Progress, Run, Task, clock, run_steps
+from fastnn._engine.steps cimport BLOCK, Progress, Run, Task, clock, run_steps, squared_weights
 from fastnn._engine.threads cimport insists, run_team
 from fastnn._kernels.table cimport (
     ADAGRAD, ADAM, BINARY_CROSS_ENTROPY, CROSS_ENTROPY, HUBER, IDENTITY, MEAN_ABSOLUTE, MEAN_SQUARED, NADAM, PINBALL,
@@ -84,11 +84,13 @@ cdef class Training:
 
     cdef Model model
     cdef Run c
-    cdef Arena operations, tapes, losses, tasks, scratch, transposed, levels, parts, gradient_arena
+    cdef Arena operations, tapes, losses, tasks, scratch, sortings, transposed, levels, parts, gradient_arena
     cdef list states
     cdef object quantiles, optimizer_description
     cdef ssize_t batch_capacity, tape_rows, n_tapes
     cdef int team_size           # that there is scratch for
+    cdef bint has_inputs         # whether the tapes have room for them
+    cdef ssize_t entries_capacity, n_sortings
     cdef ssize_t version         # of the model's parameters that the transposed weights were copied from
     cdef int threads
     cdef bint busy
@@ -148,13 +150,14 @@ cdef class Training:
 
     def set_optimizer(self, kind, double momentum=0, nesterov=False, double beta1=0, double beta2=0, double epsilon=0,
                       amsgrad=False, centered=False, double momentum_decay=0, double learning_rate_decay=0,
-                      initial_accumulator=0, double l1=0, double l2=0, double decoupled=0, decay_all=False,
-                      clip_value=None, clip_norm=None):
+                      initial_accumulator=0, double l1=0, double l2=0, double l2_total=0, double decoupled=0,
+                      decay_all=False, clip_value=None, clip_norm=None):
         h = &self.c.hyperparameters
         h.kind = OPTIMIZERS[kind]
         h.momentum, h.beta1, h.beta2, h.epsilon = momentum, beta1, beta2, epsilon
         h.nesterov, h.amsgrad, h.centered, h.decay_all = nesterov, amsgrad, centered, decay_all
-        h.learning_rate_decay, h.l1, h.l2, h.weight_decay = learning_rate_decay, l1, l2, decoupled
+        h.learning_rate_decay, h.weight_decay = learning_rate_decay, decoupled
+        h.l1, h.l2, h.l2_total = l1, l2, l2_total
         h.clip_value = INFINITY if clip_value is None else clip_value
         h.clip_norm = INFINITY if clip_norm is None else clip_norm
         with standard_environment():
@@ -195,7 +198,8 @@ cdef class Training:
         cut_batch(&self.c, batch, threads)
         rows = self.c.chunk | 1                     # odd: no stride between panels is a multiple of 4 KB
         n_tapes = threads if self.c.part else 1
-        if rows > self.tape_rows or n_tapes > self.n_tapes:
+        if rows > self.tape_rows or n_tapes > self.n_tapes or self.has_inputs == self.c.sparse.is_direct:
+            self.has_inputs = not self.c.sparse.is_direct
             self.tape_rows, self.n_tapes = max(rows, self.tape_rows), max(n_tapes, self.n_tapes)
             self.tapes = new_tapes(&self.c, self.tape_rows, self.n_tapes)
         if batch > self.batch_capacity or n_targets != self.c.loss.n_targets:
@@ -222,6 +226,15 @@ cdef class Training:
         self.c.levels = self.levels.base
         return 0
 
+    cdef int reserve_sortings(self, Data data, int threads) except -1:
+        """Room for the entries of a chunk of sparse rows, whichever rows those are."""
+        cdef ssize_t entries = data.sparse.most_entries(self.c.chunk)
+        if entries > self.entries_capacity or threads > self.n_sortings:
+            self.entries_capacity = max(entries, self.entries_capacity)
+            self.n_sortings = max(threads, self.n_sortings)
+            self.sortings = new_sortings(&self.c, self.entries_capacity, self.n_sortings)
+        return 0
+
     # ------------------------------------------------------------------- runs
 
     cdef int begin(self, bint updates) except -1:
@@ -241,7 +254,10 @@ cdef class Training:
         self.busy = True
         try:
             threads = choose_threads(self.threads, self.c.row_work * batch, WORTH_A_TRIAL)
+            self.c.sparse = data.sparse_input(&self.c.program)
             self.reserve(batch, data.has_labels, data.n_targets, threads)
+            if self.c.sparse.is_direct:
+                self.reserve_sortings(data, threads)
             self.refresh_transposed()
             self.c.x, self.c.x_row, self.c.x_column, self.c.n = data.x, data.x_row, data.x_column, data.n
             self.c.y, self.c.y_row, self.c.y_column = data.y, data.y_row, data.y_column
@@ -274,7 +290,7 @@ cdef class Training:
     cdef int run_teams(self, int threads) except -1:
         """Runs until there is reason to stop, on `threads` threads or, if that is faster, on one."""
         cdef double deadline = self.c.deadline, start
-        cdef ssize_t position
+        cdef ssize_t position, rows
         cdef bint is_open = threads > 1 and not (self.threads and insists())
         while True:
             start = clock()
@@ -286,8 +302,9 @@ cdef class Training:
                 self.scratch = new_scratch(&self.c, n_threads)
                 self.team_size = n_threads
             run_team(run_steps, &self.c, n_threads)
-            if is_open and self.c.progress.position > position:
-                self.pace.record(clock() - start, self.c.progress.position - position)
+            rows = self.c.progress.position - position if self.c.updates else self.c.n
+            if is_open and rows > 0:
+                self.pace.record(clock() - start, rows)
             if self.done(deadline):
                 return 0
 
@@ -302,7 +319,7 @@ cdef class Training:
 
         Parameters
         ----------
-        X : ndarray of shape (n, n_inputs)
+        X : ndarray of shape (n, n_inputs), or SparseMatrix
             Of the model's dtype, any strides.
         y : ndarray
             int64 labels of shape (n,), or targets of shape (n, k) in the model's dtype; any strides.
@@ -392,6 +409,12 @@ cdef class Training:
     def sums(self):
         """(loss, accuracy, sample weight), summed over the rows of the epoch that are done."""
         return self.c.progress.loss_sum, self.c.progress.hit_sum, self.c.progress.weight_sum
+
+    @property
+    def squared_weights(self):
+        """The sum of the squares of the weights, biases and norms left out."""
+        with standard_environment():
+            return squared_weights(&self.c)
 
     def end_epoch(self):
         """Sets the position and the sums to 0."""
