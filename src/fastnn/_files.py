@@ -16,7 +16,7 @@ from fastnn._engine.environment import standard_environment
 
 NUMERICS_VERSION = 1
 FORMAT_VERSION = 1
-_KEY = "fastnn"
+KEY = "fastnn"
 
 
 def digest(tensors: Mapping[str, np.ndarray]) -> str:
@@ -38,17 +38,25 @@ def digest(tensors: Mapping[str, np.ndarray]) -> str:
     return result.hexdigest()
 
 
-def write(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> None:
-    """Writes a file in one go: whoever looks sees the old file or the whole new one."""
+def header(metadata: Mapping[str, Any]) -> str:
+    """The metadata of a model as text, with the versions that `check_header` looks at."""
     import json
 
+    with standard_environment():  # reading and writing a number as text calculates
+        return json.dumps({"format": FORMAT_VERSION, "numerics": NUMERICS_VERSION, **metadata})
+
+
+def write(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> None:
+    """Writes a file in one go: whoever looks sees the old file or the whole new one."""
     from safetensors.numpy import save
 
-    header = {"format": FORMAT_VERSION, "numerics": NUMERICS_VERSION, **metadata}
     contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-    with standard_environment():  # reading and writing a number as text calculates
-        text = json.dumps(header)
-    content = save(contiguous, metadata={_KEY: text})
+    text = header(metadata)
+    replace(path, save(contiguous, metadata={KEY: text}))
+
+
+def replace(path: str | os.PathLike[str], content: bytes) -> None:
+    """Puts ``content`` in a file by a temporary one beside it; if that fails, an old file stays as it is."""
     folder, name = os.path.split(os.fspath(path))
     part = os.path.join(folder, f".{name}.{os.getpid()}.part")
     try:
@@ -82,7 +90,7 @@ def read(path: str | os.PathLike[str], kinds: tuple[str, ...]) -> tuple[dict[str
         pass
     try:
         with safe_open(name, framework="numpy") as file:
-            text = (file.metadata() or {}).get(_KEY)
+            text = (file.metadata() or {}).get(KEY)
             if text is None:
                 raise ValueError(f"{name!r} is a safetensors file but not a fastnn model")
             with standard_environment():
@@ -92,11 +100,16 @@ def read(path: str | os.PathLike[str], kinds: tuple[str, ...]) -> tuple[dict[str
         raise ValueError(f"{name!r} is truncated or not a fastnn model ({error})") from None
     except (json.JSONDecodeError, TypeError) as error:
         raise ValueError(f"{name!r} is damaged: {error}") from None
+    check_header(metadata, name)
+    if metadata["kind"] not in kinds:
+        raise ValueError(f"{name!r} holds a {metadata['kind']}; expected a {' or '.join(kinds)}")
+    return metadata, tensors
+
+
+def check_header(metadata: Any, name: str) -> None:
+    """Raises ValueError unless these are the metadata of a model that this version can read."""
     if not isinstance(metadata, dict) or metadata.get("kind") not in ("network", "trainer"):
         raise ValueError(f"{name!r} is not a fastnn model")
     for version, known in (("format", FORMAT_VERSION), ("numerics", NUMERICS_VERSION)):
         if metadata.get(version) != known:
             raise ValueError(f"{name!r} is of {version} version {metadata.get(version)}; this fastnn knows {known}")
-    if metadata["kind"] not in kinds:
-        raise ValueError(f"{name!r} holds a {metadata['kind']}; expected a {' or '.join(kinds)}")
-    return metadata, tensors

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.layers import Activation, Dense, Dropout, Input, Layer, LayerNorm, activation_of
+from fastnn._builder import Builder
+from fastnn.layers import Activation, Dense, Dropout, LayerNorm, activation_of
 from fastnn.network import Network
 
 try:
@@ -21,7 +22,6 @@ except ImportError as error:
 
 __all__ = ["from_torch", "to_torch"]
 
-_DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "leaky_relu": nn.LeakyReLU,
@@ -81,15 +81,15 @@ def from_torch(module: nn.Module) -> Network:
     """The network that a PyTorch module of layers in sequence is; see `fastnn.Network.from_torch`."""
     if not isinstance(module, nn.Module):
         raise TypeError(f"module must be a torch.nn.Module; got a {type(module).__name__}")
-    reader = _Reader()
+    builder = Builder()
     for place, part in _flattened(module, ""):
         try:
-            reader.read(part)
+            _read(part, builder)
         except ValueError as error:
             raise ValueError(f"{place}: {error}") from None
-    if not any(isinstance(layer, Dense) for layer in reader.layers):
+    if not any(isinstance(layer, Dense) for layer in builder.layers):
         raise ValueError("module must hold at least one Linear; got none")
-    return reader.network()
+    return builder.network()
 
 
 def _flattened(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
@@ -110,104 +110,34 @@ def _computes_as(module: nn.Module, cls: type[nn.Module]) -> bool:
     return isinstance(module, cls) and type(module).forward is cls.forward and "forward" not in vars(module)
 
 
-class _Reader:
-    """Takes modules one after the other, and holds the layers and parameters so far."""
-
-    def __init__(self) -> None:
-        self.layers: list[Layer] = []
-        self.tensors: list[np.ndarray] = []
-        self.features = self.units = 0  # of the whole, and of the latest layer; 0 until a module tells
-        self.dtype: torch.dtype | None = None
-        self.ended = False  # by a softmax
-
-    def read(self, module: nn.Module) -> None:
-        """Adds a module.
-
-        Raises
-        ------
-        ValueError
-            If fastnn has no such layer.
-        """
-        if _computes_as(module, nn.Identity) or self._is_idle(module):
-            return
-        if self.ended:
-            raise ValueError("a Softmax must be the last module, and comes before this one")
-        if _computes_as(module, nn.Linear):
-            self._linear(module)  # type: ignore[arg-type]
-        elif _computes_as(module, nn.LayerNorm):
-            self._layer_norm(module)  # type: ignore[arg-type]
-        elif _computes_as(module, nn.Dropout):
-            self.layers.append(Dropout(module.p))  # type: ignore[arg-type]
-        else:
-            self._activation(module)
-
-    def network(self) -> Network:
-        """The network of what was read."""
-        assert self.dtype is not None
-        layers = [Input(self.features), *self.layers]
-        network = Network(layers, dtype=_DTYPES[self.dtype])
-        network.parameters.update(dict(zip(network.parameters, self.tensors, strict=True)))
-        return network
-
-    @staticmethod
-    def _is_idle(module: nn.Module) -> bool:
-        """Whether it is a Flatten that does nothing to rows of features."""
-        if not _computes_as(module, nn.Flatten):
-            return False
-        if module.start_dim != 1 or module.end_dim not in (-1, 1):
-            raise ValueError("a Flatten must leave rows as they are (start_dim=1, end_dim=-1)")
-        return True
-
-    def _linear(self, module: nn.Linear) -> None:
-        self._check_units("in_features", module.in_features)
-        self._add(module, module.weight, torch.zeros(module.out_features))
-        self.layers.append(Dense(module.out_features))
-        self.units = module.out_features
-
-    def _layer_norm(self, module: nn.LayerNorm) -> None:
+def _read(module: Any, builder: Builder) -> None:
+    """Adds a module, or raises ValueError if fastnn has no layer that computes the same."""
+    if _computes_as(module, nn.Linear):
+        builder.dense(_array(module.weight), None if module.bias is None else _array(module.bias))
+    elif _computes_as(module, nn.LayerNorm):
         if len(module.normalized_shape) != 1:
             raise ValueError(f"normalized_shape must be one number; got {tuple(module.normalized_shape)}")
-        units = module.normalized_shape[0]
-        self._check_units("normalized_shape", units)
-        layer = LayerNorm(module.eps)
-        gain = torch.ones(units, dtype=self.dtype) if module.weight is None else module.weight
-        self._add(module, gain, torch.zeros(units))
-        self.layers.append(layer)
-
-    def _check_units(self, argument: str, given: int) -> None:
-        if self.units and given != self.units:
-            raise ValueError(f"{argument} must be {self.units}, the outputs of the module before; got {given}")
-        self.features = self.features or given
-        self.units = given
-
-    def _add(self, module: nn.Linear | nn.LayerNorm, weight: torch.Tensor, no_bias: torch.Tensor) -> None:
-        """Adds the parameters; a module without a bias has one of zeros here."""
-        bias = no_bias.to(weight.dtype) if module.bias is None else module.bias
-        for tensor in (weight, bias):
-            if tensor.dtype not in _DTYPES:
-                raise ValueError(f"parameters must be float32 or float64; got {tensor.dtype}: use module.float()")
-            if self.dtype is not None and tensor.dtype is not self.dtype:
-                raise ValueError(f"parameters must be of one dtype, {self.dtype} so far; got {tensor.dtype}")
-            if tensor.device.type == "meta" or isinstance(tensor, nn.parameter.UninitializedParameter):
-                raise ValueError("parameters must have values; got none yet")
-            self.dtype = tensor.dtype
-            self.tensors.append(tensor.detach().cpu().numpy())
-
-    def _activation(self, module: nn.Module) -> None:
-        found = next((name for name, cls in _ACTIVATIONS.items() if _computes_as(module, cls)), None)
-        if found is None:
-            raise ValueError(f"fastnn has no such layer; it has Linear, LayerNorm, Dropout and {_listed()}")
-        activation = Activation(found, _CHECKS[found](module) if found in _CHECKS else None)
-        self.ended = found == "softmax"
-        last = self.layers[-1] if self.layers else None
-        if isinstance(last, Dense) and activation_of(last).name == "identity":
-            self.layers[-1] = Dense(last.units, activation)
-        else:
-            self.layers.append(activation)
+        gain, bias = (None if tensor is None else _array(tensor) for tensor in (module.weight, module.bias))
+        builder.layer_norm(module.normalized_shape[0], gain, bias, module.eps)
+    elif _computes_as(module, nn.Dropout):
+        builder.dropout(module.p)
+    elif _computes_as(module, nn.Flatten):
+        if module.start_dim != 1 or module.end_dim not in (-1, 1):
+            raise ValueError("a Flatten must leave rows as they are (start_dim=1, end_dim=-1)")
+    elif not _computes_as(module, nn.Identity):
+        name = next((name for name, cls in _ACTIVATIONS.items() if _computes_as(module, cls)), None)
+        if name is None:
+            listed = ", ".join(cls.__name__ for cls in _ACTIVATIONS.values())
+            raise ValueError(f"fastnn has no such layer; it has Linear, LayerNorm, Dropout, {listed}")
+        builder.activation(name, _PARAMETERS[name](module) if name in _PARAMETERS else None)
 
 
-def _listed() -> str:
-    return ", ".join(cls.__name__ for cls in _ACTIVATIONS.values())
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    if tensor.device.type == "meta" or isinstance(tensor, nn.parameter.UninitializedParameter):
+        raise ValueError("its parameters must have values; they have none yet")
+    if tensor.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"its parameters must be float32 or float64; they are {tensor.dtype}: use module.float()")
+    return tensor.detach().cpu().numpy()
 
 
 def _gelu(module: Any) -> None:
@@ -225,8 +155,8 @@ def _softmax(module: Any) -> None:
         raise ValueError(f"a Softmax must be over the units of a row (dim=1); got dim={module.dim}")
 
 
-# What a module says beyond its class: the parameter of the activation, or an error if fastnn's has none such.
-_CHECKS: dict[str, Callable[[Any], float | None]] = {
+# What a module says beyond its class: the parameter of the activation, or an error if fastnn's cannot have it.
+_PARAMETERS: dict[str, Callable[[Any], float | None]] = {
     "leaky_relu": lambda module: module.negative_slope,
     "elu": lambda module: module.alpha,
     "gelu": _gelu,
