@@ -21,7 +21,7 @@ NUMERIC_PATH = (
     *("_check", "_checkpoint", "_describe", "_files", "_fit", "_maps", "_prepare", "_streams", "callbacks", "data"),
     *("elementary", "gradients", "history", "initializers", "layers", "losses", "metrics", "network", "optimizers"),
     *("records", "reproduction", "schedules", "training"),
-    *("tables/cells", "tables/encoders", "tables/preprocessor"),
+    *("tables/cells", "tables/encoders", "tables/model", "tables/preprocessor", "tables/scores", "tables/targets"),
 )
 # Where no number of a network, or of its data, comes about.
 ELSEWHERE = {"__init__", "_config", "_dispatch", "_version", "cli", "errors", "plot", "tables/__init__"}
@@ -67,6 +67,7 @@ EXCEPTIONS = {
     ("network", "sum((_size(shape) for shape in self._shapes.values()))"): "whole numbers",
     ("network", "sum(widths)"): "whole numbers",
     ("tables/encoders", "scaler.mean"): "an attribute of the Standardizer",
+    ("tables/targets", "scaler.mean"): "an attribute of the Standardizer",
     ("training", "np.maximum.reduce"): "the largest, of whole numbers",
 }
 

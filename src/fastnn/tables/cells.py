@@ -127,10 +127,7 @@ def cells(name: str, values: Any) -> Cells:
     TypeError, CellError
         If the column is not one-dimensional, or holds something else.
     """
-    if hasattr(values, "mask") and hasattr(values, "filled"):
-        values = values.tolist()  # None where the mask is set
-    if not isinstance(values, np.ndarray):
-        values = _objects(values) if isinstance(values, (list, tuple)) else np.asarray(values)
+    values = array(values)
     if values.ndim != 1:
         raise TypeError(f"column {name!r} must be one-dimensional; got shape {values.shape}")
     kind = values.dtype.kind
@@ -146,9 +143,15 @@ def cells(name: str, values: Any) -> Cells:
     raise TypeError(f"column {name!r} must hold numbers, booleans, texts or dates; got dtype {values.dtype}")
 
 
-def _objects(values: Any) -> np.ndarray:
+def array(values: Any) -> np.ndarray:
+    """The values of a column as an array; Python objects remain what they are, and what is masked is None."""
+    if hasattr(values, "mask") and hasattr(values, "filled"):
+        values = values.tolist()
+    if not isinstance(values, (list, tuple)):
+        return np.asarray(values)
     result = np.empty(len(values), dtype=object)
-    result[:] = values
+    for row, value in enumerate(values):
+        result[row] = value
     return result
 
 
