@@ -39,7 +39,7 @@ def digest(tensors: Mapping[str, np.ndarray]) -> str:
 
 
 def header(metadata: Mapping[str, Any]) -> str:
-    """The metadata of a model as text, with the versions that `check_header` looks at."""
+    """The metadata of a model as text, with the versions that `read_header` looks at."""
     import json
 
     with standard_environment():  # reading and writing a number as text calculates
@@ -81,8 +81,6 @@ def read(path: str | os.PathLike[str], kinds: tuple[str, ...]) -> tuple[dict[str
     ValueError
         If it is truncated, not a fastnn file, of a newer format, or of another kind.
     """
-    import json
-
     from safetensors import SafetensorError, safe_open
 
     name = os.fspath(path)
@@ -93,23 +91,33 @@ def read(path: str | os.PathLike[str], kinds: tuple[str, ...]) -> tuple[dict[str
             text = (file.metadata() or {}).get(KEY)
             if text is None:
                 raise ValueError(f"{name!r} is a safetensors file but not a fastnn model")
-            with standard_environment():
-                metadata = json.loads(text)
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a mapping
     except SafetensorError as error:
         raise ValueError(f"{name!r} is truncated or not a fastnn model ({error})") from None
-    except (json.JSONDecodeError, TypeError) as error:
-        raise ValueError(f"{name!r} is damaged: {error}") from None
-    check_header(metadata, name)
+    metadata = read_header(text, name)
     if metadata["kind"] not in kinds:
         raise ValueError(f"{name!r} holds a {metadata['kind']}; expected a {' or '.join(kinds)}")
     return metadata, tensors
 
 
-def check_header(metadata: Any, name: str) -> None:
-    """Raises ValueError unless these are the metadata of a model that this version can read."""
+def read_header(text: str, name: str) -> dict[str, Any]:
+    """The metadata that `header` made ``text`` of; ``name`` is that of the file.
+
+    Raises
+    ------
+    ValueError
+        If they are damaged, or of another version.
+    """
+    import json
+
+    try:
+        with standard_environment():
+            metadata = json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{name!r} is damaged: {error}") from None
     if not isinstance(metadata, dict) or metadata.get("kind") not in ("network", "trainer"):
         raise ValueError(f"{name!r} is not a fastnn model")
     for version, known in (("format", FORMAT_VERSION), ("numerics", NUMERICS_VERSION)):
         if metadata.get(version) != known:
             raise ValueError(f"{name!r} is of {version} version {metadata.get(version)}; this fastnn knows {known}")
+    return metadata

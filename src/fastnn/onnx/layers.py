@@ -15,10 +15,8 @@ from fastnn.layers import Activation, Dense, Layer, LayerNorm, activation_of
 from fastnn.onnx.graph import Graph
 
 
-def write_layers(
-    graph: Graph, layers: Sequence[Layer], parameters: Mapping[str, np.ndarray], value: str, name: str
-) -> None:
-    """Adds the nodes that compute the output ``name`` of a network from its input ``value``."""
+def write_layers(graph: Graph, layers: Sequence[Layer], parameters: Mapping[str, np.ndarray], value: str) -> str:
+    """Adds the nodes that compute the outputs of a network from its input ``value``; the name of the outputs."""
     tensors = iter(parameters.items())
     for layer in layers:
         if isinstance(layer, (Dense, LayerNorm)):
@@ -29,7 +27,7 @@ def write_layers(
                 value = _layer_norm(graph, value, weight, bias, layer.epsilon)
         if isinstance(layer, (Dense, Activation)):
             value = write_activation(graph, activation_of(layer), value)
-    graph.add("Identity", value, name=name)
+    return value
 
 
 def write_activation(graph: Graph, activation: Activation, value: str) -> str:
@@ -43,7 +41,9 @@ def write_activation(graph: Graph, activation: Activation, value: str) -> str:
         return _FORMULAS[name](graph, value)
     if graph.dtype == "float64" and name in _FORMULAS_64:
         return _FORMULAS_64[name](graph, value, alpha or 0.0)
-    return graph.add(_OPERATORS[name], value, **({} if alpha is None else {"alpha": alpha}))
+    if alpha is not None:
+        return graph.add(_OPERATORS[name], value, alpha=alpha)
+    return graph.add(_OPERATORS[name], value)
 
 
 _OPERATORS = {

@@ -28,7 +28,7 @@ _ACTIVATIONS = {
 }
 _ALPHAS = {"LeakyRelu": 0.01, "Elu": 1.0}
 _SELU = {"alpha": 1.67326319217681884765625, "gamma": 1.05070102214813232421875}
-_TYPES = {TensorProto.FLOAT: "float32", TensorProto.DOUBLE: "float64"}
+_TYPES: dict[int, str] = {TensorProto.FLOAT: "float32", TensorProto.DOUBLE: "float64"}
 
 
 def read_network(model: ModelProto) -> Network:
@@ -134,8 +134,8 @@ class _Reader:
             return
         if node.domain not in ("", "ai.onnx"):
             raise ValueError(f"fastnn has no such layer (of the domain {node.domain!r})")
-        others = [name for name in node.input if name and name != self.value and name not in self.constants]
-        if others or list(node.input).count(self.value) != 1:
+        unknown = [name for name in node.input if name and name != self.value and name not in self.constants]
+        if unknown or list(node.input).count(self.value) != 1:
             raise ValueError(f"its inputs must be one value and constants; they are {', '.join(node.input)}")
         if node.op_type in _ACTIVATIONS:
             self._activation(node)
