@@ -22,6 +22,7 @@ PYTHON = sorted(path for folder in (".", "_cli", "_verify", "tables") for path i
 ADAPTERS = {
     "fastnn.cli": {"click", "rich", "matplotlib"},
     "fastnn._cli": {"click", "rich", "matplotlib"},
+    "fastnn._polars": {"polars"},
     "fastnn.plot": {"matplotlib"},
     "fastnn.sklearn": {"sklearn"},
     "fastnn.onnx": {"onnx"},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -49,12 +49,18 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metad
     with standard_environment():  # reading and writing a number as text calculates
         text = json.dumps(header)
     content = save(contiguous, metadata={_KEY: text})
+    with replacing(path) as part, open(part, "xb") as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
+    """The name of a file to write in a ``with`` statement, which takes the place of ``path`` if no error ends that."""
     folder, name = os.path.split(os.fspath(path))
     part = os.path.join(folder, f".{name}.{os.getpid()}.part")
     try:
-        with open(part, "xb") as file:
-            file.write(content)
-            file.flush()
+        yield part
+        with open(part, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(part, path)
     except BaseException:
