@@ -24,6 +24,7 @@ PYTHON = sorted(
 ADAPTERS = {
     "fastnn.cli": {"click", "rich", "matplotlib"},
     "fastnn._cli": {"click", "rich", "matplotlib"},
+    "fastnn._polars": {"polars"},
     "fastnn.plot": {"matplotlib"},
     "fastnn.sklearn": {"sklearn"},
     "fastnn.onnx": {"onnx"},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -51,18 +51,18 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metad
     from safetensors.numpy import save
 
     contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-    text = header(metadata)
-    replace(path, save(contiguous, metadata={KEY: text}))
+    with replacing(path) as part, open(part, "xb") as file:
+        file.write(save(contiguous, metadata={KEY: header(metadata)}))
 
 
-def replace(path: str | os.PathLike[str], content: bytes) -> None:
-    """Puts ``content`` in a file by a temporary one beside it; if that fails, an old file stays as it is."""
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
+    """The name of a file to write in a ``with`` statement, which takes the place of ``path`` if no error ends that."""
     folder, name = os.path.split(os.fspath(path))
     part = os.path.join(folder, f".{name}.{os.getpid()}.part")
     try:
-        with open(part, "xb") as file:
-            file.write(content)
-            file.flush()
+        yield part
+        with open(part, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(part, path)
     except BaseException:

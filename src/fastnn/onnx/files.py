@@ -58,7 +58,8 @@ def export(model: Network | TableModel, path: str | os.PathLike[str], *, activat
     size = sum(len(tensor.raw_data) for tensor in result.graph.initializer)
     if size > MAX_BYTES:
         raise ValueError(f"model must have at most 2 GB of parameters to go into an ONNX file; it has {size:,} bytes")
-    _files.replace(path, result.SerializeToString(deterministic=True))
+    with _files.replacing(path) as part, open(part, "xb") as file:
+        file.write(result.SerializeToString(deterministic=True))
 
 
 def load(path: str | os.PathLike[str]) -> Network | TableModel:

@@ -22,6 +22,7 @@ REASONS = {
     "identifier": "a different value in every row",
     "text": "too many different texts to be categories",
     "date": "dates: make numbers of them first, such as days since a day, or the month",
+    "kind": "neither numbers nor booleans nor texts",
     "mixed": "numbers in most rows, but not in all",
 }
 
