@@ -155,10 +155,10 @@ class Network:
             or not shape[0]
             or first_nonfinite(X) >= 0
         ):
-            X = _check.numeric(X, "X")
-            if X.shape == (self.n_features,):
-                return self._predict_one(X, out)
-            X = _check.features(X, self.n_features, dtype)
+            array = _check.numeric(X, "X")
+            if array.shape == (self.n_features,):
+                return self._predict_one(array, out)
+            X = _check.features(array, self.n_features, dtype, given=X)
             shape = X.shape
         expected = (shape[0], self.n_outputs)
         if out is None:
