@@ -43,6 +43,7 @@ ENGINE = (
     "model",
     "evaluation",
     "pace",
+    "divergence",
     "steps",
     "layout",
     "training",

@@ -25,13 +25,13 @@ NUMERIC_PATH = (
 )
 # Where no number of a network, or of its data, comes about.
 ELSEWHERE = {
-    *("__init__", "_config", "_delimited", "_dispatch", "_polars", "_version", "cli", "errors", "plot", "torch"),
-    "tables/__init__",
+    *("__init__", "_config", "_delimited", "_dispatch", "_durable", "_polars", "_version", "cli", "errors"),
+    *("plot", "torch", "tables/__init__"),
 }
 
 ALLOWED = {
     "numpy": {
-        "types and constants": "ndarray generic dtype bool_ floating float32 float64 int64 uint64 intp inf nan",
+        "types and constants": "ndarray generic dtype bool_ floating float32 float64 int64 uint64 uint8 intp inf nan",
         "memory, no arithmetic": "array asarray ascontiguousarray require empty zeros ones full arange concatenate",
         "memory of others, and copies": "from_dlpack stack",
         "choice and comparison, no rounding": "where minimum maximum clip array_equal isfinite isnan shape",
@@ -69,6 +69,7 @@ MODULES = {"random", "statistics", "cmath", "decimal", "fractions"}
 EXCEPTIONS = {
     ("data", "counts.sum"): "whole numbers",
     ("network", "sum((_size(shape) for shape in self._shapes.values()))"): "whole numbers",
+    ("network", "sum((_size(shape, _PADDING) for shape in self._shapes.values()))"): "whole numbers",
     ("network", "sum(widths)"): "whole numbers",
     ("tables/encoders", "scaler.mean"): "an attribute of the Standardizer",
     ("tables/targets", "scaler.mean"): "an attribute of the Standardizer",

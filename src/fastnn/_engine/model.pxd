@@ -19,6 +19,7 @@ cdef class Model:
     cdef readonly tuple operations
     cdef ssize_t version         # rises whenever a parameter changes
     cdef object kernel_tables
+    cdef dict positions          # of the tensors, by operation and kind
     cdef list spare              # buffers of earlier predictions
 
     cdef Operation* new_operation(self, int kind, int index, ssize_t n_in, ssize_t n_out) noexcept

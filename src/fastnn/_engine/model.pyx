@@ -73,6 +73,7 @@ cdef class Model:
             self.append(index, *description)
         self.n_inputs = operations[0][1]
         self.allocate_parameters()
+        self.positions = {(operation, kind): t for t, (operation, kind, _) in enumerate(self.tensors)}
 
     cdef Operation* new_operation(self, int kind, int index, ssize_t n_in, ssize_t n_out) noexcept:
         cdef Operation* op = &self.program.operations[self.program.n_operations]
@@ -157,13 +158,6 @@ cdef class Model:
         memory = PyMemoryView_FromMemory(arena.base + tensor.offset, tensor.size, PyBUF_WRITE)
         return np.frombuffer(memory, dtype=self.dtype).reshape(-1, tensor.rows, self.program.panel)
 
-    def find(self, operation, kind):
-        """The position in ``tensors`` of a tensor."""
-        for t, (index, name, _) in enumerate(self.tensors):
-            if (index, name) == (operation, kind):
-                return t
-        raise KeyError((operation, kind))
-
     def unpacked(self, panels, ssize_t t):
         """A copy of tensor t's panels in its public shape."""
         cdef Tensor* tensor = &self.layout[t]
@@ -182,12 +176,12 @@ cdef class Model:
 
     def read(self, operation, kind):
         """A copy of a parameter tensor."""
-        t = self.find(operation, kind)
+        t = self.positions[operation, kind]
         return self.unpacked(self.panels(self.parameters, t), t)
 
     def write(self, operation, kind, array):
         """Sets a parameter tensor from an array of its shape and dtype."""
-        t = self.find(operation, kind)
+        t = self.positions[operation, kind]
         self.pack(self.panels(self.parameters, t), t, array)
         self.version += 1
 

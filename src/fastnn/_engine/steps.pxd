@@ -25,10 +25,16 @@ cdef struct Task:                # a span of parameters: its gradient over the b
     ssize_t work                 # vectors of its gradient ...
     ssize_t end                  # ... and of all before it
     bint decays
+    bint diverged                # set by its thread where a parameter would have left the finite range
 
 cdef struct NormBlock:           # sixteen outputs of a tensor, whose squares are summed together
     ssize_t offset, rows, columns, first_output
     bint is_transposed
+
+cdef struct Batch:
+    ssize_t start, n, n_chunks
+    double weight, scale         # the sum of its sample weights, and one over it
+    double loss_sum
 
 cdef struct Progress:            # within the epoch
     ssize_t position             # rows done
@@ -96,5 +102,8 @@ cdef struct Run:
     bint loss_diverged
     atomic_int parameter_diverged   # set in a weights phase, read after the barrier that ends it
 
+cdef Batch coming_batch(const Run* run) noexcept nogil
+cdef ssize_t rows_phase(Run* run, const Batch* batch, ssize_t chunk, const Tape* given, int thread,
+                        int n_threads) noexcept nogil
 cdef void run_steps(void* context, int thread, int n_threads) noexcept nogil
 cdef double clock() noexcept nogil

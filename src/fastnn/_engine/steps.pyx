@@ -77,21 +77,21 @@ cdef ssize_t first_task(const Run* run, int thread, int n_threads) noexcept nogi
     return t
 
 
-cdef struct Batch:
-    ssize_t start, n, n_chunks
-    double weight, scale                   # the sum of its sample weights, and one over it
-    double loss_sum
-
-
-cdef bint take_step(Run* run, const Share* share) noexcept nogil:
-    """One step; whether to go on, which all threads agree on."""
+cdef Batch coming_batch(const Run* run) noexcept nogil:
     cdef Batch batch
-    cdef bint found
     batch.start = run.progress.position
     batch.n = min(run.batch_size, run.n - batch.start)
     batch.n_chunks = (batch.n + run.chunk - 1) // run.chunk
     batch.weight = batch_weight(run, batch.start, batch.n)
     batch.scale = 1 / batch.weight if batch.weight > 0 else 0
+    batch.loss_sum = 0
+    return batch
+
+
+cdef bint take_step(Run* run, const Share* share) noexcept nogil:
+    """One step; whether to go on, which all threads agree on."""
+    cdef Batch batch = coming_batch(run)
+    cdef bint found
     if share.n_threads > 1 and run.part > 0 and batch.n_chunks > 1:
         found = descend_apart(run, &batch, share)
     else:
@@ -329,7 +329,7 @@ cdef void task_gradient(const Run* run, const Task* task, const Tape* tape, ssiz
                                                 n_rows, SHARD, op.n_in, task.column_panel)
 
 
-cdef inline void finish_task(Run* run, const Task* task, const char* gradient) noexcept nogil:
+cdef inline void finish_task(Run* run, Task* task, const char* gradient) noexcept nogil:
     """The update, or where the gradient is wanted whole, what it needs."""
     if run.gradient != NULL:
         memcpy(run.gradient + task.offset, gradient, task.count * run.program.item)
@@ -346,7 +346,7 @@ cdef inline bint has_factors(const Run* run, const Task* task) noexcept nogil:
                                      or task.part == NARROW_BLOCK and task.width == run.program.panel)
 
 
-cdef void update_from_factors(Run* run, const Task* task) noexcept nogil:
+cdef void update_from_factors(Run* run, Task* task) noexcept nogil:
     cdef ssize_t k = task.operation, panel_size = run.program.panel * run.program.item
     cdef const Tape* tape = &run.tapes[0]
     cdef const char* x = inputs_of(tape, k)
@@ -356,7 +356,7 @@ cdef void update_from_factors(Run* run, const Task* task) noexcept nogil:
     update(run, task, delta + task.column_panel * tape.rows * panel_size, x + task.row_panel * tape.rows * panel_size)
 
 
-cdef void update(Run* run, const Task* task, const char* gradient, const char* factors) noexcept nogil:
+cdef void update(Run* run, Task* task, const char* gradient, const char* factors) noexcept nogil:
     """The optimizer's step on the task's parameters, and their copy in the transposed weight."""
     cdef const Operation* op = &run.program.operations[task.operation]
     cdef char* states[3]
@@ -367,6 +367,7 @@ cdef void update(Run* run, const Task* task, const char* gradient, const char* f
                                      <real*> (run.parameters + task.offset), <const real*> gradient, <real*> states[0],
                                      <real*> states[1], <real*> states[2], task.count, task.width,
                                      <const real*> factors):
+        task.diverged = True
         atomic_store(&run.parameter_diverged, 1)
     if task.part == BLOCK and run.transposed[task.operation] != NULL:
         run.program.dense.transpose(<const real*> op.weight, <real*> run.transposed[task.operation], op.n_in, op.n_out,

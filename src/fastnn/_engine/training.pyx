@@ -8,6 +8,7 @@ from libc.string cimport memcpy
 
 from fastnn._engine.atomics cimport atomic_exchange, atomic_load, atomic_store
 from fastnn._engine.data cimport Data
+from fastnn._engine.divergence cimport operation_of_outputs, operation_of_parameters
 from fastnn._engine.evaluation cimport evaluate
 from fastnn._engine.memory cimport Arena, take
 from fastnn._engine.layout cimport cut_batch, new_scratch, new_tapes, new_tasks, new_transposed
@@ -46,16 +47,21 @@ cdef Arena enough(Arena arena, size_t size):
     return arena if arena is not None and arena.size >= size else Arena(size)
 
 
+cdef ssize_t MAX_BATCH = <ssize_t> 1 << 40      # rows, so that no size of a buffer overflows
 cdef double ROW_OVERHEAD = 500       # multiply-adds in the time that a row takes whatever the network
 
 
 class Diverged(FloatingPointError):
-    """The loss, or a parameter, left the finite range at update ``step`` (counted from 1)."""
+    """The loss, or a parameter, left the finite range at update ``step`` (counted from 1).
 
-    def __init__(self, step, what):
+    ``operation`` is the first one whose output or parameter did; -1: the loss alone.
+    """
+
+    def __init__(self, step, what, operation):
         super().__init__(f"{what} is not finite at step {step}")
         self.step = step
         self.what = what
+        self.operation = operation
 
 
 cdef class Training:
@@ -184,6 +190,8 @@ cdef class Training:
         """Buffers for batches of this many rows, and the chunks in which they are taken."""
         cdef ssize_t rows, n_chunks, n_levels, n_tapes
         cdef char* end
+        if batch > MAX_BATCH:
+            raise MemoryError(f"a batch of {batch:,} rows is more than can be addressed")
         cut_batch(&self.c, batch, threads)
         rows = self.c.chunk | 1                     # odd: no stride between panels is a multiple of 4 KB
         n_tapes = threads if self.c.part else 1
@@ -229,7 +237,7 @@ cdef class Training:
 
     cdef int perform(self, Data data, ssize_t batch_size) except -1:
         """Steps through data from c.position on."""
-        cdef ssize_t batch = min(batch_size, data.n)
+        cdef ssize_t batch = min(batch_size, data.n), operation = -1
         self.busy = True
         try:
             threads = choose_threads(self.threads, self.c.row_work * batch, WORTH_A_TRIAL)
@@ -247,6 +255,10 @@ cdef class Training:
             self.c.next_check = self.c.now + 0.05
             self.c.work_to_clock = 0
             self.run_teams(threads)
+            if self.c.loss_diverged:
+                operation = operation_of_outputs(&self.c)
+            elif atomic_load(&self.c.parameter_diverged):
+                operation = operation_of_parameters(&self.c)
             if self.c.updates:
                 self.model.version += 1
                 self.version = self.model.version
@@ -254,9 +266,9 @@ cdef class Training:
             self.busy = False
         raise_pending()
         if self.c.loss_diverged:
-            raise Diverged(self.c.steps + 1, "the loss")
+            raise Diverged(self.c.steps + 1, "the loss", operation)
         if atomic_load(&self.c.parameter_diverged):
-            raise Diverged(self.c.steps, "a parameter")
+            raise Diverged(self.c.steps, "a parameter", operation)
         return 0
 
     cdef int run_teams(self, int threads) except -1:
