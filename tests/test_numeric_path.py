@@ -24,7 +24,18 @@ NUMERIC_PATH = (
     *("tables/cells", "tables/encoders", "tables/model", "tables/preprocessor", "tables/scores", "tables/targets"),
 )
 # Where no number of a network, or of its data, comes about.
-ELSEWHERE = {"__init__", "_config", "_delimited", "_dispatch", "_polars", "_version", "cli", "errors", "plot", "tables/__init__"}
+ELSEWHERE = {
+    "__init__",
+    "_config",
+    "_delimited",
+    "_dispatch",
+    "_polars",
+    "_version",
+    "cli",
+    "errors",
+    "plot",
+    "tables/__init__",
+}
 
 ALLOWED = {
     "numpy": {
