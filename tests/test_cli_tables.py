@@ -395,7 +395,7 @@ NUMBERS = b"a,b\n" + b"1,2.5\n2,3.5\n" * 20
         (b"a,b\n" + b"1,\n" * 20, [], "the target 'b' has no value in any row"),
         (b"a,b\n" + b"1,2020-01-01\n" * 20, [], "the target 'b' must be numbers or classes; got dates"),
         (b"a,b\n" + b"\n".join(b"%d,t%d" % (i, i) for i in range(30)), [], "30 different values in 30 rows"),
-        (b"a,b\n" + b"1,2\n3,4\n" * 20 + b"5,oops\n6,what\n", [], "row 42: as in most rows; got 'oops', and 1 more"),
+        (b"a,b\n" + b"1,2\n3,4\n" * 20 + b"5,oops\n6,what\n", [], "in most rows; got 'oops', and 1 more"),
         (b"a,b\n" + b"1,2\n1,4\n" * 20, [], "must have a column to learn from; 'a': the same value in every row"),
         (b"a,b\n" + b"1,2.5\n3,inf\n" * 20, [], "column 'b', row 3: expected a finite number; got inf"),
         (b"a,b\n" + b"1,2.5\n1e999,3.5\n" * 20, [], "column 'a', row 3: expected a finite number; got inf"),
