@@ -19,11 +19,11 @@ SOURCES = Path(__file__).parent.parent / "src/fastnn"  # what is installed has n
 
 NUMERIC_PATH = (
     *("_check", "_checkpoint", "_describe", "_files", "_fit", "_maps", "_prepare", "_streams", "callbacks", "data"),
-    *("elementary", "gradients", "history", "initializers", "layers", "losses", "metrics", "network", "optimizers"),
-    *("records", "reproduction", "schedules", "training"),
+    *("elementary", "gradients", "history", "initializers", "inspection", "layers", "losses", "metrics", "network"),
+    *("optimizers", "records", "reproduction", "schedules", "training"),
 )
 # Where no number of a network, or of its data, comes about.
-ELSEWHERE = {"__init__", "_config", "_dispatch", "_version", "cli", "errors", "plot"}
+ELSEWHERE = {"__init__", "_config", "_dispatch", "_version", "cli", "errors"}
 
 ALLOWED = {
     "numpy": {

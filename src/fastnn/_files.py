@@ -48,7 +48,11 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metad
     contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     with standard_environment():  # reading and writing a number as text calculates
         text = json.dumps(header)
-    content = save(contiguous, metadata={_KEY: text})
+    replace(path, save(contiguous, metadata={_KEY: text}))
+
+
+def replace(path: str | os.PathLike[str], content: bytes) -> None:
+    """Puts ``content`` in a file by a temporary one beside it; if that fails, an old file stays as it is."""
     folder, name = os.path.split(os.fspath(path))
     part = os.path.join(folder, f".{name}.{os.getpid()}.part")
     try:
