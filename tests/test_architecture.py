@@ -16,7 +16,7 @@ PACKAGE = ROOT / "src" / "fastnn"
 KERNELS = sorted(PACKAGE.glob("_kernels/*.pyx"))
 KERNEL_PARTS = sorted(PACKAGE.glob("_kernels/*.pxd"))
 ENGINE = sorted([*PACKAGE.glob("_engine/*.pyx"), *PACKAGE.glob("_engine/*.pxd")])
-PYTHON = sorted(path for folder in (".", "_cli", "_verify") for path in PACKAGE.glob(f"{folder}/*.py"))
+PYTHON = sorted(path for folder in (".", "_cli", "_verify", "plot") for path in PACKAGE.glob(f"{folder}/*.py"))
 
 # Each adapter, and what it alone may import.
 ADAPTERS = {

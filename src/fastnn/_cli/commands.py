@@ -14,6 +14,7 @@ from fastnn import data, optimizers
 from fastnn._cli import display, models, repeat, run
 from fastnn._cli.datasets import DATASETS, Failure, RunFailure, predictions_csv, read_rows, reason, write_predictions
 from fastnn._cli.options import GroupedCommand, Name, Number, Units, Word, group
+from fastnn._cli.plot import page
 from fastnn._cli.verify import INTERRUPTED, verify
 from fastnn._config import config
 from fastnn._version import __version__
@@ -326,3 +327,4 @@ def info(model: str) -> None:
 
 
 fastnn.add_command(verify)
+fastnn.add_command(page)

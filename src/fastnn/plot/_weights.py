@@ -1,0 +1,119 @@
+"""What the units of the first layer look for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastnn import _check
+from fastnn.layers import Dense
+from fastnn.network import Network
+from fastnn.plot import _style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MOST_TICKS = 16
+_WIDE = 1.35  # width over height that a new figure leaves for the image
+
+
+def weights(
+    network: Network,
+    shape: Sequence[int] | None = None,
+    ax: Axes | None = None,
+    *,
+    units: Sequence[int] | None = None,
+) -> Axes:
+    """Draws the weights of the first `Dense` layer: as an image for each unit, or all as one matrix.
+
+    Parameters
+    ----------
+    network : Network
+    shape : (int, int), optional
+        Height and width of the images that the features are, row by row. By default the matrix is drawn, a row for each
+        unit and a column for each feature.
+    ax : matplotlib Axes, optional
+        By default a new figure's.
+    units : sequence of int, optional
+        Which units; by default all.
+
+    Returns
+    -------
+    matplotlib Axes
+        Of one image in a signed colour map with 0 in the middle. The units' images stand in rows, from the left and
+        from the top, a pixel without a value (NaN) between them; the numbers at the left are those of the first unit in
+        a row.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument does not fit.
+    ImportError
+        If matplotlib is missing; the message says how to install it.
+    """
+    if not isinstance(network, Network):
+        raise TypeError(f"network must be a Network; got {_check.described(network)}")
+    place = next(i for i, layer in enumerate(network.layers) if isinstance(layer, Dense))
+    operation = next(number for number, position in network._positions.items() if position == place)
+    weight = network._model.read(operation, "weight").astype(np.float64)
+    n_units, n_features = weight.shape
+    size = None if shape is None else _size(shape, n_features)
+    shown = list(range(n_units)) if units is None else [_check.integer(u, "units", 0, n_units - 1) for u in units]
+    if not shown:
+        raise ValueError("units must hold at least one unit; got none")
+
+    ax = _style.axes(ax)
+    colours = _style.palette(ax)
+    limit = float(np.abs(weight[shown]).max()) or 1.0
+    if size is None:
+        values, first, height = weight[shown], shown, 1
+    else:
+        values, first, height = _mosaic(weight[shown], size, shown)
+    image = ax.imshow(
+        values,
+        cmap=_style.signed(colours),
+        vmin=-limit,
+        vmax=limit,
+        aspect="auto" if size is None else "equal",
+        interpolation="nearest" if max(values.shape) < 400 else "auto",
+    )
+    stride = -(-len(first) // _MOST_TICKS)
+    ticks = range(0, len(first), stride)
+    ax.set_yticks([i * (height + (size is not None)) + (height - 1) / 2 for i in ticks], [str(first[i]) for i in ticks])
+    ax.set_ylabel("unit" if size is None else "unit at the left")
+    _style.without_frame(ax)
+    if size is None:
+        ax.set_xlabel("feature")
+        ticker = _style.matplotlib("ticker")
+        ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+    else:
+        ax.set_xticks([])
+    bar = ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.9)
+    bar.outline.set_visible(False)
+    return ax
+
+
+def _size(shape: Sequence[int], n_features: int) -> tuple[int, int]:
+    expected = f"shape must be (height, width) of images of {n_features} pixels, a pixel a feature"
+    if isinstance(shape, str) or not hasattr(shape, "__len__") or len(shape) != 2:
+        raise ValueError(f"{expected}; got {shape!r}")
+    height, width = (_check.integer(value, "shape") for value in shape)
+    if height * width != n_features:
+        raise ValueError(f"{expected}; got {tuple(shape)}, which have {height * width}")
+    return height, width
+
+
+def _mosaic(weight: np.ndarray, size: tuple[int, int], units: list[int]) -> tuple[np.ndarray, list[int], int]:
+    """The images side by side; the first unit of each row; the height of an image."""
+    height, width = size
+    n = len(weight)
+    columns = min(n, max(1, math.ceil(math.sqrt(n * _WIDE * (height + 1) / (width + 1)))))
+    rows = -(-n // columns)
+    canvas = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1), np.nan)
+    for i in range(n):
+        top, left = i // columns * (height + 1), i % columns * (width + 1)
+        canvas[top : top + height, left : left + width] = weight[i].reshape(size)
+    return canvas, units[::columns], height
