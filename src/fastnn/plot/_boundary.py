@@ -136,7 +136,9 @@ def _regions(ax: Axes, classes: np.ndarray, extent: _Extent, n_classes: int) -> 
         0.68 * surface + 0.32 * np.array(colors.to_rgb(colour))
         for colour in _style.class_colours(n_classes, _style.palette(ax))
     ]
-    _image(ax, classes, extent, cmap=colors.ListedColormap(pale), vmin=-0.5, vmax=n_classes - 0.5)
+    image = _image(ax, classes, extent, cmap=colors.ListedColormap(pale), vmin=-0.5, vmax=n_classes - 0.5)
+    if n_classes > _MOST_NAMED:
+        _bar(ax, image, "class", ticks=_style.matplotlib("ticker").MaxNLocator(integer=True))
 
 
 def _probability(ax: Axes, probability: np.ndarray, extent: _Extent) -> None:
@@ -155,6 +157,7 @@ def _points(ax: Axes, rows: np.ndarray, labels: np.ndarray, names: list[str]) ->
     colours = _style.palette(ax)
     n_classes = len(names)
     size = 26 if len(rows) <= 300 else 14 if len(rows) <= MANY else 5
+    has_shapes = n_classes <= _MOST_NAMED and len(rows) <= MANY  # of very small ones, some vanish
     for label, colour in enumerate(_style.class_colours(n_classes, colours)):
         own = rows[labels == label]
         ax.scatter(
@@ -162,16 +165,16 @@ def _points(ax: Axes, rows: np.ndarray, labels: np.ndarray, names: list[str]) ->
             own[:, 1],
             s=size,
             color=[colour],
-            marker=_style.MARKERS[label % len(_style.MARKERS)] if n_classes <= _MOST_NAMED else "o",
+            marker=_style.MARKERS[label % len(_style.MARKERS)] if has_shapes else "o",
             edgecolors=colours.surface,
-            linewidths=0.6 if len(rows) <= MANY else 0.2,
+            linewidths=0.6 if len(rows) <= MANY else 0,
             label=names[label],
             rasterized=len(rows) > MANY,
         )
     if n_classes <= _MOST_NAMED:
         ax.legend(
-            loc="upper center",
-            bbox_to_anchor=(0.5, 1.14 if n_classes <= 4 else 1.22),
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.0),
             ncols=min(n_classes, 4 if max(map(len, names)) < 12 else 2),
             frameon=False,
             markerscale=30 / (size + 4),

@@ -74,7 +74,7 @@ def confusion_matrix(
         bar = ax.figure.colorbar(image, ax=ax, label="share of the true class", ticks=ticks, format="{x:.0%}")
         bar.outline.set_visible(False)
     hits = int(counts.trace())
-    _style.title(ax, f"accuracy {hits / len(true):.1%}: {hits:,} of {len(true):,} rows")
+    _style.title(ax, f"accuracy {hits / len(true):.1%}: {hits:,} of {_style.counted(len(true), 'row')}")
     return ax
 
 
@@ -156,6 +156,6 @@ def _number(ax: Axes, image: Any, counts: np.ndarray, shares: np.ndarray) -> Non
     size = 11 if n <= 4 else 8.5 if n <= 8 else 7.5 if n <= _MOST_SHARES else 6 if n <= 18 else 5
     for row, column in zip(*np.nonzero(counts), strict=True):
         count, share = counts[row, column], shares[row, column]
-        text = f"{count}" if n > _MOST_SHARES else f"{count}\n{share:{'.0%' if n <= 4 or share == 1 else '.1%'}}"
+        text = f"{count}" if n > _MOST_SHARES else f"{count}\n{share:{'.0%' if share == 1 else '.1%'}}"
         colour = _style.readable(ax, image.to_rgba(share))
         ax.text(column, row, text, ha="center", va="center", fontsize=size, color=colour, linespacing=1.0)

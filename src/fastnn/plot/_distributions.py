@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ _MOST_ROWS = 4096  # that a distribution is of; dead units are of all
 _TAIL = 0.002  # of a row's values, at each end, may lie outside the picture
 _RIDGE = 0.56  # of a row's height; the note has the rest
 _ROW = 0.62  # inches
+_FAR = 4.0  # times as large as all others
 
 
 @dataclass
@@ -52,7 +54,8 @@ def activations(network: Network, X: ArrayLike, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
         A row for each layer but the input and dropout, from the top down. Zeros are counted in words instead of drawn,
-        because those of ReLU would dwarf all else.
+        because those of ReLU would dwarf all else. Where the outputs of the last layer are far larger than all others,
+        as those of a regression may be, they are drawn divided by a power of ten, which the label names.
 
     Raises
     ------
@@ -74,6 +77,7 @@ def activations(network: Network, X: ArrayLike, ax: Axes | None = None) -> Axes:
         is_activation = isinstance(layer, Activation)
         words = ("" if is_activation else _diagram.named(layer, outputs.shape[1]), _diagram.activation(layer))
         listed.append(_Row(f"{place}  {' '.join(filter(None, words))}", values, note, len(dead[place]) > 0))
+    _shrink(listed)
     ends = np.array([np.quantile(row.values, [_TAIL, 1 - _TAIL]) for row in listed if len(row.values)])
     low, high = (min(ends.min(), 0.0), max(ends.max(), 0.0)) if len(ends) else (-1.0, 1.0)
     ax = _ridges(listed, np.linspace(low, high, _BINS + 1), ax)
@@ -132,6 +136,17 @@ def gradients(
     ax.set_xscale("log")
     ax.set_xlabel("size of a derivative")
     return ax
+
+
+def _shrink(listed: list[_Row]) -> None:
+    """Brings the last row to the scale of the others, which it would press to a line."""
+    *others, last = listed
+    hidden = max((np.abs(row.values).max() for row in others if len(row.values)), default=0.0)
+    largest = np.abs(last.values).max(initial=0.0)
+    if hidden and largest > _FAR * hidden:
+        power = math.ceil(math.log10(largest / hidden))
+        last.values = last.values / 10.0**power
+        last.label += f"\n÷ {10**power:,}" if power < 6 else f"\n÷ 10^{power}"
 
 
 def size_of(n_rows: int) -> tuple[float, float]:

@@ -101,7 +101,14 @@ def page(
             pictures.append(_html.figure(heading, *_drawn(draw, size), caption=caption))
     name = title or found.name
     subtitle = ", ".join(
-        filter(None, (f"{found.epochs} epochs", f"{found.network.n_parameters:,} parameters", found.network.dtype))
+        filter(
+            None,
+            (
+                _style.counted(found.epochs, "epoch"),
+                _style.counted(found.network.n_parameters, "parameter"),
+                found.network.dtype,
+            ),
+        )
     )
     body = [
         _html.tiles(_summary(found)),
@@ -143,7 +150,7 @@ def _panels(
         missing.append(f"No weights, activations and gradients: there is no {_run.MODEL} beside the record.")
     else:
         first = next(layer for layer in network.layers if isinstance(layer, Dense))
-        of_units = f"Of the {first.units:,} units of the first dense layer: blue positive, orange negative."
+        of_units = f"Of the first dense layer, {_style.counted(first.units, 'unit')}: blue positive, orange negative."
         yield "Weights of the first layer", of_units, size, lambda ax: weights(network, image_shape, ax)
     if rows is None:
         counts = run.confusion
@@ -190,7 +197,7 @@ def _of_history(run: _run.Run, missing: list[str]) -> Iterator[_Panel]:
 def _of_data(run: _run.Run, rows: _Rows, missing: list[str]) -> Iterator[_Panel]:
     """What takes rows of data."""
     network, loss, size = run.network, run.loss, _style.FIGURE_SIZE
-    caption = f"Of {len(rows.X):,} rows given."
+    caption = f"Of {_style.counted(len(rows.X), 'row')} given."
     classes = _classes(run, rows)
     if classes is not None:
         names: Sequence[Any] = run.classes or range(max(2, network.n_outputs))
@@ -207,7 +214,7 @@ def _of_data(run: _run.Run, rows: _Rows, missing: list[str]) -> Iterator[_Panel]
             size,
             lambda ax: decision_boundary(network, rows.X, y, ax, labels=run.classes if classes is not None else None),
         )
-    caption = f"Of {len(rows.X):,} rows given. A dead unit puts out 0 for each of them."
+    caption = f"Of {_style.counted(len(rows.X), 'row')} given. A dead unit puts out 0 for each of them."
     n_computing = len(inspection.dead_units(network, rows.X[:1]))
     height = _distributions.size_of(n_computing)
     yield "Activations", caption, height, lambda ax: _distributions.activations(network, rows.X, ax)

@@ -51,7 +51,7 @@ def predicted(
     points = outputs[:, middle]
     r2, rmse = (metric(outputs[:, [middle]], true) for metric in (metrics.R2(), metrics.RootMeanSquaredError()))
     true = true[:, 0]
-    said = [f"R² {r2:.3f}", f"RMSE {rmse:.4g}", f"{len(true):,} rows"]
+    said = [f"R² {r2:.3f}", f"RMSE {rmse:.4g}", _style.counted(len(true), "row")]
 
     ax = _style.axes(ax)
     colours = _style.palette(ax)

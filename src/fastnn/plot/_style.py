@@ -99,19 +99,17 @@ def parameters(colours: Palette) -> dict[str, Any]:
 
 
 def signed(colours: Palette) -> Colormap:
-    """Orange below 0, the background's colour at 0, blue above; what is missing vanishes in the background."""
-    stops = [colours.validation, colours.surface, colours.training]
-    return _map("signed", stops, colours)
+    """Orange below 0, the background's colour at 0, blue above."""
+    return _map("signed", [colours.validation, colours.surface, colours.training])
 
 
 def sequential(colours: Palette) -> Colormap:
     """From the background's colour at 0 to blue."""
-    return _map("sequential", [colours.surface, colours.training], colours)
+    return _map("sequential", [colours.surface, colours.training])
 
 
-def _map(name: str, stops: Sequence[str], colours: Palette) -> Colormap:
-    blend = matplotlib("colors").LinearSegmentedColormap.from_list(f"fastnn {name}", stops)
-    return blend.with_extremes(bad=colours.surface)
+def _map(name: str, stops: Sequence[str]) -> Colormap:
+    return matplotlib("colors").LinearSegmentedColormap.from_list(f"fastnn {name}", stops)
 
 
 def class_colours(n: int, colours: Palette) -> list[Any]:
@@ -167,6 +165,11 @@ def name(value: Any, length: int = 28) -> str:
     if len(text) > length:
         text = f"{text[: (length - 1) // 2].rstrip()}…{text[-(length // 2) :].lstrip()}"
     return (" " if text.startswith("_") else "") + text.replace("$", r"\$")
+
+
+def counted(n: int, noun: str) -> str:
+    """A number of things in words."""
+    return f"{n:,} {noun}{'s' * (n != 1)}"
 
 
 def numbers(values: Sequence[int], length: int = 44) -> str:

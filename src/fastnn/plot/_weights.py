@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MOST_TICKS = 16
+_FEW_PIXELS = 256
 _WIDE = 1.35  # width over height that a new figure leaves for the image
 
 
@@ -68,13 +69,23 @@ def weights(
     ax = _style.axes(ax)
     colours = _style.palette(ax)
     limit = float(np.abs(weight[shown]).max()) or 1.0
+    # Between images of few pixels a white gap of one is wide; between others it is a line.
+    gap = colours.surface if n_features <= _FEW_PIXELS else colours.grid
     if size is None:
         values, first, height = weight[shown], shown, 1
     else:
-        values, first, height = _mosaic(weight[shown], size, shown)
+        values = _mosaic(weight[shown], size)
+        height, width = size
+        columns = (values.shape[1] + 1) // (width + 1)
+        first = shown[::columns]
+        if len(shown) % columns:  # the end of the last row, where there are no units
+            left, top = len(shown) % columns * (width + 1) - 0.5, (len(first) - 1) * (height + 1) - 0.5
+            right, bottom = values.shape[1], values.shape[0]
+            patches = _style.matplotlib("patches")
+            ax.add_patch(patches.Rectangle((left, top), right - left, bottom - top, color=colours.surface, linewidth=0))
     image = ax.imshow(
         values,
-        cmap=_style.signed(colours),
+        cmap=_style.signed(colours).with_extremes(bad=gap),
         vmin=-limit,
         vmax=limit,
         aspect="auto" if size is None else "equal",
@@ -106,14 +117,15 @@ def _size(shape: Sequence[int], n_features: int) -> tuple[int, int]:
     return height, width
 
 
-def _mosaic(weight: np.ndarray, size: tuple[int, int], units: list[int]) -> tuple[np.ndarray, list[int], int]:
-    """The images side by side; the first unit of each row; the height of an image."""
+def _mosaic(weight: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The images side by side, with NaN between them."""
     height, width = size
     n = len(weight)
     columns = min(n, max(1, math.ceil(math.sqrt(n * _WIDE * (height + 1) / (width + 1)))))
     rows = -(-n // columns)
+    columns = -(-n // rows)
     canvas = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1), np.nan)
     for i in range(n):
         top, left = i // columns * (height + 1), i % columns * (width + 1)
         canvas[top : top + height, left : left + width] = weight[i].reshape(size)
-    return canvas, units[::columns], height
+    return canvas
