@@ -234,7 +234,10 @@ SPOILT = {
     "dtype": (lambda record: record["network"].update(dtype=3), "3"),
     "digest": (lambda record: record["network"].update(digest="0" * 64), "is not the network of"),
     "fraction": (lambda record: record["data"].update(test_fraction=2), "fraction must be"),
-    "loss": (lambda record: record["training"].update(loss=3), "No gradients: the record only names the loss."),
+    "loss": (
+        lambda record: record["training"].update(loss=3),
+        "No predictions and gradients: the record only names the loss.",
+    ),
 }
 
 

@@ -201,7 +201,7 @@ def _of_data(run: _run.Run, rows: _Rows, missing: list[str]) -> Iterator[_Panel]
         yield "Confusion matrix", caption, size, lambda ax: confusion_matrix(*classes, names, ax)
     elif loss is not None and not loss.classifies:
         yield from _regression(rows, loss, caption)
-    else:
+    elif loss is not None:
         missing.append("No confusion matrix: the outputs are not one class of several.")
     if network.n_features == 2 and (classes is not None or network.n_outputs == 1):
         y = classes[0] if classes is not None else np.asarray(rows.y)
@@ -216,7 +216,7 @@ def _of_data(run: _run.Run, rows: _Rows, missing: list[str]) -> Iterator[_Panel]
     height = _distributions.size_of(n_computing)
     yield "Activations", caption, height, lambda ax: _distributions.activations(network, rows.X, ax)
     if loss is None:
-        missing.append("No gradients: the record only names the loss.")
+        missing.append("No predictions and gradients: the record only names the loss.")
         return
     batch = rows.X[:_GRADIENT_ROWS], np.asarray(rows.y)[:_GRADIENT_ROWS]
     caption = f"Of the loss on a batch of {len(batch[0]):,} of the rows given, by each tensor of the parameters."
