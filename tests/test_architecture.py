@@ -16,9 +16,8 @@ PACKAGE = ROOT / "src" / "fastnn"
 KERNELS = sorted(PACKAGE.glob("_kernels/*.pyx"))
 KERNEL_PARTS = sorted(PACKAGE.glob("_kernels/*.pxd"))
 ENGINE = sorted([*PACKAGE.glob("_engine/*.pyx"), *PACKAGE.glob("_engine/*.pxd")])
-PYTHON = sorted(
-    path for folder in (".", "_cli", "_verify", "onnx", "sklearn", "tables") for path in PACKAGE.glob(f"{folder}/*.py")
-)
+FOLDERS = (".", "_cli", "_verify", "onnx", "plot", "sklearn", "tables")
+PYTHON = sorted(path for folder in FOLDERS for path in PACKAGE.glob(f"{folder}/*.py"))
 
 # Each adapter, and what it alone may import.
 ADAPTERS = {

@@ -7,6 +7,7 @@ import click
 from fastnn._cli.evaluate import evaluate
 from fastnn._cli.export import export
 from fastnn._cli.info import info
+from fastnn._cli.plot import page
 from fastnn._cli.predict import predict
 from fastnn._cli.reproduce import reproduce
 from fastnn._cli.train import train
@@ -28,4 +29,5 @@ fastnn.add_command(predict)
 fastnn.add_command(evaluate)
 fastnn.add_command(info)
 fastnn.add_command(export)
+fastnn.add_command(page)
 fastnn.add_command(verify)
