@@ -250,9 +250,12 @@ cdef inline ssize_t gradient_block(int V, const SparseEntries* entries, ssize_t 
                                    real* scratch, ssize_t n_shards, ssize_t shard, ssize_t i0,
                                    ssize_t i1) noexcept nogil:
     cdef ssize_t end
+    cdef int v
     while e < entries.count and entries.columns[e] < i1:
         end = end_of_column(entries, e)
         column_gradient(V, entries, e, end, dy, gradient + (entries.columns[e] - i0) * PANEL, scratch, n_shards, shard)
+        for v in range(V, 2):
+            vr_store(gradient + (entries.columns[e] - i0) * PANEL + v * LANES, vr_set(0))
         e = end
     return e
 
@@ -262,7 +265,6 @@ cdef ssize_t weight_gradient(const SparseEntries* entries, ssize_t e, const real
                              ssize_t in_panel, ssize_t out_panel) noexcept nogil:
     cdef ssize_t i0 = in_panel * PANEL, i1 = min(n_in, i0 + PANEL), n_shards = (n_rows + shard - 1) // shard
     dy += out_panel * rows * PANEL
-    memset(gradient, 0, (i1 - i0) * PANEL * sizeof(real))
     if n_out - out_panel * PANEL > LANES:
         return gradient_block(2, entries, e, dy, gradient, scratch, n_shards, shard, i0, i1)
     return gradient_block(1, entries, e, dy, gradient, scratch, n_shards, shard, i0, i1)
@@ -274,7 +276,6 @@ cdef ssize_t narrow_gradient(const SparseEntries* entries, ssize_t e, const real
     cdef real outputs[PANEL]
     cdef ssize_t i0 = in_panel * PANEL, i1 = min(n_in, i0 + PANEL), n_shards = (n_rows + shard - 1) // shard
     cdef ssize_t o, end
-    memset(gradient, 0, n_out * PANEL * sizeof(real))
     while e < entries.count and entries.columns[e] < i1:
         end = end_of_column(entries, e)
         column_gradient(2, entries, e, end, dy, outputs, scratch, n_shards, shard)
