@@ -111,10 +111,8 @@ def test_entries_are_sorted_by_columns_and_then_by_rows(k, n_in, rng):
     starts = x.keep["starts"]
     for r in range(17):
         present[r, x.keep["columns"][starts[r] : starts[r + 1]]] = True
-    for c0, c1 in ((0, n_in), (n_in // 3, n_in), (n_in // 3, n_in // 3 + n_in // 4)):
+    for c0, c1 in ((0, n_in), (n_in // 3, n_in), (n_in // 3, n_in // 3 + n_in // 4), (n_in, 0)):
         for order, n in ((index, 25), (None, 17), (index, 1)):
-            if c1 <= c0:
-                continue
             entries = sorted_entries(k, x, order, n, c0, c1)
             rows = np.arange(n) if order is None else order[:n]
             columns, places = np.nonzero(present[rows, c0:c1].T)

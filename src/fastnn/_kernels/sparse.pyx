@@ -186,10 +186,11 @@ cdef void sort_entries(const SparseRows* x, const int64_t* index, ssize_t first,
                        ssize_t c1, SparseEntries* entries, SparseEntries* spare) noexcept nogil:
     cdef SparseEntries* source = entries
     cdef SparseEntries* target = spare
+    cdef ssize_t largest = c1 - c0 - 1 if n_rows > 1 else 0  # a lone row is in order
     cdef int done, passes = 0
-    if n_rows > 1:                                           # a lone row is in order
-        while (c1 - c0 - 1) >> (DIGIT * passes):
-            passes += 1
+    while largest > 0:
+        largest >>= DIGIT
+        passes += 1
     if passes & 1:
         source, target = spare, entries
     collect(x, index, first, n_rows, c0, c1, source)
