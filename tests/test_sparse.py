@@ -109,7 +109,7 @@ def test_any_density_with_weights_dropout_and_validation(density, isa, dtype):
         "sample_weight": np.arange(110) % 4 / 2,
         "validation_fraction": 0.2,
         "class_weight": "balanced",
-        "metrics": ["top_k"],
+        "metrics": [fn.metrics.TopK(2)],
     }
     found = [outcome(fn.Network(layers, dtype=dtype), rows, y, **arguments) for rows in (X.toarray(), X)]
     assert found[0] == found[1]
@@ -175,7 +175,7 @@ def test_one_trainer_takes_sparse_and_dense_rows_in_turn():
 
 def test_step_evaluate_and_out(isa, dtype):
     X, y = rows_of(50, 70, dtype=dtype), labels(50)
-    trainers = [fn.Trainer(network(70, dtype=dtype), "cross_entropy", metrics=["top_k"]) for _ in range(2)]
+    trainers = [fn.Trainer(network(70, dtype=dtype), "cross_entropy", metrics=[fn.metrics.TopK(2)]) for _ in range(2)]
     weights = np.linspace(0, 1, 50)
     for n in (50, 1, 33):
         losses = [
@@ -329,7 +329,7 @@ def test_what_is_wrong_is_named_and_nothing_changes(case):
     ):
         with pytest.raises((TypeError, ValueError), match=message):
             call(wrong)
-    with pytest.raises((TypeError, ValueError), match="validation " + message):
+    with pytest.raises((TypeError, ValueError), match="validation .*" + message.removeprefix("X")):
         trainer.fit(X, y, validation_data=(wrong, y))
     assert trainer.network.digest() == before
     assert trainer.steps == 0
