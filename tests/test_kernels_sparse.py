@@ -185,6 +185,27 @@ def test_a_gradient_is_joined_with_the_zero_of_other_shards(k):
         same_bits(np.ascontiguousarray(got), np.ascontiguousarray(expected))
 
 
+def test_what_a_term_left_out_can_change_is_the_sign_of_a_zero(k):
+    """A product too small for a denormal number leaves -0; adding 0 * 1 makes it +0. A bias of -0 lets one see it."""
+    dense = np.array([[np.finfo(k.dtype).smallest_subnormal, 0]], k.dtype)
+    x = make(
+        "SparseRows",
+        values=dense[0, :1].copy(),
+        columns=np.zeros(1, np.int32),
+        starts=np.array([0, 1], np.int64),
+    )
+    weight = np.zeros((k.panel, 2), k.dtype)
+    weight[:] = [-0.25, 1]
+    for bias in (0.0, -0.0, 1.0):
+        packed = pack(np.ascontiguousarray(weight.T), k.panel), np.full(k.panel, bias, k.dtype)
+        y = np.full((2, k.panel), SENTINEL, k.dtype)
+        k.sparse.forward(x, None, 0, *packed, y[0], 1, 2, k.panel, 0, 1, False)
+        k.dense.forward(pack(dense, k.panel), *packed, y[1], 1, 2, k.panel, 0, 1, False)
+        assert (y == bias).all()
+        assert np.signbit(y[0]).all() == (str(bias) == "-0.0")
+        assert not np.signbit(y[1]).any()
+
+
 @settings(deadline=None, max_examples=80)
 @given(
     st.sampled_from(VARIANTS),
