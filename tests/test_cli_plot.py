@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from pages import EVERY, HOSTILE, Page, check_whole, sketched
+from html_pages import EVERY, HOSTILE, Page, check_whole, sketched
 
 import fastnn as fn
 from fastnn import inspection
@@ -186,6 +186,23 @@ def test_the_record_alone_and_of_classes_of_the_authors_own(sketch, run_folder):
     assert "No learning curve: no epoch was completed." in page.notes
     assert ["loss", "MyLoss(a=1)"] in page.tables["Training"]
     assert page.tables["Remark"] == [["remark", "of my own"]]
+
+
+def test_scores_and_the_name_of_a_table(sketch, run_folder):
+    """As runs on tables record them."""
+
+    def spoil(record):
+        del record["data"]["name"]
+        record["data"]["file"] = "folder/iris.csv"
+        record["results"] = {"test_scores": {"macro_f1": 0.75, "wrong": None}, "confusion": None}
+
+    change(run_folder, spoil)
+    assert draw(run_folder).exit_code == 0
+    page = Page(run_folder / "page.html")
+    assert page.headings[0] == "folder/iris.csv"
+    assert "<dt>test macro f1</dt><dd>0.75</dd>" in page.text
+    assert "test wrong" not in page.text
+    assert "Confusion matrix" not in page.headings
 
 
 def test_values_that_are_null(sketch, run_folder):
