@@ -15,7 +15,7 @@ from fastnn import plot
 WIDTH, HEIGHT = plot.FIGURE_SIZE
 
 
-def run():
+def digits():
     """A network for digits: the run, what it confuses, and which units are dead."""
     X, y = fn.data.load_digits()
     X_train, X_test, y_train, y_test = fn.data.split(X / 16, y, 0.2, seed=0, stratify=True)
@@ -32,7 +32,7 @@ def run():
     return figure
 
 
-def boundaries():
+def spirals():
     """Three arms of a spiral, told apart by two features; and how sure a network of one output is about two."""
     figure = Figure(figsize=(2 * WIDTH, HEIGHT), layout="constrained")
     for ax, arms, turns, loss, activation in zip(
@@ -66,8 +66,8 @@ def main(folder):
     folder.mkdir(exist_ok=True)
     with matplotlib.rc_context({"svg.hashsalt": "fastnn", "font.size": 10.0}):
         for make, suffix, metadata in (
-            (run, "svg", {"Date": None, "Creator": None}),
-            (boundaries, "png", {"Software": None}),  # of a thousand points, smaller than their outlines
+            (digits, "svg", {"Date": None, "Creator": None}),
+            (spirals, "png", {"Software": None}),  # of a thousand points, smaller than their outlines
         ):
             path = folder / f"{make.__name__}.{suffix}"
             make().savefig(path, dpi=96, metadata=metadata)

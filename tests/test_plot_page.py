@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from html_pages import EVERY, HOSTILE, Page, check_whole, sketched
+from pages import EVERY, HOSTILE, Page, check_whole, sketched
 
 import fastnn as fn
 from fastnn import plot, records
