@@ -1,0 +1,52 @@
+"""How the site is built: ``sphinx-build -W -n --keep-going docs build/docs``."""
+
+import re
+
+import fastnn
+
+project = "fastnn"
+author = "the fastnn developers"
+release = version = fastnn.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+html_theme = "furo"
+html_title = f"fastnn {version}"
+html_show_sourcelink = False
+html_show_copyright = False
+html_copy_source = False
+
+# Docstrings follow numpydoc. Their types are prose ("array_like, shape (n, n_features)"), so no links are made of them.
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+napoleon_google_docstring = False
+napoleon_use_param = False
+napoleon_use_rtype = False
+napoleon_custom_sections = ["Reproducibility", ("Attributes", "params_style")]
+default_role = "py:obj"  # what stands in single backticks is a name
+
+smartquotes = False
+
+myst_heading_anchors = 3  # links to headings work as on a code host
+
+# Markdown files beside ``docs/`` that are pages of the site: links to them are written as a code host needs them.
+PAGES = {
+    "benchmarks/README.md": "/benchmarks.md",
+    "CONTRIBUTING.md": "/contributing.md",
+    "CHANGELOG.md": "/changelog.md",
+}
+
+
+def link_pages(app, page, source):
+    """Leads links to files that are pages of the site to those pages."""
+    for path, target in PAGES.items():
+        source[0] = re.sub(rf"\]\((?:\.\./)+{re.escape(path)}", f"]({target}", source[0])
+
+
+def link_numerics(app, what, name, obj, options, lines):
+    """Makes links of what docstrings, which are read elsewhere too, say about the numerics contract."""
+    lines[:] = [line.replace("docs/numerics.md", ":doc:`the numerics contract </numerics>`") for line in lines]
+
+
+def setup(app):
+    app.connect("source-read", link_pages)
+    app.connect("autodoc-process-docstring", link_numerics)
