@@ -28,6 +28,12 @@ def make_spirals(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1), labels
 
 
+def make_trainer(seed: int) -> fn.Trainer:
+    layers = [fn.Input(2), fn.Dense(32, "tanh"), fn.Dense(32, "tanh"), fn.Dense(CLASSES, "softmax")]
+    network = fn.Network(layers, seed=seed)
+    return fn.Trainer(network, loss="cross_entropy", optimizer=fn.Adam(1e-2), batch_size=50, seed=seed)
+
+
 def grid() -> np.ndarray:
     edge = np.linspace(-1.15, 1.15, SIDE)
     return np.stack(np.meshgrid(edge, edge), axis=-1).reshape(-1, 2).astype(np.float32)
@@ -70,14 +76,12 @@ def main() -> None:
     chosen = parser.parse_args()
 
     X, y = make_spirals(chosen.seed)
-    layers = [fn.Input(2), fn.Dense(32, "tanh"), fn.Dense(32, "tanh"), fn.Dense(CLASSES, "softmax")]
-    network = fn.Network(layers, seed=chosen.seed)
-    trainer = fn.Trainer(network, loss="cross_entropy", optimizer=fn.Adam(1e-2), batch_size=50, seed=chosen.seed)
+    trainer = make_trainer(chosen.seed)
     animate(chosen.output, trainer, X, y, chosen.epochs)
     new_X, new_y = make_spirals(chosen.seed + 1)
     accuracy = trainer.evaluate(new_X, new_y)["accuracy"]
     print(f"{trainer.epoch} epochs; accuracy on other points of the spirals: {100 * accuracy:.1f} %")
-    print(f"digest {network.digest()}")
+    print(f"digest {trainer.network.digest()}")
     print(f"written to {chosen.output}")
 
 

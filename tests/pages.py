@@ -92,14 +92,18 @@ def shell(block: Block, place: str) -> str:
 
 
 def matches(printed: str, expected: str) -> bool:
-    """Whether ``printed`` is what a page says, but for blanks at the end of lines and what ``…`` stands for."""
-    lines = [line.rstrip() for line in expected.strip("\n").splitlines()]
+    """Whether ``printed`` is what a page says, but for blanks at ends and what ``…`` stands for."""
+    lines = tidy(expected)
     # "…" on a line of its own takes its line break along, so that it may also stand for no line.
     pattern = "".join(
         "(?:.*\n)*" if line.strip() == "…" else ".*".join(map(re.escape, line.split("…"))) + "\n" for line in lines
     )
-    tidy = "".join(line.rstrip() + "\n" for line in printed.strip("\n").splitlines())
-    return re.fullmatch(pattern, tidy) is not None
+    return re.fullmatch(pattern, "".join(line + "\n" for line in tidy(printed))) is not None
+
+
+def tidy(text: str) -> list[str]:
+    """The lines without blanks at their ends, from the first to the last that is not empty."""
+    return "\n".join(line.rstrip() for line in text.splitlines()).strip("\n").splitlines()
 
 
 def links(text: str) -> list[tuple[str, str]]:

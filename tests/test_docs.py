@@ -1,12 +1,16 @@
 """What the documentation shows works as it stands there, and what it links to is there."""
 
+import pkgutil
 import re
 import runpy
 import sys
+import types
 from pathlib import Path
 
 import pages
 import pytest
+
+import fastnn as fn
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -79,6 +83,35 @@ def test_scripts_draw_their_pictures(script, tmp_path, monkeypatch):
                 del sys.modules[name]
     assert [path.name for path in tmp_path.iterdir()] == [f"{script.stem}.png"]
     assert (tmp_path / f"{script.stem}.png").read_bytes().startswith(b"\x89PNG")
+
+
+# ----------------------------------------------------------------- reference
+
+
+def described():
+    """The objects that the pages of the reference describe."""
+    for page in (DOCS / "reference").glob("*.rst"):
+        directives = r"^\.\. auto(?:class|function|exception):: (\S+)$"
+        for name in re.findall(directives, page.read_text(encoding="utf-8"), re.MULTILINE):
+            yield pkgutil.resolve_name(name)
+
+
+def public():
+    """What ``import fastnn`` gives, and every description that a module has, by name."""
+    for name, value in vars(fn).items():
+        if not name.startswith("_") and not isinstance(value, types.ModuleType):
+            yield name, value
+    for module in (fn.layers, fn.losses, fn.optimizers, fn.schedules, fn.initializers, fn.metrics):
+        for name, value in vars(module).items():
+            if not name.startswith("_") and isinstance(value, type) and value.__module__ == module.__name__:
+                yield f"{module.__name__}.{name}", value
+
+
+def test_every_public_name_is_in_the_reference():
+    found = list(described())
+    internal = {"fastnn.schedules.PlateauState"}
+    missing = {name for name, value in public() if not any(value is other for other in found)}
+    assert missing == internal
 
 
 # ------------------------------------------------------ these tests can fail

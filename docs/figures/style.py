@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, GREY = "#1f5fa8", "#d1620b", "#3d8b40", "#9ca3af"
 PICTURES = Path(__file__).parent.parent / "pictures"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def figure(columns: int = 1, rows: int = 1, width: float = 7.0, height: float = 4.0, **options) -> tuple[Figure, list]:

@@ -1,0 +1,29 @@
+"""Draws every tenth frame of the animation that ``examples/spirals.py`` writes, side by side."""
+
+import runpy
+import tempfile
+from pathlib import Path
+
+import style
+from PIL import Image
+
+
+def main(folder=style.PICTURES):
+    example = runpy.run_path(str(style.EXAMPLES / "spirals.py"))
+    X, y = example["make_spirals"](0)
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "spirals.gif"
+        example["animate"](path, example["make_trainer"](0), X, y, epochs=200)
+        with Image.open(path) as animation:
+            frames = []
+            for number in range(0, animation.n_frames, 10):
+                animation.seek(number)
+                frames.append(animation.convert("RGB").resize((200, 210), Image.Resampling.LANCZOS))
+    side_by_side = Image.new("RGB", (200 * len(frames), 210), "white")
+    for number, frame in enumerate(frames):
+        side_by_side.paste(frame, (200 * number, 0))
+    side_by_side.quantize(128).save(folder / "spirals.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
