@@ -14,6 +14,8 @@ html_title = f"fastnn {version}"
 html_show_sourcelink = False
 html_show_copyright = False
 html_copy_source = False
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 
 # Docstrings follow numpydoc. Their types are prose ("array_like, shape (n, n_features)"), so no links are made of them.
 autodoc_typehints = "none"
@@ -24,7 +26,7 @@ napoleon_use_rtype = False
 napoleon_custom_sections = ["Reproducibility", ("Attributes", "params_style")]
 default_role = "py:obj"  # what stands in single backticks is a name
 
-smartquotes = False
+smartquotes_action = "D"  # dashes, but no curly quotes
 
 myst_heading_anchors = 3  # links to headings work as on a code host
 

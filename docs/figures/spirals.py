@@ -1,4 +1,4 @@
-"""Draws every tenth frame of the animation that ``examples/spirals.py`` writes, side by side."""
+"""Draws three frames of the animation that ``examples/spirals.py`` writes, side by side."""
 
 import runpy
 import tempfile
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import style
 from PIL import Image
+
+FRAMES = (0, 10, 40)
 
 
 def main(folder=style.PICTURES):
@@ -16,12 +18,13 @@ def main(folder=style.PICTURES):
         example["animate"](path, example["make_trainer"](0), X, y, epochs=200)
         with Image.open(path) as animation:
             frames = []
-            for number in range(0, animation.n_frames, 10):
+            for number in FRAMES:
                 animation.seek(number)
-                frames.append(animation.convert("RGB").resize((200, 210), Image.Resampling.LANCZOS))
-    side_by_side = Image.new("RGB", (200 * len(frames), 210), "white")
+                frames.append(animation.convert("RGB"))
+    width, height = frames[0].size
+    side_by_side = Image.new("RGB", (width * len(frames), height), "white")
     for number, frame in enumerate(frames):
-        side_by_side.paste(frame, (200 * number, 0))
+        side_by_side.paste(frame, (width * number, 0))
     side_by_side.quantize(128).save(folder / "spirals.png", optimize=True)
 
 
