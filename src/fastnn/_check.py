@@ -140,16 +140,12 @@ def described(value: Any) -> str:
 
 
 def numeric(value: ArrayLike, argument: str) -> np.ndarray:
-    """``value`` as an ndarray of real numbers, as it is where it is one already."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{argument} must be an array of numbers; got rows of unequal length ({error})") from None
-    if array.dtype.kind not in _NUMERIC_KINDS:
-        if hasattr(value, "toarray"):
-            raise TypeError(f"{argument} must be a dense array; got a sparse {type(value).__name__}: use .toarray()")
-        raise TypeError(f"{argument} must hold real numbers; got an array of dtype {array.dtype}")
-    return array
+    """``value`` as an ndarray of real numbers, as it is where it is one already; see `fastnn._arrays`."""
+    if type(value) is np.ndarray and value.dtype.kind in _NUMERIC_KINDS:
+        return value
+    from fastnn import _arrays
+
+    return _arrays.as_numbers(value, argument)
 
 
 def converted(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -160,23 +156,32 @@ def converted(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
         return array.astype(dtype)
 
 
-def finite(array: np.ndarray, argument: str, original: np.ndarray | None = None) -> None:
-    """Raises if ``array`` (float32 or float64, 1-D or 2-D) holds a NaN or an infinity, naming the first one's place."""
-    from fastnn import _maps
+def finite(array: np.ndarray, argument: str, original: np.ndarray | None = None, given: Any = None) -> None:
+    """Raises if ``array`` (float32 or float64, 1-D or 2-D) holds a NaN or an infinity, naming the first one's place.
+
+    ``original`` is what was converted to it, and ``given`` the data frame that all came from, if it was one.
+    """
+    from fastnn import _arrays, _maps
 
     flat = _maps.first_nonfinite(array)
     if flat < 0:
         return
     place = np.unravel_index(flat, array.shape)
     where = f"row {place[0]}" if array.ndim == 1 else f"row {place[0]}, column {place[1]}"
+    names = _arrays.column_names(given)
+    if names is not None and array.ndim == 2:
+        where += f" ({names[place[1]]!r})"
     came = array[place]
     if original is not None and np.isfinite(original[place]):
         raise ValueError(f"{argument} must fit in {array.dtype}; got {original[place]} in {where}")
     raise ValueError(f"{argument} must be finite; got {came} in {where}")
 
 
-def features(X: ArrayLike, n_features: int, dtype: np.dtype, argument: str = "X") -> np.ndarray:
-    """The rows ``X``, shape (n, n_features), n > 0, in ``dtype`` and finite; never a copy if of that dtype."""
+def features(X: ArrayLike, n_features: int, dtype: np.dtype, argument: str = "X", given: Any = None) -> np.ndarray:
+    """The rows ``X``, shape (n, n_features), n > 0, in ``dtype`` and finite; never a copy if of that dtype.
+
+    ``given`` is what ``X`` was made of, if it has been.
+    """
     array = numeric(X, argument)
     if array.ndim != 2:
         hint = ": one row is X[None, :], one feature is X[:, None]" if array.ndim == 1 else ""
@@ -188,7 +193,7 @@ def features(X: ArrayLike, n_features: int, dtype: np.dtype, argument: str = "X"
     if array.shape[0] == 0:
         raise ValueError(f"{argument} must have at least one row; got shape {array.shape}")
     result = converted(array, dtype)
-    finite(result, argument, array)
+    finite(result, argument, array, X if given is None else given)
     return result
 
 

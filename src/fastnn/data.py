@@ -160,7 +160,7 @@ class Standardizer:
             raise ValueError(f"X must have shape (n, n_features), n at least 1; got shape {array.shape}")
         is_single = array.dtype.kind == "f" and array.dtype.itemsize == 4  # of either byte order
         rows = _check.converted(array, np.dtype(np.float32 if is_single else np.float64))
-        _check.finite(rows, "X", array)
+        _check.finite(rows, "X", array, X)
         return rows
 
 

@@ -15,6 +15,7 @@ from fastnn._engine.random import first_nonfinite
 from fastnn.layers import LAYERS, Activation, Dense, Dropout, Input, Layer, LayerNorm, activation_of
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import ArrayLike
 
 _empty, _ndarray = np.empty, np.ndarray  # looked up faster
@@ -154,10 +155,10 @@ class Network:
             or not shape[0]
             or first_nonfinite(X) >= 0
         ):
-            X = _check.numeric(X, "X")
-            if X.shape == (self.n_features,):
-                return self._predict_one(X, out)
-            X = _check.features(X, self.n_features, dtype)
+            array = _check.numeric(X, "X")
+            if array.shape == (self.n_features,):
+                return self._predict_one(array, out)
+            X = _check.features(array, self.n_features, dtype, given=X)
             shape = X.shape
         expected = (shape[0], self.n_outputs)
         if out is None:
@@ -247,6 +248,46 @@ class Network:
         """
         metadata, tensors = _files.read(path, ("network", "trainer"))
         return cls._from_file(metadata, tensors, os.fspath(path))
+
+    def to_torch(self) -> torch.nn.Sequential:
+        """A ``torch.nn.Sequential`` that computes the same, with a copy of the parameters; needs PyTorch.
+
+        Its parameters have the names and shapes of these, so that ``load_state_dict`` takes what
+        ``safetensors.torch.load_file`` reads from a file that `save` wrote. It is in evaluation mode: dropout is off
+        until its ``train()`` is called.
+
+        Raises
+        ------
+        ImportError
+            If PyTorch is missing; the message says how to install it.
+        """
+        from fastnn.torch import to_torch
+
+        return to_torch(self)
+
+    @classmethod
+    def from_torch(cls, module: torch.nn.Module) -> Network:
+        """A network that computes what a PyTorch module in evaluation mode does, with a copy of the parameters.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            A ``Sequential``, which may hold others, of ``Linear``, ``LayerNorm``, ``Dropout`` and the activations that
+            `Activation` lists, in float32 or float64; or one of these alone. ``Identity``, and ``Flatten`` of rows,
+            are left out. A bias that is missing is zero here, and a gain one, which training changes.
+
+        Raises
+        ------
+        ImportError
+            If PyTorch is missing; the message says how to install it.
+        TypeError
+            If ``module`` is not a PyTorch module.
+        ValueError
+            If fastnn has no layer that computes what a module in it does; the message names the module.
+        """
+        from fastnn.torch import from_torch
+
+        return from_torch(module)
 
     def _description(self) -> dict[str, Any]:
         return {"layers": _describe.to_data(self.layers), "dtype": self.dtype, "seed": self.seed}

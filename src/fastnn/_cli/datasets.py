@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from fastnn import data
+from fastnn import _delimited, data
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ DATASETS = {
         tuple(str(digit) for digit in range(10)),
     ),
 }
+
+
+def is_table(path: str) -> bool:
+    """Whether a name is that of a table in a file."""
+    return path.lower().endswith(_delimited.TABLE_ENDINGS)
 
 
 class Failure(click.ClickException):

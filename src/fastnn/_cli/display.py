@@ -23,9 +23,9 @@ PLAIN_WIDTH = 100
 LINES = 10  # of progress in a run
 
 
-def console(quiet: bool = False) -> Console:
-    """A console on the present stdout; without control codes where that is no terminal."""
-    result = Console(file=sys.stdout, highlight=False, quiet=quiet, emoji=False)
+def console(quiet: bool = False, stderr: bool = False) -> Console:
+    """A console on the present stdout, or stderr; without control codes where that is no terminal."""
+    result = Console(file=sys.stderr if stderr else sys.stdout, highlight=False, quiet=quiet, emoji=False)
     if not result.is_terminal:
         result.width = PLAIN_WIDTH
     return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastnn._cli.datasets import Failure, reason
 from fastnn.network import Network
+from fastnn.tables import TableModel
 
 
 def load(path: str) -> Network:
@@ -27,6 +28,25 @@ def load(path: str) -> Network:
         raise Failure(f"{path!r} is damaged: its metadata are not those of fastnn train") from None
     network.metadata = checked
     return network
+
+
+def load_table_model(path: str) -> TableModel:
+    """The model of a table in a model file.
+
+    Raises
+    ------
+    Failure
+        If the file is missing, truncated, or of another kind.
+    """
+    return table_model(load(path), path)
+
+
+def table_model(network: Network, path: str) -> TableModel:
+    """A network with the preprocessor and the target that its metadata hold."""
+    try:
+        return TableModel.of(network, path)
+    except ValueError as error:
+        raise Failure(error) from None
 
 
 def classes(network: Network) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import difflib
 import math
 from typing import Any
@@ -84,6 +85,34 @@ class Units(click.ParamType):
         if min(units) < 1:
             self.fail(f"{value!r} is not a list of whole numbers of at least 1, such as 64,64, nor 'none'", param, ctx)
         return units
+
+
+class Names(click.ParamType):
+    """Names of columns, joined by commas; one that holds a comma stands in quotation marks."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        return tuple(next(csv.reader([value], skipinitialspace=True), []))
+
+
+class Quantiles(click.ParamType):
+    """Quantiles above 0 and below 1, rising, joined by commas."""
+
+    name = "quantiles"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            quantiles = tuple(float(part) for part in value.split(","))
+        except ValueError:
+            quantiles = (0.0,)
+        if not all(0 < q < 1 for q in quantiles) or list(quantiles) != sorted(set(quantiles)):
+            self.fail(f"{value!r} is not a list of rising numbers between 0 and 1, such as 0.1,0.5,0.9", param, ctx)
+        return quantiles
 
 
 class GroupedOption(click.Option):

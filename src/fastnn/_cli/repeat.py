@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastnn import callbacks, losses, records, reproduction
-from fastnn._cli import run
+from fastnn._cli import run, table_repeat
 from fastnn._cli.datasets import DATASETS, Failure, RunFailure, reason
 from fastnn.errors import DivergedError
 
@@ -14,7 +14,7 @@ environment = records.environment
 
 
 def read(path: str) -> dict[str, Any]:
-    """A record whose data set is built in.
+    """A record whose data set is built in, or a table in a file.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def read(path: str) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise Failure(reason(error)) from None
     name, results = record["data"].get("name"), record.get("results")
-    if not isinstance(name, str) or name not in DATASETS:
+    if not table_repeat.is_of_table(record) and (not isinstance(name, str) or name not in DATASETS):
         what = "names no data set" if name is None else f"is of the data set {name!r}, which is not built in"
         raise Failure(f"{path!r} {what} ({', '.join(DATASETS)}); with the data, use fastnn.reproduction.reproduce")
     if isinstance(results, Mapping) and results.get("interrupted"):
@@ -37,7 +37,8 @@ def read(path: str) -> dict[str, Any]:
 def title(record: Mapping[str, Any]) -> str:
     """What is repeated, in one line."""
     wrote = record["environment"]
-    return f"{record['data']['name']}, {epochs(record)} epochs, recorded by fastnn {wrote['fastnn']}"
+    data = record["data"]
+    return f"{data.get('name') or data.get('file')}, {epochs(record)} epochs, recorded by fastnn {wrote['fastnn']}"
 
 
 def epochs(record: Mapping[str, Any]) -> int:
@@ -48,34 +49,49 @@ def epochs(record: Mapping[str, Any]) -> int:
 
 
 def reproduce(
-    path: str, record: Mapping[str, Any], threads: int | str, watching: Iterable[callbacks.Callback]
+    path: str,
+    record: Mapping[str, Any],
+    threads: int | str,
+    watching: Iterable[callbacks.Callback],
+    table: str | None = None,
 ) -> reproduction.Reproduction:
     """Trains anew and compares.
 
     Raises
     ------
     Failure
-        If the record does not say enough, or its data are others than those built in.
+        If the record does not say enough, or its data are others than those built in, or in the file (``table``, or
+        the one that the record names).
     RunFailure
         If training diverges, which the recorded run did not.
     """
-    given, source = record["data"], DATASETS[record["data"]["name"]]
-    try:
-        fractions = given["test_fraction"], given["validation_fraction"]
-        train, validation, _ = run.parts(source, record["network"]["dtype"], *fractions, record["seeds"]["split"])
-        classifies = record["training"]["loss"]["type"] == losses.CrossEntropy.__name__
-        loss = losses.CrossEntropy() if classifies else losses.MeanSquaredError()
-        X, y, validation = run.fit_data(source, train, validation, loss)
-    except KeyError as error:
-        raise Failure(f"{path!r} is damaged: it has no entry {error}") from None
-    except (TypeError, ValueError) as error:
-        raise Failure(f"{path!r} is damaged: {error}") from None
+    if table_repeat.is_of_table(record):
+        X, y, validation = table_repeat.fit_data(path, record, table)
+    elif table is not None:
+        raise Failure(f"--data is for runs on tables; {path!r} is of {record['data']['name']}, which is built in")
+    else:
+        X, y, validation = _built_in(path, record)
     try:
         return reproduction.reproduce(path, X, y, validation_data=validation, callbacks=watching, threads=threads)
     except DivergedError as error:
         raise RunFailure(error) from None
     except (OSError, TypeError, ValueError) as error:
         raise Failure(reason(error)) from None
+
+
+def _built_in(path: str, record: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """What a run on a built-in data set was given."""
+    given, source = record["data"], DATASETS[record["data"]["name"]]
+    try:
+        fractions = given["test_fraction"], given["validation_fraction"]
+        train, validation, _ = run.parts(source, record["network"]["dtype"], *fractions, record["seeds"]["split"])
+        classifies = record["training"]["loss"]["type"] == losses.CrossEntropy.__name__
+        loss = losses.CrossEntropy() if classifies else losses.MeanSquaredError()
+        return run.fit_data(source, train, validation, loss)
+    except KeyError as error:
+        raise Failure(f"{path!r} is damaged: it has no entry {error}") from None
+    except (TypeError, ValueError) as error:
+        raise Failure(f"{path!r} is damaged: {error}") from None
 
 
 def difference(found: tuple[int, str, float | None, float | None]) -> str:

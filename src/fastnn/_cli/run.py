@@ -64,6 +64,7 @@ class Hyperparameters:
     def of(cls, given: Mapping[str, Any]) -> Hyperparameters:
         """Hyperparameters by name; None, for those that have a default by what was chosen elsewhere, is filled in."""
         defaults = {
+            "loss": "cross_entropy",
             "learning_rate": LEARNING_RATES[given["optimizer"]],
             "momentum": MOMENTA.get(given["optimizer"], 0.0),
             "decay_factor": DECAY_FACTORS.get(given["schedule"], 1.0),
@@ -138,20 +139,23 @@ def prepare(source: Dataset, chosen: Hyperparameters) -> Prepared:
     fractions = chosen.test_fraction, chosen.validation_fraction
     train, validation, test = parts(source, chosen.dtype, *fractions, chosen.split_seed)
     rows, features = train[0].shape
-    batch_size = rows if chosen.batch_size == "full" else int(chosen.batch_size)
-    if batch_size > rows:
-        raise ValueError(f"--batch-size must be at most the {rows} rows to train on, or full; got {batch_size}")
+    if chosen.loss not in OUTPUTS:
+        raise ValueError(f"--loss must be one of {', '.join(OUTPUTS)} for {source.name}; got {chosen.loss}")
     is_cross_entropy = chosen.loss == "cross_entropy"
     trainer = Trainer(
-        network(source, features, chosen),
+        network(features, len(source.classes), OUTPUTS[chosen.loss], chosen),
         loss=losses.CrossEntropy(chosen.label_smoothing) if is_cross_entropy else chosen.loss,
-        optimizer=optimizer(chosen, -(-rows // batch_size)),
+        optimizer=optimizer(chosen, steps_per_epoch(chosen, rows)),
         batch_size=chosen.batch_size,
         seed=chosen.seed,
         threads=chosen.threads,
     )
-    stopping = () if chosen.patience is None else (callbacks.EarlyStopping(chosen.patience),)
-    return Prepared(source, chosen, train, validation, test, trainer, stopping)
+    return Prepared(source, chosen, train, validation, test, trainer, stopping(chosen))
+
+
+def stopping(chosen: Hyperparameters) -> tuple[callbacks.EarlyStopping, ...]:
+    """Early stopping, if it was chosen."""
+    return () if chosen.patience is None else (callbacks.EarlyStopping(chosen.patience),)
 
 
 def parts(
@@ -195,18 +199,22 @@ def fit(prepared: Prepared, watching: list[callbacks.Callback]) -> Result:
     """
     chosen, trainer, given = prepared.chosen, prepared.trainer, prepared.given()
     given["callbacks"] = [*prepared.stopping, *watching]
-    interrupted = False
-    start = time.perf_counter()
-    try:
-        trainer.fit(epochs=chosen.epochs, **given)
-    except KeyboardInterrupt:
-        interrupted = True
-    seconds = time.perf_counter() - start
+    seconds, interrupted = timed_fit(trainer, chosen.epochs, given)
     labels = trainer.network.predict(prepared.test[0]).argmax(axis=1)
     n_classes = len(prepared.source.classes)
     confusion = np.bincount(prepared.test[1] * n_classes + labels, minlength=n_classes**2).reshape(n_classes, n_classes)
     best_epoch = prepared.stopping[0].best_epoch if prepared.stopping else None
     return Result(seconds, interrupted, best_epoch, float(confusion.trace() / confusion.sum()), confusion)
+
+
+def timed_fit(trainer: Trainer, epochs: int, given: Mapping[str, Any]) -> tuple[float, bool]:
+    """Trains; gives the seconds, and whether Ctrl-C ended it."""
+    start, interrupted = time.perf_counter(), False
+    try:
+        trainer.fit(epochs=epochs, **given)
+    except KeyboardInterrupt:
+        interrupted = True
+    return time.perf_counter() - start, interrupted
 
 
 def write(folder: Path, prepared: Prepared, result: Result) -> dict[str, Path]:
@@ -264,7 +272,7 @@ def draw(path: Path, history: Mapping[str, list[float]], *others: str) -> None:
     figure.savefig(path, dpi=120)
 
 
-def network(dataset: Dataset, n_features: int, chosen: Hyperparameters) -> Network:
+def network(n_features: int, n_outputs: int, activation: str, chosen: Hyperparameters) -> Network:
     """The network that the hyperparameters describe."""
     stack: list[layers.Layer] = [layers.Input(n_features)]
     for units in chosen.hidden:
@@ -274,8 +282,16 @@ def network(dataset: Dataset, n_features: int, chosen: Hyperparameters) -> Netwo
             stack.append(layers.Dense(units, chosen.activation))
         if chosen.dropout:
             stack.append(layers.Dropout(chosen.dropout))
-    stack.append(layers.Dense(len(dataset.classes), OUTPUTS[chosen.loss]))
+    stack.append(layers.Dense(n_outputs, activation))
     return Network(stack, seed=chosen.seed, dtype=chosen.dtype)
+
+
+def steps_per_epoch(chosen: Hyperparameters, rows: int) -> int:
+    """Updates of an epoch."""
+    batch_size = rows if chosen.batch_size == "full" else int(chosen.batch_size)
+    if batch_size > rows:
+        raise ValueError(f"--batch-size must be at most the {rows} rows to train on, or full; got {batch_size}")
+    return -(-rows // batch_size)
 
 
 def optimizer(chosen: Hyperparameters, steps_per_epoch: int) -> optimizers.Optimizer:

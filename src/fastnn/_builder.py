@@ -1,0 +1,99 @@
+"""A network made of layers that come one after the other, each with its parameters, as adapters read them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastnn.layers import Activation, Dense, Dropout, Input, Layer, LayerNorm, activation_of
+from fastnn.network import Network
+
+
+class Builder:
+    """Takes layers in their order, and gives the network. What does not fit is a ValueError without a place.
+
+    Attributes
+    ----------
+    layers : list of Layer
+        So far, without the input.
+    features, units : int
+        Of the input, and of the latest layer; 0 until a layer with parameters tells.
+    dtype : str
+        Of the parameters; empty until there are any.
+    """
+
+    def __init__(self) -> None:
+        self.layers: list[Layer] = []
+        self.features = self.units = 0
+        self.dtype = ""
+        self._tensors: list[np.ndarray] = []
+        self._ended = False  # by a softmax
+
+    def dense(self, weight: np.ndarray, bias: np.ndarray | None) -> None:
+        """Adds a dense layer; a weight has shape (units, inputs), and a bias that is missing is zero."""
+        units, inputs = weight.shape
+        layer = Dense(units)
+        self._take(inputs)
+        self._keep(weight, np.zeros(units, weight.dtype) if bias is None else bias)
+        self.layers.append(layer)
+        self.units = units
+
+    def layer_norm(self, units: int, gain: np.ndarray | None, bias: np.ndarray | None, epsilon: float) -> None:
+        """Adds a layer normalisation; a gain that is missing is one, and a bias zero."""
+        layer = LayerNorm(epsilon)
+        self._take(units)
+        dtype = self.dtype or "float32" if gain is None else gain.dtype
+        gain = np.ones(units, dtype) if gain is None else gain
+        self._keep(gain, np.zeros(units, dtype) if bias is None else bias)
+        self.layers.append(layer)
+
+    def dropout(self, rate: float) -> None:
+        """Adds a dropout."""
+        layer = Dropout(rate)
+        self._check_open()
+        self.layers.append(layer)
+
+    def activation(self, name: str, alpha: float | None = None) -> None:
+        """Adds an activation; right after a dense layer it becomes part of that."""
+        activation = Activation(name, alpha)
+        self._check_open()
+        self._ended = activation.name == "softmax"
+        last = self.layers[-1] if self.layers else None
+        if isinstance(last, Dense) and activation_of(last).name == "identity":
+            self.layers[-1] = Dense(last.units, activation)
+        else:
+            self.layers.append(activation)
+
+    def network(self) -> Network:
+        """The network of what was taken.
+
+        Raises
+        ------
+        ValueError
+            If no layer was dense, or a parameter is not finite.
+        """
+        network = Network([Input(self.features or 1), *self.layers], dtype=self.dtype or "float32")
+        network.parameters.update(dict(zip(network.parameters, self._tensors, strict=True)))
+        return network
+
+    def _take(self, inputs: int) -> None:
+        self._check_open()
+        if self.units and inputs != self.units:
+            raise ValueError(f"it must take the {self.units} units of the layer before it; it takes {inputs}")
+        if inputs < 1:
+            raise ValueError("it must take at least one unit; it takes none")
+        self.features = self.features or inputs
+        self.units = inputs
+
+    def _check_open(self) -> None:
+        if self._ended:
+            raise ValueError("it follows a softmax, which must be the last layer")
+
+    def _keep(self, *tensors: np.ndarray) -> None:
+        for tensor in tensors:
+            name = tensor.dtype.name
+            if name not in ("float32", "float64"):
+                raise ValueError(f"its parameters must be float32 or float64; they are {name}")
+            if name != (self.dtype or name):
+                raise ValueError(f"its parameters must be {self.dtype} like those before them; they are {name}")
+            self.dtype = name
+            self._tensors.append(tensor)

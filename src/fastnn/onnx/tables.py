@@ -1,0 +1,114 @@
+"""Models of tables as ONNX models: an input for each column, the preprocessing, the network, and what it predicts.
+
+Numbers are computed in float64 up to the matrix that the network takes, as `fastnn.tables.Preprocessor` does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import ModelProto, TensorProto, ValueInfoProto
+
+from fastnn.onnx.graph import ELEMENT_TYPES, Graph, matrix, vector
+from fastnn.onnx.layers import write_layers
+from fastnn.onnx.models import describe
+from fastnn.tables import Categorical, Classes, Numeric, Quantity, TableModel
+
+_LABELS = {"U": TensorProto.STRING, "i": TensorProto.INT64, "f": TensorProto.DOUBLE, "b": TensorProto.BOOL}
+
+
+def table_model(model: TableModel) -> ModelProto:
+    """The model of a table.
+
+    Raises
+    ------
+    ValueError
+        If a column has no name, or that of a parameter.
+    """
+    network = model.network
+    parameters = dict(network.parameters)
+    for name in model.preprocessor.names:
+        if not name or name in parameters:
+            raise ValueError(f"a column of a model for ONNX must have a name, and none like '0.weight'; got {name!r}")
+    graph = Graph(network.dtype, taken=model.preprocessor.names)
+    inputs, parts = [], []
+    for encoder in model.preprocessor.encoders:
+        element_type = TensorProto.STRING if isinstance(encoder, Categorical) else TensorProto.DOUBLE
+        inputs.append(matrix(encoder.name, element_type, 1))
+        if isinstance(encoder, Categorical):
+            parts += _categorical(graph, encoder)
+        elif isinstance(encoder, Numeric):
+            parts += _numeric(graph, encoder)
+        else:
+            raise TypeError(f"a column of the kind {type(encoder).__name__} cannot be exported")
+    value = graph.add("Concat", *parts, axis=1)
+    value = write_layers(graph, network.layers, parameters, value)
+    value = graph.add("Cast", value, to=TensorProto.DOUBLE)
+    if isinstance(model.target, Classes):
+        outputs = _classes(graph, model.target, value, network._output_activation)
+    else:
+        outputs = _quantity(graph, model.target, value)
+    result = graph.model(inputs, outputs, f"{model!r}\n\n{network.summary()}")
+    describe(result, network, {"metadata": network.metadata, "table": model.describe()})
+    return result
+
+
+# ---------------------------------------------------------------------- columns
+
+
+def _numeric(graph: Graph, encoder: Numeric) -> list[str]:
+    """``(x - mean) / scale`` of a number, NaN where it is missing, and its indicator."""
+    fill, mean, scale = (
+        graph.tensor(f"{encoder.name} {what}", np.float64(getattr(encoder, what))) for what in ("fill", "mean", "scale")
+    )
+    missing = graph.add("IsNaN", encoder.name)
+    filled = graph.add("Where", missing, fill, encoder.name)
+    value = graph.add("Div", graph.add("Sub", filled, mean), scale)
+    columns = [value, missing] if encoder.indicator else [value]
+    return [graph.add("Cast", column, to=ELEMENT_TYPES[graph.dtype]) for column in columns]
+
+
+def _categorical(graph: Graph, encoder: Categorical) -> list[str]:
+    """One-hot columns of a text, empty where it is missing."""
+    width = len(encoder.features)
+    if not width:
+        return []
+    other = len(encoder.categories) if encoder.other else width  # where no column is
+    places = {category: place for place, category in enumerate(encoder.categories)}
+    places.setdefault("", len(encoder.categories) + encoder.other if encoder.missing else other)
+    place = graph.add(
+        "LabelEncoder",
+        encoder.name,
+        domain="ai.onnx.ml",
+        keys_strings=list(places),
+        values_int64s=list(places.values()),
+        default_int64=other,
+    )
+    columns = graph.tensor(f"{encoder.name} columns", np.arange(width)[None, :])
+    return [graph.add("Cast", graph.add("Equal", place, columns), to=ELEMENT_TYPES[graph.dtype])]
+
+
+# ------------------------------------------------------------------ predictions
+
+
+def _classes(graph: Graph, target: Classes, value: str, activation: str) -> list[ValueInfoProto]:
+    """The class and the probabilities, from outputs in float64."""
+    n = target.n_outputs
+    if activation == "sigmoid":
+        axes, zero = graph.tensor("axes", np.array([1])), graph.tensor("zero", np.float64(0))
+        total = graph.add("ReduceSum", value, axes, keepdims=1)
+        share, uniform = graph.add("Div", value, total), graph.tensor("uniform", np.float64(1 / n))
+        value = graph.add("Where", graph.add("Greater", total, zero), share, uniform)
+    elif activation != "softmax":
+        value = graph.add("Softmax", value, axis=1)
+    labels = target.decode(np.arange(n))
+    constant = graph.tensor("classes", labels.astype(object) if labels.dtype.kind == "U" else labels)
+    probabilities = graph.add("Identity", value, name="probabilities")
+    label = graph.add("Gather", constant, graph.add("ArgMax", value, axis=1, keepdims=0), name="label")
+    return [vector(label, _LABELS[labels.dtype.kind]), matrix(probabilities, TensorProto.DOUBLE, n)]
+
+
+def _quantity(graph: Graph, target: Quantity, value: str) -> list[ValueInfoProto]:
+    """The quantity, or its quantiles, in its own units."""
+    scale, mean = (graph.tensor(f"target {what}", np.float64(getattr(target, what))) for what in ("scale", "mean"))
+    value = graph.add("Add", graph.add("Mul", value, scale), mean, name="prediction")
+    return [matrix(value, TensorProto.DOUBLE, target.n_outputs)]
