@@ -17,7 +17,9 @@ KERNELS = sorted(PACKAGE.glob("_kernels/*.pyx"))
 KERNEL_PARTS = sorted(PACKAGE.glob("_kernels/*.pxd"))
 ENGINE = sorted([*PACKAGE.glob("_engine/*.pyx"), *PACKAGE.glob("_engine/*.pxd")])
 PYTHON = sorted(
-    path for folder in (".", "_cli", "_verify", "onnx", "tables") for path in PACKAGE.glob(f"{folder}/*.py")
+    path
+    for folder in (".", "_cli", "_verify", "onnx", "sklearn", "tables")
+    for path in PACKAGE.glob(f"{folder}/*.py")
 )
 
 # Each adapter, and what it alone may import.
@@ -26,7 +28,7 @@ ADAPTERS = {
     "fastnn._cli": {"click", "rich", "matplotlib"},
     "fastnn._polars": {"polars"},
     "fastnn.plot": {"matplotlib"},
-    "fastnn.sklearn": {"sklearn"},
+    "fastnn.sklearn": {"sklearn", "scipy", "threadpoolctl"},  # scikit-learn itself needs the other two
     "fastnn.onnx": {"onnx"},
     "fastnn.torch": {"torch"},
 }

@@ -33,7 +33,7 @@ NUMERIC_PATH = (
         "data",
     ),
     *("elementary", "gradients", "history", "initializers", "layers", "losses", "metrics", "network", "optimizers"),
-    *("records", "reproduction", "schedules", "training"),
+    *("_objective", "records", "reproduction", "schedules", "training"),
     *("tables/cells", "tables/encoders", "tables/model", "tables/preprocessor", "tables/scores", "tables/targets"),
 )
 # Where no number of a network, or of its data, comes about.

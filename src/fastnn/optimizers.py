@@ -27,6 +27,10 @@ class Optimizer(Description):
     l1, l2 : float, default 0.0
         Penalties added to the gradient, l1 · sign(w) + l2 · w. ``l2`` is what PyTorch's optimizers other than AdamW
         call ``weight_decay``.
+    l2_total : float, default 0.0
+        ``l2`` as a penalty on the total loss of a batch instead of its mean: l2_total / (sum of the batch's sample
+        weights) · w is added to the gradient, so that rows of integer weights count like rows repeated. ``alpha`` of
+        scikit-learn's ``MLPClassifier``.
     weight_decay : float, default 0.0
         Decoupled: a step first multiplies the parameter by 1 - learning rate · weight_decay.
         Loshchilov and Hutter, arXiv:1711.05101.
@@ -41,6 +45,7 @@ class Optimizer(Description):
 
     l1: float = 0.0
     l2: float = 0.0
+    l2_total: float = 0.0
     weight_decay: float = 0.0
     decay_all: bool = False
     clip_value: float | None = None
@@ -58,7 +63,7 @@ class Optimizer(Description):
                 )
             rate = _check.number(rate, "learning_rate", 0.0)
         self._set(learning_rate=rate, decay_all=_check.boolean(self.decay_all, "decay_all"))
-        self._numbers("l1", "l2", "weight_decay")
+        self._numbers("l1", "l2", "l2_total", "weight_decay")
         for name in ("clip_value", "clip_norm"):
             if getattr(self, name) is not None:
                 self._numbers(name, above=True)
@@ -81,6 +86,7 @@ class Optimizer(Description):
             "kind": self.kind,
             "l1": self.l1,
             "l2": self.l2,
+            "l2_total": self.l2_total,
             "decoupled": self.weight_decay,
             "decay_all": self.decay_all,
             "clip_value": self.clip_value,

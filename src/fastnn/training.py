@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -119,7 +120,7 @@ class Trainer:
 
         schedule = self.optimizer.schedule
         self._schedule = schedule
-        self._constant_rate = schedule.learning_rate if isinstance(schedule, Constant) else None
+        self._constant_rate: Any = schedule.learning_rate if isinstance(schedule, Constant) else None
         self._plateau = None if schedule.plateau is None else _new_plateau(schedule.plateau)
         self.history = History()
         self.columns: tuple[str, ...] = ()
@@ -421,6 +422,28 @@ class Trainer:
         """The learning rates of the updates [start, stop) of the epoch under way."""
         reduced = 0.0 if self._plateau is None else self._plateau.learning_rate
         return self._schedule.of_steps(start, stop, self.epoch, reduced)
+
+    def _set_learning_rate(self, rate: float, scales_momentum: bool = False) -> None:
+        """Goes on at a constant rate, from the next epoch.
+
+        ``scales_momentum``: what SGD has gathered goes on at the rate at which it was gathered.
+        """
+        if scales_momentum and self.optimizer.kind == "sgd":
+            state = self._training.get_state()
+            with standard_environment():
+                before = float(self._rates(self.steps, self.steps + 1)[0])
+                for name in state:
+                    if name.endswith(".state0"):
+                        state[name] *= before / rate
+            self._training.set_state(state)
+        self.optimizer = dataclasses.replace(self.optimizer, learning_rate=rate)  # type: ignore[call-arg]
+        self._schedule = self.optimizer.schedule
+        self._constant_rate = self.optimizer.learning_rate
+
+    def _abandon_epoch(self) -> None:
+        """Forgets that an epoch was under way: the next `fit` begins one, with other data if it likes."""
+        self._training.end_epoch()
+        self._epoch_rows = 0
 
     def _record(self, values: Mapping[str, float]) -> None:
         """Adds a completed epoch."""

@@ -107,6 +107,7 @@ cdef void set_task(const Run* run, Task* task, const Tensor* tensor, ssize_t row
 cdef void set_norm_block(NormBlock* block, const Tensor* tensor, ssize_t first_output) noexcept:
     block.offset, block.rows, block.columns = tensor.offset, tensor.rows, tensor.columns
     block.first_output, block.is_transposed = first_output, tensor.is_transposed
+    block.decays = not tensor.is_vector
 
 
 cdef Arena new_scratch(Run* run, int n_threads):

@@ -12,6 +12,7 @@ cdef struct Hyperparameters:
     double momentum_decay_base       # NAdam: 0.96^psi
     double learning_rate_decay       # Adagrad
     double l1, l2, weight_decay
+    double l2_total                  # of the batch's total loss: divided by the weight of its rows
     double clip_value, clip_norm     # infinity: none
     bint decay_all                   # biases and norms too
     bint nesterov, centered, amsgrad
@@ -32,15 +33,17 @@ cdef inline Powers next_powers(const Hyperparameters* h, const Powers* old) noex
 
 
 cdef inline UpdateRule update_rule(const Hyperparameters* h, const Powers* powers, double learning_rate,
-                                   long long t, bint decays) noexcept nogil:
-    """The rule of step t (from 1). powers are those of step t; decays: whether penalties apply to the parameter."""
+                                   double batch_scale, long long t, bint decays) noexcept nogil:
+    """The rule of step t (from 1). powers are those of step t, batch_scale one over the sum of the batch's sample weights;
+    decays: whether penalties apply to the parameter.
+    """
     cdef UpdateRule rule
     cdef double mu_next, mu
     rule.kind = h.kind
     rule.gradient_scale = 1
     rule.clip_value = h.clip_value
     rule.l1 = h.l1 if decays else 0
-    rule.l2 = h.l2 if decays else 0
+    rule.l2 = h.l2 + h.l2_total * batch_scale if decays else 0
     rule.decay = 1 - learning_rate * h.weight_decay if decays else 1
     rule.step_size = learning_rate
     rule.momentum = h.momentum

@@ -28,7 +28,7 @@ cdef struct Task:                # a span of parameters: its gradient over the b
 
 cdef struct NormBlock:           # sixteen outputs of a tensor, whose squares are summed together
     ssize_t offset, rows, columns, first_output
-    bint is_transposed
+    bint is_transposed, decays
 
 cdef struct Progress:            # within the epoch
     ssize_t position             # rows done
@@ -97,4 +97,5 @@ cdef struct Run:
     atomic_int parameter_diverged   # set in a weights phase, read after the barrier that ends it
 
 cdef void run_steps(void* context, int thread, int n_threads) noexcept nogil
+cdef double squared_weights(Run* run) noexcept nogil
 cdef double clock() noexcept nogil

@@ -115,7 +115,7 @@ cdef bint descend_together(Run* run, Batch* batch, const Share* share) noexcept 
         if share.thread == 0:
             check_signals(run, n_rows)
             if c == batch.n_chunks - 1 and run.updates:
-                set_rules(run)
+                set_rules(run, batch)
         barrier(share.thread, share.n_threads)
         if is_over(run, batch, c == batch.n_chunks - 1, share.thread):
             return False
@@ -150,7 +150,7 @@ cdef bint descend_apart(Run* run, Batch* batch, const Share* share) noexcept nog
                     memcpy(run.parts + part * run.arena_size + run.tasks[t].offset, gradient,
                            run.tasks[t].count * run.program.item)
     if share.thread == 0 and run.updates:
-        set_rules(run)
+        set_rules(run, batch)
     barrier(share.thread, share.n_threads)
     if is_over(run, batch, True, share.thread):
         return False
@@ -380,7 +380,7 @@ cdef void clipped_update(Run* run, const Share* share) noexcept nogil:
     cdef double norm
     barrier(thread, n_threads)
     for i in range(run.n_norm_blocks * thread // n_threads, run.n_norm_blocks * (thread + 1) // n_threads):
-        run.square_sums[i] = sum_squares(run, &run.norm_blocks[i])
+        run.square_sums[i] = sum_squares(run, run.gradient, &run.norm_blocks[i])
     barrier(thread, n_threads)
     if thread == 0:
         # A norm that overflows scales the gradient to nothing; one that is NaN reaches the parameters' own guard.
@@ -392,11 +392,19 @@ cdef void clipped_update(Run* run, const Share* share) noexcept nogil:
         update(run, &run.tasks[t], run.gradient + run.tasks[t].offset, NULL)
 
 
-cdef double sum_squares(const Run* run, const NormBlock* block) noexcept nogil:
-    cdef const real* gradient = <const real*> (run.gradient + block.offset)
+cdef double squared_weights(Run* run) noexcept nogil:
+    """The sum of the squares of what penalties apply to."""
+    cdef ssize_t i
+    for i in range(run.n_norm_blocks):
+        run.square_sums[i] = sum_squares(run, run.parameters, &run.norm_blocks[i]) if run.norm_blocks[i].decays else 0
+    return lane_sum(run.square_sums, run.n_norm_blocks)
+
+
+cdef double sum_squares(const Run* run, const char* arena, const NormBlock* block) noexcept nogil:
+    cdef const real* values = <const real*> (arena + block.offset)
     if block.is_transposed:
-        return run.program.optimizers.narrow_sum_squares(gradient, block.columns, block.rows)
-    return run.program.optimizers.sum_squares(gradient, block.rows, block.columns, block.first_output)
+        return run.program.optimizers.narrow_sum_squares(values, block.columns, block.rows)
+    return run.program.optimizers.sum_squares(values, block.rows, block.columns, block.first_output)
 
 
 cdef inline double clip_scale(double limit, double norm) noexcept nogil:
@@ -407,12 +415,12 @@ cdef inline double clip_scale(double limit, double norm) noexcept nogil:
 
 # ---------------------------------- book-keeping, by thread 0 while the others wait or compute
 
-cdef void set_rules(Run* run) noexcept nogil:
+cdef void set_rules(Run* run, const Batch* batch) noexcept nogil:
     cdef double learning_rate = run.learning_rates[run.rates_used]
     run.coming_powers = next_powers(&run.hyperparameters, &run.powers)
-    run.rule = update_rule(&run.hyperparameters, &run.coming_powers, learning_rate, run.steps + 1, True)
-    run.rule_without_decay = update_rule(&run.hyperparameters, &run.coming_powers, learning_rate, run.steps + 1,
-                                         run.hyperparameters.decay_all)
+    run.rule = update_rule(&run.hyperparameters, &run.coming_powers, learning_rate, batch.scale, run.steps + 1, True)
+    run.rule_without_decay = update_rule(&run.hyperparameters, &run.coming_powers, learning_rate, batch.scale,
+                                         run.steps + 1, run.hyperparameters.decay_all)
 
 
 cdef void finish_step(Run* run, const Batch* batch) noexcept nogil:

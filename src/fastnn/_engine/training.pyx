@@ -15,7 +15,7 @@ from fastnn._engine.model cimport WORTH_A_TRIAL, Model, choose_threads
 from fastnn._engine.pace cimport Pace
 from fastnn._engine.program cimport ACTIVATION, DENSE, LAYER_NORM, Operation
 from fastnn._engine.rules cimport uses_state
-from fastnn._engine.steps cimport BLOCK, Progress, Run, Task, clock, run_steps
+from fastnn._engine.steps cimport BLOCK, Progress, Run, Task, clock, run_steps, squared_weights
 from fastnn._engine.threads cimport insists, run_team
 from fastnn._kernels.table cimport (
     ADAGRAD, ADAM, BINARY_CROSS_ENTROPY, CROSS_ENTROPY, HUBER, IDENTITY, MEAN_ABSOLUTE, MEAN_SQUARED, NADAM, PINBALL,
@@ -142,13 +142,14 @@ cdef class Training:
 
     def set_optimizer(self, kind, double momentum=0, nesterov=False, double beta1=0, double beta2=0, double epsilon=0,
                       amsgrad=False, centered=False, double momentum_decay=0, double learning_rate_decay=0,
-                      initial_accumulator=0, double l1=0, double l2=0, double decoupled=0, decay_all=False,
-                      clip_value=None, clip_norm=None):
+                      initial_accumulator=0, double l1=0, double l2=0, double l2_total=0, double decoupled=0,
+                      decay_all=False, clip_value=None, clip_norm=None):
         h = &self.c.hyperparameters
         h.kind = OPTIMIZERS[kind]
         h.momentum, h.beta1, h.beta2, h.epsilon = momentum, beta1, beta2, epsilon
         h.nesterov, h.amsgrad, h.centered, h.decay_all = nesterov, amsgrad, centered, decay_all
-        h.learning_rate_decay, h.l1, h.l2, h.weight_decay = learning_rate_decay, l1, l2, decoupled
+        h.learning_rate_decay, h.weight_decay = learning_rate_decay, decoupled
+        h.l1, h.l2, h.l2_total = l1, l2, l2_total
         h.clip_value = INFINITY if clip_value is None else clip_value
         h.clip_norm = INFINITY if clip_norm is None else clip_norm
         with standard_environment():
@@ -262,7 +263,7 @@ cdef class Training:
     cdef int run_teams(self, int threads) except -1:
         """Runs until there is reason to stop, on `threads` threads or, if that is faster, on one."""
         cdef double deadline = self.c.deadline, start
-        cdef ssize_t position
+        cdef ssize_t position, rows
         cdef bint is_open = threads > 1 and not (self.threads and insists())
         while True:
             start = clock()
@@ -274,8 +275,9 @@ cdef class Training:
                 self.scratch = new_scratch(&self.c, n_threads)
                 self.team_size = n_threads
             run_team(run_steps, &self.c, n_threads)
-            if is_open and self.c.progress.position > position:
-                self.pace.record(clock() - start, self.c.progress.position - position)
+            rows = self.c.progress.position - position if self.c.updates else self.c.n
+            if is_open and rows > 0:
+                self.pace.record(clock() - start, rows)
             if self.done(deadline):
                 return 0
 
@@ -380,6 +382,12 @@ cdef class Training:
     def sums(self):
         """(loss, accuracy, sample weight), summed over the rows of the epoch that are done."""
         return self.c.progress.loss_sum, self.c.progress.hit_sum, self.c.progress.weight_sum
+
+    @property
+    def squared_weights(self):
+        """The sum of the squares of the weights, biases and norms left out."""
+        with standard_environment():
+            return squared_weights(&self.c)
 
     def end_epoch(self):
         """Sets the position and the sums to 0."""

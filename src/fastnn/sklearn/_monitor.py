@@ -1,0 +1,157 @@
+"""What happens after each epoch of a fit: the loss curve, the validation score, and when to slow down or stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastnn.callbacks import Callback
+from fastnn.schedules import InverseScaling
+from fastnn.sklearn._building import Objective
+from fastnn.sklearn._hooks import Hooks
+from fastnn.sklearn._parameters import Settings
+
+if TYPE_CHECKING:
+    from fastnn.sklearn._base import BaseMLP
+    from fastnn.training import Trainer
+
+_SMALLEST_RATE = 1e-6  # of learning_rate="adaptive", as in scikit-learn
+_LOWEST_SHARE = (
+    1e-12  # of the initial rate that learning_rate="invscaling" comes down to: momentum is scaled by its inverse
+)
+
+
+class Monitor(Callback):
+    """scikit-learn's bookkeeping of a fit.
+
+    Parameters
+    ----------
+    estimator : BaseMLP
+        Its fitted attributes are kept up to date.
+    settings : Settings
+    objective : Objective
+    constant : float
+        What scikit-learn's loss has in addition to fastnn's.
+    n : int
+        Rows trained on.
+    weight : float
+        The sum of their sample weights.
+    batch_size : int
+    score : callable, optional
+        The validation score of the estimator as it stands.
+    hooks : Hooks, optional
+    once : bool
+        Whether this is a ``partial_fit``.
+    """
+
+    def __init__(
+        self,
+        estimator: BaseMLP,
+        settings: Settings,
+        objective: Objective,
+        constant: float,
+        n: int,
+        weight: float,
+        batch_size: int,
+        score: Callable[[], float] | None,
+        hooks: Hooks | None,
+        once: bool,
+    ) -> None:
+        self.estimator = estimator
+        self.settings = settings
+        self.objective = objective
+        self.constant = constant
+        self.n = n
+        self.penalty = settings.alpha / (2.0 * weight)
+        self.n_batches = -(-n // batch_size)
+        self.score = score
+        self.hooks = hooks
+        self.once = once
+        self.best: dict[str, np.ndarray] | None = None
+        self.has_converged = False
+        self.squares = 0.0  # the sum of the squared weights when the epoch began
+
+    def on_fit_begin(self, trainer: Trainer) -> None:
+        if self.penalty:
+            self.squares = trainer._training.squared_weights
+
+    def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
+        if self.hooks is not None:
+            self.hooks.begin()
+
+    def on_epoch_end(self, trainer: Trainer, epoch: int, values: Mapping[str, float]) -> None:
+        estimator, settings = self.estimator, self.settings
+        estimator.n_iter_ += 1
+        estimator.t_ += self.n
+        estimator.loss_ = self.objective.reported * values["loss"] + self.constant + self._penalty(trainer)
+        estimator.loss_curve_.append(estimator.loss_)
+        if settings.verbose:
+            print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
+        if self.score is None:
+            self._watch_loss()
+        else:
+            self._watch_score(trainer)
+        if settings.is_sgd and settings.learning_rate == "invscaling":
+            self._scale_rate(trainer)
+        if estimator._no_improvement_count > settings.n_iter_no_change:
+            self._slow_down_or_stop(trainer)
+        if self.hooks is not None and self.hooks.end():
+            self.has_converged = True
+            trainer.stop()
+
+    def _penalty(self, trainer: Trainer) -> float:
+        """The mean over the batches of the penalty before each one's update, the squares growing evenly meanwhile."""
+        if not self.penalty:
+            return 0.0
+        first, self.squares = self.squares, trainer._training.squared_weights
+        before_last = first + (self.squares - first) * (self.n_batches - 1) / self.n_batches
+        return self.penalty * self.n_batches * 0.5 * (first + before_last)
+
+    def _watch_loss(self) -> None:
+        estimator = self.estimator
+        self._count(estimator.loss_ > estimator.best_loss_ - self.settings.tol)
+        estimator.best_loss_ = min(estimator.loss_, estimator.best_loss_)
+
+    def _watch_score(self, trainer: Trainer) -> None:
+        estimator = self.estimator
+        score = self.score()  # type: ignore[misc]
+        estimator.validation_scores_.append(score)
+        if self.settings.verbose:
+            print(f"Validation score: {score:f}")
+        self._count(score < estimator.best_validation_score_ + self.settings.tol)
+        if score > estimator.best_validation_score_:
+            estimator.best_validation_score_ = score
+            self.best = dict(trainer.network.parameters)
+
+    def _count(self, is_no_improvement: bool) -> None:
+        self.estimator._no_improvement_count = self.estimator._no_improvement_count + 1 if is_no_improvement else 0
+
+    def _scale_rate(self, trainer: Trainer) -> None:
+        first, t = self.settings.learning_rate_init, self.estimator.t_
+        rate = float(InverseScaling(first, self.settings.power_t).rates(t, t + 1)[0])
+        self._set_rate(trainer, max(rate, first * _LOWEST_SHARE))
+
+    def _set_rate(self, trainer: Trainer, rate: float) -> None:
+        trainer._set_learning_rate(rate * self.objective.slope, scales_momentum=True)
+
+    def _slow_down_or_stop(self, trainer: Trainer) -> None:
+        estimator, settings = self.estimator, self.settings
+        what = "Training loss" if self.score is None else "Validation score"
+        said = (
+            f"{what} did not improve more than tol={settings.tol:f} for {settings.n_iter_no_change} consecutive epochs."
+        )
+        if settings.is_sgd and settings.learning_rate == "adaptive":
+            rate = float(trainer.optimizer.learning_rate) / self.objective.slope  # type: ignore[arg-type]
+            if rate > _SMALLEST_RATE:
+                self._set_rate(trainer, rate / 5.0)
+                estimator._no_improvement_count = 0
+                if settings.verbose:
+                    print(f"{said} Setting learning rate to {rate / 5.0:f}")
+                return
+            said += " Learning rate too small."
+        if settings.verbose and not self.once:
+            print(f"{said} Stopping.")
+        self.has_converged = True
+        trainer.stop()
