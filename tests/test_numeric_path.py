@@ -18,35 +18,22 @@ PACKAGE = Path(fastnn.__file__).parent
 SOURCES = Path(__file__).parent.parent / "src/fastnn"  # what is installed has no .pyx
 
 NUMERIC_PATH = (
-    *(
-        "_arrays",
-        "_builder",
-        "_check",
-        "_checkpoint",
-        "_describe",
-        "_files",
-        "_fit",
-        "_maps",
-        "_prepare",
-        "_streams",
-        "callbacks",
-        "data",
-    ),
-    *("elementary", "gradients", "history", "initializers", "layers", "losses", "metrics", "network", "optimizers"),
-    *("_objective", "records", "reproduction", "schedules", "training"),
+    *("_arrays", "_builder", "_check", "_checkpoint", "_describe", "_files", "_fit", "_maps", "_objective", "_prepare"),
+    *("_streams", "callbacks", "data", "elementary", "gradients", "history", "initializers", "layers", "losses"),
+    *("metrics", "network", "optimizers", "records", "reproduction", "schedules", "training"),
     *("tables/cells", "tables/encoders", "tables/model", "tables/preprocessor", "tables/scores", "tables/targets"),
 )
 # Where no number of a network, or of its data, comes about.
 ELSEWHERE = {
-    *("__init__", "_config", "_delimited", "_dispatch", "_polars", "_version", "cli", "errors"),
-    *("plot", "tables/__init__", "torch"),
+    *("__init__", "_config", "_delimited", "_dispatch", "_polars", "_version", "cli", "errors", "plot", "torch"),
+    "tables/__init__",
 }
 
 ALLOWED = {
     "numpy": {
         "types and constants": "ndarray generic dtype bool_ floating float32 float64 int64 uint64 intp inf nan",
-        "memory, no arithmetic": "array asarray ascontiguousarray require from_dlpack empty zeros ones full arange concatenate "
-        "stack",
+        "memory, no arithmetic": "array asarray ascontiguousarray require empty zeros ones full arange concatenate",
+        "memory of others, and copies": "from_dlpack stack",
         "choice and comparison, no rounding": "where minimum maximum clip array_equal isfinite isnan shape",
         "order": "argsort sort unique",
         "whole numbers": "flatnonzero count_nonzero bincount divmod unravel_index",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from fastnn._cli.evaluate import evaluate
+from fastnn._cli.export import export
 from fastnn._cli.info import info
 from fastnn._cli.predict import predict
 from fastnn._cli.reproduce import reproduce
@@ -26,4 +27,5 @@ fastnn.add_command(reproduce)
 fastnn.add_command(predict)
 fastnn.add_command(evaluate)
 fastnn.add_command(info)
+fastnn.add_command(export)
 fastnn.add_command(verify)
