@@ -24,6 +24,7 @@ def info(model: str) -> None:
         table = models.table_model(network, model)
         display.show(out, display.values_table("Target", table_display.target_values(table.target)))
         table_display.show_columns(out, table.preprocessor)
+        del metadata["divisor"]  # is for models of rows of features
         metadata |= {f"test {name}": value for name, value in dict(metadata.pop("test_scores", {})).items()}
     display.show(out, display.network_table(network))
     values = {

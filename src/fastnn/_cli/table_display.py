@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fastnn._polars import TableFile
 
 MOST_COLUMNS = 40  # in a list
+MOST_SHOWN = 6  # probabilities of a row
 MOST_CLASSES = 12  # in a confusion table
 
 
@@ -130,13 +131,19 @@ def predictions_table(rows: np.ndarray, columns: Mapping[str, np.ndarray], true:
     """Rows of predictions, with the true values where they are known."""
     table = display._table(f"Predictions, the first {len(rows):,} rows")
     table.add_column("row", justify="right", style="dim")
+    if len(columns) > MOST_SHOWN + 1:
+        probabilities = np.stack([values for name, values in columns.items() if name != "label"])
+        columns = {"label": columns["label"], "probability": probabilities.max(axis=0)}
     names = list(columns)
     for name in names:
         table.add_column(escape(name.replace("_", " ")), justify="right")
     if true is not None:
         table.add_column("true", justify="right")
     for place, row in enumerate(rows.tolist()):
-        cells = [escape(_cell(columns[name][place])) for name in names]
+        cells = [
+            f"{columns[name][place]:.4f}" if name.startswith("probability") else escape(_cell(columns[name][place]))
+            for name in names
+        ]
         if true is not None:
             known = _cell(true[place])
             wrong = names[0] == "label" and known != cells[0]

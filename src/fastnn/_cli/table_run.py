@@ -27,7 +27,8 @@ LOSSES = {
     "regression": dict.fromkeys(("mean_squared", "mean_absolute", "huber", "pinball"), "identity"),
 }
 QUANTILES = (0.1, 0.5, 0.9)
-DEFAULTS = {"hidden": (128, 128), "dropout": 0.1, "epochs": 100, "patience": 20, "validation_fraction": 0.2}
+DEFAULTS = {"hidden": (64, 64), "dropout": 0.2, "epochs": 100, "patience": 20, "validation_fraction": 0.2}
+LEARNING_RATES = dict.fromkeys(("adam", "adamw", "nadam", "rmsprop"), 0.001)
 
 
 @dataclass(frozen=True)

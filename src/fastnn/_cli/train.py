@@ -12,7 +12,7 @@ from rich.markup import escape
 from fastnn._cli import display, run, table_train
 from fastnn._cli.datasets import DATASETS, Failure, RunFailure, is_table, reason
 from fastnn._cli.options import GroupedCommand, Name
-from fastnn._cli.table_run import DEFAULTS, TableOptions
+from fastnn._cli.table_run import DEFAULTS, LEARNING_RATES, TableOptions
 from fastnn._cli.train_options import training_options
 from fastnn._cli.verify import INTERRUPTED
 from fastnn.errors import DivergedError
@@ -50,6 +50,8 @@ def train(ctx: click.Context, dataset: str, output: Path | None, quiet: bool, **
         if given["validation_fraction"] == 0.0 and "validation_fraction" in chosen_by_hand:
             defaults.pop("patience", None)  # the training loss says little about when to stop
         given |= defaults
+        if given["learning_rate"] is None:
+            given["learning_rate"] = LEARNING_RATES.get(given["optimizer"])
     is_loss_open = given["loss"] is None
     chosen = run.Hyperparameters.of(given)
     for name, use in chosen.unused.items():

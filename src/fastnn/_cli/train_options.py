@@ -44,7 +44,7 @@ OPTIONS = (
         type=Units(),
         metavar="N,N…|none",
         default="256",
-        without="256; tables 128,128",
+        without="256; tables 64,64",
         help="Units of each hidden layer.",
     ),
     in_network(
@@ -58,7 +58,7 @@ OPTIONS = (
         metavar="X",
         type=Number(high=1.0, below=True),
         default=0.3,
-        without="0.3; tables 0.1",
+        without="0.3; tables 0.2",
         help="Share of hidden units dropped while training.",
     ),
     in_network("--layer-norm", is_flag=True, help="Layer normalisation before each activation."),
@@ -93,7 +93,7 @@ OPTIONS = (
         "--learning-rate",
         metavar="X",
         type=Number(above=True),
-        without="by optimizer; 0.003 for adamw",
+        without="by optimizer; 0.003 for adamw, tables 0.001",
         help="The first or, where it rises, the highest.",
     ),
     in_training(
