@@ -18,7 +18,7 @@ KERNEL_PARTS = sorted(PACKAGE.glob("_kernels/*.pxd"))
 ENGINE = sorted([*PACKAGE.glob("_engine/*.pyx"), *PACKAGE.glob("_engine/*.pxd")])
 PYTHON = sorted(
     path
-    for folder in (".", "_cli", "_verify", "onnx", "sklearn", "tables")
+    for folder in (".", "_cli", "_verify", "onnx", "plot", "sklearn", "tables")
     for path in PACKAGE.glob(f"{folder}/*.py")
 )
 

@@ -19,13 +19,13 @@ SOURCES = Path(__file__).parent.parent / "src/fastnn"  # what is installed has n
 
 NUMERIC_PATH = (
     *("_arrays", "_builder", "_check", "_checkpoint", "_describe", "_files", "_fit", "_maps", "_objective", "_prepare"),
-    *("_streams", "callbacks", "data", "elementary", "gradients", "history", "initializers", "layers", "losses"),
-    *("metrics", "network", "optimizers", "records", "reproduction", "schedules", "training"),
+    *("_streams", "callbacks", "data", "elementary", "gradients", "history", "initializers", "inspection", "layers"),
+    *("losses", "metrics", "network", "optimizers", "records", "reproduction", "schedules", "training"),
     *("tables/cells", "tables/encoders", "tables/model", "tables/preprocessor", "tables/scores", "tables/targets"),
 )
 # Where no number of a network, or of its data, comes about.
 ELSEWHERE = {
-    *("__init__", "_config", "_delimited", "_dispatch", "_polars", "_version", "cli", "errors", "plot", "torch"),
+    *("__init__", "_config", "_delimited", "_dispatch", "_polars", "_version", "cli", "errors", "torch"),
     "tables/__init__",
 }
 

@@ -1,4 +1,4 @@
-"""Holding backpropagation against central differences: a tool for those who train networks, not only for tests."""
+"""The gradient of a loss, and holding it against central differences: tools for those who train networks."""
 
 from __future__ import annotations
 
@@ -87,18 +87,75 @@ def gradient_check(
     >>> fn.gradient_check(net, "cross_entropy", X[:32], y[:32]).max < 1e-6
     True
     """
+    epsilon = _check.number(epsilon, "epsilon", 0.0, 0.1, above=True)
+    seed = _check.seed(seed)
+    training, copy, data = _prepared(network, loss, X, y, sample_weight, seed, "float64")
+    _, gradients = training.gradient(data.X, data.y, data.weights)
+    with standard_environment():
+        return GradientCheck(_differences(training, copy, gradients, data, epsilon, seed))
+
+
+def gradient(
+    network: Network,
+    loss: str | Loss,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    seed: int = 0,
+) -> dict[str, np.ndarray]:
+    """The gradient of the loss on one batch, by backpropagation: what the first update of a trainer would follow.
+
+    Parameters
+    ----------
+    network : Network
+        Left as it is. Dropout is on, with the masks of a trainer's first update.
+    loss : str or Loss
+    X, y, sample_weight : array_like
+        One batch, as for `fastnn.Trainer.step`.
+    seed : int, default 0
+        The trainer's: decides the dropout masks.
+
+    Returns
+    -------
+    dict of str to ndarray
+        For each of ``network.parameters`` the derivatives, of its shape and dtype; penalties and clipping, which are
+        the optimizer's, left out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument does not fit.
+
+    Reproducibility
+    ---------------
+    The same bits on every machine, and those that `fastnn.Trainer` steps by.
+    """
+    seed = _check.seed(seed)
+    training, copy, data = _prepared(network, loss, X, y, sample_weight, seed)
+    _, gradients = training.gradient(data.X, data.y, data.weights)
+    return {name: gradients[tensor] for name, tensor in copy._names.items()}
+
+
+def _prepared(
+    network: Network,
+    loss: str | Loss,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    seed: int,
+    dtype: str | None = None,
+) -> tuple[Training, Network, _prepare.Dataset]:
+    """A copy of the network, a training of it that stands before its first update, and the checked data."""
     if not isinstance(network, Network):
         raise TypeError(f"network must be a Network; got {_check.described(network)}")
     resolved: Loss = _check.one_of(loss, Loss, LOSSES, "loss")
     resolved.check_outputs(network.n_outputs, network._output_activation)
-    epsilon = _check.number(epsilon, "epsilon", 0.0, 0.1, above=True)
-    seed = _check.seed(seed)
-    data = _prepare.dataset(X, y, sample_weight, resolved, network.n_features, network.n_outputs, np.dtype(np.float64))
-    copy = network.astype("float64")
-    training = Training(copy._model, resolved.specification(), SGD().specification(), seed, 1)
-    _, gradients = training.gradient(data.X, data.y, data.weights)
+    copy = network.astype(dtype or network.dtype)
     with standard_environment():
-        return GradientCheck(_differences(training, copy, gradients, data, epsilon, seed))
+        data = _prepare.dataset(
+            X, y, sample_weight, resolved, network.n_features, network.n_outputs, np.dtype(copy.dtype)
+        )
+    return Training(copy._model, resolved.specification(), SGD().specification(), seed, 1), copy, data
 
 
 def _differences(

@@ -7,6 +7,7 @@ import click
 from fastnn._cli.evaluate import evaluate
 from fastnn._cli.export import export
 from fastnn._cli.info import info
+from fastnn._cli.plot import page
 from fastnn._cli.predict import predict
 from fastnn._cli.reproduce import reproduce
 from fastnn._cli.train import train
@@ -29,3 +30,4 @@ fastnn.add_command(evaluate)
 fastnn.add_command(info)
 fastnn.add_command(export)
 fastnn.add_command(verify)
+fastnn.add_command(page)

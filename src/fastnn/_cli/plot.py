@@ -1,0 +1,62 @@
+"""The command ``fastnn plot``: all that can be drawn of a run, on one page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from rich.markup import escape
+
+from fastnn import losses, plot, records
+from fastnn._cli import display, run
+from fastnn._cli.datasets import DATASETS, Failure, reason
+
+IMAGE_SHAPES = {"digits": (8, 8)}
+PAGE, RECORD = "page.html", "record.json"
+
+
+@click.command("plot", short_help="Draw a run on one HTML page.")
+@click.argument("folder", metavar="RUN")
+@click.option("--output", "-o", metavar="FILE", help="Where the page goes. [page.html in the folder]")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing.")
+def page(folder: str, output: str | None, quiet: bool) -> None:
+    """Draw a run on one HTML page.
+
+    RUN is a folder that `fastnn train` wrote. The page holds its learning curves, network, weights, confusion matrix,
+    activations, gradients and record, and needs no other file. Pictures that take data are of the rows held out for the
+    test, if the data set is built in.
+    """
+    record = Path(folder, RECORD) if os.path.isdir(folder) else Path(folder)
+    path = Path(output) if output is not None else record.with_name(PAGE)
+    try:
+        recorded = records.read(record)
+        data = held_out(recorded)
+        name = recorded["data"].get("name")
+        shape = IMAGE_SHAPES.get(name) if isinstance(name, str) and data is not None else None
+        plot.page(record, path, data=data, image_shape=shape)
+    except (OSError, TypeError, ValueError) as error:
+        raise Failure(reason(error)) from None
+    out = display.console(quiet)
+    out.print(f"{escape(str(path))}: {os.path.getsize(path):,} bytes", soft_wrap=True)
+
+
+def held_out(record: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray] | None:
+    """The rows that a run was tested on, and targets as its loss takes them; None if its data set is not built in."""
+    given = record["data"]
+    source = DATASETS.get(str(given.get("name")))
+    try:
+        fractions = given["test_fraction"], given["validation_fraction"]
+        split_seed = record["seeds"]["split"]
+    except KeyError:
+        return None
+    if source is None:
+        return None
+    _, _, test = run.parts(source, record["network"]["dtype"], *fractions, split_seed)
+    classifies = record["training"]["loss"].get("type") == losses.CrossEntropy.__name__
+    loss = losses.CrossEntropy() if classifies else losses.MeanSquaredError()
+    X, y, _ = run.fit_data(source, test, None, loss)
+    return X, y
