@@ -2,6 +2,8 @@
 
 import re
 
+from sphinx.util.nodes import make_refnode
+
 import fastnn
 
 project = "fastnn"
@@ -50,6 +52,19 @@ def link_numerics(app, what, name, obj, options, lines):
     lines[:] = [line.replace("docs/numerics.md", ":doc:`the numerics contract </numerics>`") for line in lines]
 
 
+def link_by_ending(app, env, node, text):
+    """Finds what docstrings name without its module, or as a name of ``fastnn`` itself, if one object is called so."""
+    if node.get("refdomain") != "py":
+        return None
+    domain, name = env.domains["py"], node["reftarget"].removeprefix("fastnn.")
+    found = [full for full in domain.objects if full.startswith("fastnn.") and full.endswith(f".{name}")]
+    if len(found) != 1:
+        return None
+    target = domain.objects[found[0]]
+    return make_refnode(app.builder, node["refdoc"], target.docname, target.node_id, text, found[0])
+
+
 def setup(app):
     app.connect("source-read", link_pages)
+    app.connect("missing-reference", link_by_ending)
     app.connect("autodoc-process-docstring", link_numerics)

@@ -12,6 +12,7 @@ import contextlib
 import io
 import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import fastnn as fn
 
 RUN = ("python", "sh")
 NOT_RUN = "# Not run"
+ENVIRONMENT = {"MPLBACKEND": "Agg", "COLUMNS": "100"}  # pictures without a screen, tables 100 characters wide
 
 
 @dataclass(frozen=True)
@@ -47,20 +49,31 @@ def blocks(text: str) -> list[Block]:
     return found
 
 
-def run(path: Path) -> dict:
-    """Runs a page in the current folder and compares what it prints; gives the names that it has made."""
-    names: dict = {"__name__": "page"}
+def outputs(path: Path, names: dict | None = None) -> Iterator[tuple[Block, str]]:
+    """Runs a page in the current folder; gives each block of output and what is printed above it.
+
+    What the page defines goes into ``names``.
+    """
+    names = {} if names is None else names
+    names["__name__"] = "page"
     threads = fn.get_num_threads()
     printed = ""
     try:
         for block in blocks(path.read_text(encoding="utf-8")):
-            place = f"{path.name}, line {block.line}"
             if block.is_output:
-                assert matches(printed, block.text), f"{place}: it prints\n{printed}"
+                yield block, printed
             elif block.is_run:
+                place = f"{path.name}, line {block.line}"
                 printed = python(block, path, names) if block.language == "python" else shell(block, place)
     finally:
         fn.set_num_threads(threads)
+
+
+def run(path: Path) -> dict:
+    """Runs a page in the current folder and compares what it prints; gives the names that it has made."""
+    names: dict = {}
+    for block, printed in outputs(path, names):
+        assert matches(printed, block.text), f"{path.name}, line {block.line}: it prints\n{printed}"
     return names
 
 

@@ -1,5 +1,6 @@
 """What the documentation shows works as it stands there, and what it links to is there."""
 
+import importlib
 import pkgutil
 import re
 import runpy
@@ -29,10 +30,10 @@ def has_code(path):
 
 @pytest.fixture
 def _somewhere(tmp_path, monkeypatch):
-    """An empty folder; pictures are drawn without a screen, tables 100 characters wide."""
+    """An empty folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MPLBACKEND", "Agg")
-    monkeypatch.setenv("COLUMNS", "100")
+    for name, value in pages.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.mark.usefixtures("_somewhere")
@@ -101,6 +102,10 @@ def public():
     for name, value in vars(fn).items():
         if not name.startswith("_") and not isinstance(value, types.ModuleType):
             yield name, value
+    for module in (fn.onnx, fn.plot, fn.sklearn, fn.tables):
+        for name, value in vars(module).items():
+            if not name.startswith("_") and callable(value):
+                yield f"{module.__name__}.{name}", value
     for module in (fn.layers, fn.losses, fn.optimizers, fn.schedules, fn.initializers, fn.metrics):
         for name, value in vars(module).items():
             if not name.startswith("_") and isinstance(value, type) and value.__module__ == module.__name__:
@@ -108,8 +113,12 @@ def public():
 
 
 def test_every_public_name_is_in_the_reference():
+    for extra in ("matplotlib", "onnx", "sklearn"):
+        pytest.importorskip(extra)
+    for module in ("fastnn.onnx", "fastnn.plot", "fastnn.sklearn", "fastnn.tables"):
+        importlib.import_module(module)
     found = list(described())
-    internal = {"fastnn.schedules.PlateauState"}
+    internal = {"fastnn.schedules.PlateauState", "fastnn.sklearn.limit_threads"}
     missing = {name for name, value in public() if not any(value is other for other in found)}
     assert missing == internal
 
@@ -135,6 +144,8 @@ def test_blocks_are_found_and_run(tmp_path):
     page.write_text(page.read_text().replace("\n1\n", "\n2\n"))
     with pytest.raises(AssertionError, match=r"page\.md, line 9: it prints\n1"):
         pages.run(page)
+    [(block, printed)] = pages.outputs(page)
+    assert (block.text, printed) == ("2\n", "1\n")
     page.write_text("```python\n# Not run: it would fail\n1 / 0\n```\n\n```text\nnothing\n```\n")
     assert not pages.blocks(page.read_text())[0].is_run
     pages.run(page)
