@@ -245,6 +245,9 @@ def test_masked_arrays(X, make_trainer):
 
 def test_what_is_no_array(make_trainer):
     net = make_trainer().network
+    stream = library("pyarrow").table({"a": [1.0]}).to_reader()
+    with pytest.raises(TypeError, match=r"got a RecordBatchReader: pyarrow\.table\(\) makes a table of it"):
+        net.predict(stream)
     for given in (object(), library("polars").LazyFrame({"a": [1.0]})):
         with pytest.raises(TypeError, match=f"X must be an array of real numbers; got a {type(given).__name__}"):
             net.predict(given)
@@ -312,6 +315,13 @@ def test_columns_of_pandas():
         features({"x": good, "when": pandas.to_datetime(["2020-01-01"] * 3)})
     doubled = pandas.concat([pandas.DataFrame({"x": good}), pandas.DataFrame({"x": [True, False, True]})], axis=1)
     np.testing.assert_array_equal(_check.features(doubled, 2, FLOAT32), np.stack([good, [1, 0, 1]], axis=1))
+
+
+def test_columns_of_pandas_that_are_named_like_methods():
+    names = ["requires_grad", "column_names", "schema", "filled", "mask", "dtype", "float", "toarray", "device"]
+    frame = library("pandas").DataFrame({name: [float(j), 1.0] for j, name in enumerate(names)})
+    expected = np.stack([np.arange(9), np.ones(9)])
+    np.testing.assert_array_equal(_check.features(frame, 9, FLOAT32), expected)
 
 
 def test_columns_of_polars():

@@ -435,7 +435,7 @@ def test_inconsistent_files(key, content, tmp_path):
         else:
             entry.value = entry.value.replace('"numerics": 1', '"numerics": 2')
 
-    with pytest.raises(ValueError, match=r"net\.onnx' is (damaged|of numerics version 2)"):
+    with pytest.raises(ValueError, match=r"net\.onnx' is damaged"):
         changed(content, tmp_path, change)
 
 

@@ -161,13 +161,15 @@ def finite(array: np.ndarray, argument: str, original: np.ndarray | None = None,
 
     ``original`` is what was converted to it, and ``given`` the data frame that all came from, if it was one.
     """
-    from fastnn import _arrays, _maps
+    from fastnn import _maps
 
     flat = _maps.first_nonfinite(array)
     if flat < 0:
         return
     place = np.unravel_index(flat, array.shape)
     where = f"row {place[0]}" if array.ndim == 1 else f"row {place[0]}, column {place[1]}"
+    from fastnn import _arrays
+
     names = _arrays.column_names(given)
     if names is not None and array.ndim == 2:
         where += f" ({names[place[1]]!r})"

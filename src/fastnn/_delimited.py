@@ -20,10 +20,14 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class Layout:
-    """Separator and names of the columns of a delimited file."""
+    """Separator of a delimited file, and its header: the cells as they are, and without spaces at the ends."""
 
     separator: str
-    names: tuple[str, ...]
+    header: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name.strip() for name in self.header)
 
 
 def layout(path: str) -> Layout:
@@ -52,13 +56,14 @@ def layout(path: str) -> Layout:
         raise ValueError(f"{path}: the header has a quotation mark that is not closed")
     text = decoded(first, path, 1)
     found = max(SEPARATORS, key=lambda separator: len(_fields(text, separator)))
-    names = tuple(name.strip() for name in _fields(text, found))
+    result = Layout(found, tuple(_fields(text, found)))
+    names = result.names
     twice = [name for place, name in enumerate(names) if name in names[:place]]
     if twice:
         raise ValueError(f"{path}: the column name {twice[0]!r} occurs twice in the header")
     if all(map(_is_number, names)):
         raise ValueError(f"{path}: expected the names of the columns in the first row; got {text.strip()[:60]!r}")
-    return Layout(found, names)
+    return result
 
 
 def _fields(text: str, separator: str) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any, dataclass_transform
 
 from fastnn import _check
+from fastnn._engine.environment import standard_environment
 
 
 @dataclass_transform(frozen_default=True)
@@ -118,3 +119,28 @@ def from_data(data: Any, classes: Iterable[type], argument: str) -> Any:
         return item
 
     return build(data)
+
+
+def to_text(data: Any) -> str:
+    """What JSON can hold as text."""
+    import json
+
+    with standard_environment():  # writing a number as text calculates
+        return json.dumps(data)
+
+
+def from_text(text: str) -> Any:
+    """What ``to_text`` made ``text`` of.
+
+    Raises
+    ------
+    ValueError
+        If it is not JSON.
+    """
+    import json
+
+    try:
+        with standard_environment():
+            return json.loads(text)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"not JSON: {error}") from None

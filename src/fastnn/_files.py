@@ -16,7 +16,7 @@ from fastnn._engine.environment import standard_environment
 
 NUMERICS_VERSION = 1
 FORMAT_VERSION = 1
-KEY = "fastnn"
+_KEY = "fastnn"
 
 
 def digest(tensors: Mapping[str, np.ndarray]) -> str:
@@ -38,21 +38,19 @@ def digest(tensors: Mapping[str, np.ndarray]) -> str:
     return result.hexdigest()
 
 
-def header(metadata: Mapping[str, Any]) -> str:
-    """The metadata of a model as text, with the versions that `read_header` looks at."""
-    import json
-
-    with standard_environment():  # reading and writing a number as text calculates
-        return json.dumps({"format": FORMAT_VERSION, "numerics": NUMERICS_VERSION, **metadata})
-
-
 def write(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> None:
     """Writes a file in one go: whoever looks sees the old file or the whole new one."""
+    import json
+
     from safetensors.numpy import save
 
+    header = {"format": FORMAT_VERSION, "numerics": NUMERICS_VERSION, **metadata}
     contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+    with standard_environment():  # reading and writing a number as text calculates
+        text = json.dumps(header)
+    content = save(contiguous, metadata={_KEY: text})
     with replacing(path) as part, open(part, "xb") as file:
-        file.write(save(contiguous, metadata={KEY: header(metadata)}))
+        file.write(content)
 
 
 @contextlib.contextmanager
@@ -81,6 +79,8 @@ def read(path: str | os.PathLike[str], kinds: tuple[str, ...]) -> tuple[dict[str
     ValueError
         If it is truncated, not a fastnn file, of a newer format, or of another kind.
     """
+    import json
+
     from safetensors import SafetensorError, safe_open
 
     name = os.fspath(path)
@@ -88,36 +88,21 @@ def read(path: str | os.PathLike[str], kinds: tuple[str, ...]) -> tuple[dict[str
         pass
     try:
         with safe_open(name, framework="numpy") as file:
-            text = (file.metadata() or {}).get(KEY)
+            text = (file.metadata() or {}).get(_KEY)
             if text is None:
                 raise ValueError(f"{name!r} is a safetensors file but not a fastnn model")
+            with standard_environment():
+                metadata = json.loads(text)
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a mapping
     except SafetensorError as error:
         raise ValueError(f"{name!r} is truncated or not a fastnn model ({error})") from None
-    metadata = read_header(text, name)
-    if metadata["kind"] not in kinds:
-        raise ValueError(f"{name!r} holds a {metadata['kind']}; expected a {' or '.join(kinds)}")
-    return metadata, tensors
-
-
-def read_header(text: str, name: str) -> dict[str, Any]:
-    """The metadata that `header` made ``text`` of; ``name`` is that of the file.
-
-    Raises
-    ------
-    ValueError
-        If they are damaged, or of another version.
-    """
-    import json
-
-    try:
-        with standard_environment():
-            metadata = json.loads(text)
-    except (ValueError, TypeError, RecursionError) as error:
+    except (json.JSONDecodeError, TypeError) as error:
         raise ValueError(f"{name!r} is damaged: {error}") from None
     if not isinstance(metadata, dict) or metadata.get("kind") not in ("network", "trainer"):
         raise ValueError(f"{name!r} is not a fastnn model")
     for version, known in (("format", FORMAT_VERSION), ("numerics", NUMERICS_VERSION)):
         if metadata.get(version) != known:
             raise ValueError(f"{name!r} is of {version} version {metadata.get(version)}; this fastnn knows {known}")
-    return metadata
+    if metadata["kind"] not in kinds:
+        raise ValueError(f"{name!r} holds a {metadata['kind']}; expected a {' or '.join(kinds)}")
+    return metadata, tensors

@@ -149,14 +149,15 @@ class TableFile:
         if self._layout is None:
             scan = pl.scan_parquet if self._suffix == ".parquet" else pl.scan_ipc
             return scan(self.path, row_index_name=_ROW, glob=False)
-        return pl.scan_csv(
+        scanned = pl.scan_csv(
             self.path,
             separator=self._layout.separator,
-            schema=dict.fromkeys(self.names, pl.String),
+            schema=dict.fromkeys(self._layout.header, pl.String),
             row_index_name=_ROW,
             glob=False,
             raise_if_empty=False,
         )
+        return scanned.rename(dict(zip(self._layout.header, self.names, strict=True)))
 
     def _collected(self, lazy: pl.LazyFrame) -> pl.DataFrame:
         with self._errors():

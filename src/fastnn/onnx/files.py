@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import onnx
-from onnx import ModelProto, TensorProto, numpy_helper
+from onnx import ModelProto, TensorProto
 
-from fastnn import _check, _files
+from fastnn import _check, _describe, _files
 from fastnn.network import Network
-from fastnn.onnx.models import STRUCTURE, network_model, structure
-from fastnn.onnx.reader import read_network
+from fastnn.onnx.models import DESCRIPTION, STRUCTURE, VERSIONS, network_model, structure
+from fastnn.onnx.reader import array_of, read_network
 from fastnn.onnx.tables import table_model
 from fastnn.tables import TableModel
 
@@ -89,8 +88,8 @@ def load(path: str | os.PathLike[str]) -> Network | TableModel:
     with open(path, "rb") as file:
         content = file.read()
     model, properties = _parsed(content, name)
-    if _files.KEY in properties:
-        own = _own(model, _files.read_header(properties[_files.KEY], name), properties.get(STRUCTURE), name)
+    if DESCRIPTION in properties:
+        own = _own(model, properties, name)
         if own is not None:
             return own
     try:
@@ -114,17 +113,21 @@ def _parsed(content: bytes, name: str) -> tuple[ModelProto, dict[str, str]]:
         raise ValueError(f"{name!r} is damaged or not an ONNX model: {error}") from None
 
 
-def _own(model: ModelProto, metadata: dict[str, Any], expected: str | None, name: str) -> Network | TableModel | None:
+def _own(model: ModelProto, properties: dict[str, str], name: str) -> Network | TableModel | None:
     """The model that `export` wrote, or None if another program has changed what the file computes."""
     try:
+        metadata = _describe.from_text(properties[DESCRIPTION])
+        for version, known in VERSIONS.items():
+            if metadata[version] != known:
+                raise ValueError(f"its {version} version is {metadata[version]}; this fastnn knows {known}")
         parameters = {
             tensor.name: tensor for tensor in model.graph.initializer if tensor.name.partition(".")[0].isdecimal()
         }
-        if structure(model, parameters) != expected:
+        if structure(model, parameters) != properties.get(STRUCTURE):
             return None
-        arrays = {key: numpy_helper.to_array(tensor) for key, tensor in parameters.items()}
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name!r} is damaged: {error}") from None
+        arrays = {key: array_of(tensor) for key, tensor in parameters.items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{name!r} is damaged, or of another version: {error}") from None
     network = Network._from_file(metadata, arrays, name)
     if "table" not in metadata:
         return network

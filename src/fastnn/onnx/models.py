@@ -8,13 +8,15 @@ from typing import Any
 
 from onnx import ModelProto
 
-from fastnn import _check, _files
+from fastnn import _check, _describe
+from fastnn._files import NUMERICS_VERSION
 from fastnn.layers import Activation, Dense, activation_of
 from fastnn.network import Network
 from fastnn.onnx.graph import ELEMENT_TYPES, Graph, matrix
 from fastnn.onnx.layers import write_layers
 
-STRUCTURE = "fastnn structure"
+DESCRIPTION, STRUCTURE = "fastnn", "fastnn structure"
+VERSIONS = {"format": 1, "numerics": NUMERICS_VERSION}
 
 
 def network_model(network: Network, activation: str | None) -> ModelProto:
@@ -33,9 +35,9 @@ def network_model(network: Network, activation: str | None) -> ModelProto:
 
 def describe(model: ModelProto, network: Network, more: Mapping[str, Any]) -> None:
     """Adds what gives the network back, and a hash of the graph that tells whether it is still what was described."""
-    described = {"kind": "network", **network._description(), "digest": network.digest(), **more}
-    for key, text in ((_files.KEY, _files.header(described)), (STRUCTURE, structure(model, network.parameters))):
-        model.metadata_props.add(key=key, value=text)
+    described = {**VERSIONS, **network._description(), "digest": network.digest(), **more}
+    model.metadata_props.add(key=DESCRIPTION, value=_describe.to_text(described))
+    model.metadata_props.add(key=STRUCTURE, value=structure(model, network.parameters))
 
 
 def structure(model: ModelProto, parameters: Iterable[str]) -> str:

@@ -53,7 +53,7 @@ class _Reader:
         self.casts: set[int] = set()
         if graph.sparse_initializer:
             raise ValueError("it has sparse tensors, which fastnn cannot read")
-        self.constants = {tensor.name: _array(tensor) for tensor in graph.initializer}
+        self.constants = {tensor.name: array_of(tensor) for tensor in graph.initializer}
         inputs = [given for given in graph.input if given.name not in self.constants]
         for kind, listed in (("input", inputs), ("output", list(graph.output))):
             if len(listed) != 1:
@@ -111,7 +111,7 @@ class _Reader:
         attributes = _attributes(node)
         inputs = [self.constants[name] for name in node.input if name]
         if node.op_type == "Constant" and "value" in attributes:
-            return _array(attributes["value"])
+            return array_of(attributes["value"])
         if node.op_type == "Constant" and set(attributes) <= {"value_float", "value_floats", "value_int", "value_ints"}:
             (given,) = attributes.values()
             return np.array(given, np.float32 if "float" in next(iter(attributes)) else np.int64)
@@ -268,11 +268,12 @@ def _has_graphs(node: NodeProto) -> bool:
     return any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute)
 
 
-def _array(tensor: TensorProto) -> np.ndarray:
+def array_of(tensor: TensorProto) -> np.ndarray:
+    """The values of a tensor."""
     try:
         return numpy_helper.to_array(tensor)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"the tensor {tensor.name!r} does not hold what its shape says: {error}") from None
+    except (KeyError, TypeError, ValueError) as error:  # a KeyError for a dtype that does not exist
+        raise ValueError(f"the tensor {tensor.name!r} does not hold what its shape and dtype say: {error}") from None
 
 
 def _bias(array: np.ndarray, units: int) -> np.ndarray:

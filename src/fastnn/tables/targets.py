@@ -289,10 +289,10 @@ def _complete(name: str, column: Any) -> Cells:
 
 def _complete_numbers(name: str, column: Any) -> np.ndarray:
     cells = _complete(name, column)
+    if not len(column):
+        raise ValueError(f"the target {name!r} must have at least one row; got none")
     if cells.numbers is None:
         raise CellError(name, 0, f"expected a number; got {(cells.texts or ['?'])[0]!r}")
-    if not len(cells.numbers):
-        raise ValueError(f"the target {name!r} must have at least one row; got none")
     return cells.numbers
 
 
