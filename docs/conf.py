@@ -57,7 +57,8 @@ def link_by_ending(app, env, node, text):
     if node.get("refdomain") != "py":
         return None
     domain, name = env.domains["py"], node["reftarget"].removeprefix("fastnn.")
-    found = [full for full in domain.objects if full.startswith("fastnn.") and full.endswith(f".{name}")]
+    entries = ((full, entry) for full, entry in domain.objects.items() if not entry.aliased)
+    found = [full for full, _ in entries if full.startswith("fastnn.") and full.endswith(f".{name}")]
     if len(found) != 1:
         return None
     target = domain.objects[found[0]]

@@ -56,7 +56,8 @@ def held_out(record: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray] | None:
     if source is None:
         return None
     _, _, test = run.parts(source, record["network"]["dtype"], *fractions, split_seed)
-    classifies = record["training"]["loss"].get("type") == losses.CrossEntropy.__name__
+    described = record["training"]["loss"]
+    classifies = isinstance(described, Mapping) and described.get("type") == losses.CrossEntropy.__name__
     loss = losses.CrossEntropy() if classifies else losses.MeanSquaredError()
     X, y, _ = run.fit_data(source, test, None, loss)
     return X, y

@@ -181,6 +181,6 @@ def _finish(ax: Axes, curves: Sequence[Sequence[float]], metric: str) -> None:
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
     ax.set_xlabel("epoch")
-    ax.set_ylabel(metric.replace("_", " "))
+    ax.set_ylabel(_style.name(metric.replace("_", " ")))
     ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     _style.tidy(ax)

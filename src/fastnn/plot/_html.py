@@ -10,6 +10,7 @@ from typing import Any
 from fastnn.plot import _style
 
 _MOST_ROWS = 500  # of a long table
+_DEEPEST = 9  # levels of a record that are shown
 
 _PAGE = Template("""<!DOCTYPE html>
 <html lang="en">
@@ -138,17 +139,19 @@ def note(text: str) -> str:
     return f'<p class="note">{escape(text)}</p>'
 
 
-def described(value: Any) -> str:
+def described(value: Any, depth: int = 0) -> str:
     """A value of a record as text: what describes an object as the call that makes it."""
+    if depth > _DEEPEST:
+        return "…"
     if value is None:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
         fields = {name: item for name, item in value.items() if name != "type"}
-        inside = ", ".join(f"{name}={described(item)}" for name, item in fields.items())
+        inside = ", ".join(f"{name}={described(item, depth + 1)}" for name, item in fields.items())
         return f"{value['type']}({inside})" if "type" in value else inside
     if isinstance(value, (list, tuple)):
         separator = "\n" if any(isinstance(item, Mapping) for item in value) else ", "
-        return separator.join(described(item) for item in value) or "–"
+        return separator.join(described(item, depth + 1) for item in value) or "–"
     return repr(value) if isinstance(value, float) else str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import io
 import os
 import warnings
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn import _check, _files, inspection
+from fastnn._version import __version__
 from fastnn.layers import Dense
 from fastnn.losses import BinaryCrossEntropy, CrossEntropy, Loss, Pinball
 from fastnn.metrics import is_maximised
@@ -86,8 +88,11 @@ def page(
         If matplotlib is missing; the message says how to install it.
     """
     _style.matplotlib()
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(path.parent))
     found = _run.of(run)
-    rows = None if data is None else _looked_at(found, data)
+    rows = _looked_at(found, data) if data is not None and found.is_trained else None
     if labels is not None:
         found.classes = [str(label) for label in _check.listed(labels, str, "labels")]
         if len(found.classes) != max(2, found.network.n_outputs):
@@ -97,19 +102,10 @@ def page(
     missing: list[str] = []
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # of a class's name, in the font at hand
-        for heading, caption, size, draw in _panels(found, rows, image_shape, missing):
-            pictures.append(_html.figure(heading, *_drawn(draw, size), caption=caption))
-    name = title or found.name
-    subtitle = ", ".join(
-        filter(
-            None,
-            (
-                _style.counted(found.epochs, "epoch"),
-                _style.counted(found.network.n_parameters, "parameter"),
-                found.network.dtype,
-            ),
-        )
-    )
+        for heading, caption, inches, draw in _panels(found, rows, image_shape, missing):
+            pictures.append(_html.figure(heading, *_drawn(draw, inches), caption=caption))
+    network = found.network
+    size = _style.counted(network.n_features, "feature"), _style.counted(network.n_outputs, "output"), network.dtype
     body = [
         _html.tiles(_summary(found)),
         _html.section("Pictures", "pictures", pictures),
@@ -117,11 +113,12 @@ def page(
         _html.section("Record", "tables", list(_tables(found, rows))),
         _history_table(found),
     ]
-    version = found.record["environment"].get("fastnn")
-    content = _html.document(name, subtitle, filter(None, body), f"fastnn {version}. Digest {found.network.digest()}.")
+    version, digest = found.record["environment"].get("fastnn"), found.record["network"]["digest"]
+    heading, footer = title or found.name, f"Drawn by fastnn {__version__} of a run of {version}, digest {digest}."
+    content = _html.document(heading, ", ".join(size), filter(None, body), footer)
     with _files.replacing(path) as part, open(part, "xb") as file:
         file.write(content)
-    return Path(path)
+    return path
 
 
 def _looked_at(run: _run.Run, data: Sequence[ArrayLike]) -> _Rows:
@@ -164,7 +161,7 @@ def _panels(
                 yield "Confusion matrix", caption, size, lambda ax: confusion_matrix(true, guessed, names, ax)
         if run.is_trained:
             missing.append("No predictions, activations and gradients: the data are not at hand.")
-    elif run.is_trained:
+    else:
         yield from _of_data(run, rows, missing)
 
 
@@ -300,7 +297,7 @@ def _tables(run: _run.Run, rows: _Rows | None) -> Iterator[str]:
     yield _html.rows(
         "Network", ("layer", "output shape", "parameters"), [*layers, ("in all", "", f"{network.n_parameters:,}")]
     )
-    if rows is not None and run.is_trained:
+    if rows is not None:
         dead = inspection.dead_units(network, rows.X)
         body = [
             (f"{place}: {network.layers[place]!r}", f"{len(units)}", _style.numbers(units.tolist(), 10**9) or "–")

@@ -55,8 +55,14 @@ class Run:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Updates in an epoch, the last one of an interrupted run aside."""
-        return max(1, self.record["training"]["steps"] // max(1, self.epochs))
+        """Updates in an epoch: what the record says, or the average where the last epoch may be unfinished."""
+        training = self.record["training"]
+        shape, batch_size = self.record.get("data", {}).get("X_shape"), training["batch_size"]
+        if training.get("validation_fraction") is None and isinstance(shape, list) and shape and batch_size != "full":
+            rows = shape[0]
+            if type(rows) is type(batch_size) is int and rows > 0 and batch_size > 0:
+                return -(-rows // batch_size)
+        return max(1, training["steps"] // max(1, self.epochs))
 
     @property
     def confusion(self) -> np.ndarray | None:
@@ -120,15 +126,9 @@ def _of_trainer(trainer: Trainer) -> Run:
 def _of_files(path: Path) -> Run:
     record = records.read(path)
     name = repr(os.fspath(path))
-    layers = _described(record, "network", "layers", (*LAYERS, *initializers.CLASSES))
-    if layers is None:
-        raise ValueError(f"{name} is damaged, or holds layers of your own: 'network.layers'")
     model = path.with_name(MODEL)
     is_trained = model.exists()
-    try:
-        network = Network.load(model) if is_trained else Network(layers, 0, record["network"]["dtype"])
-    except TypeError as error:
-        raise ValueError(f"{name} is damaged: {error}") from None
+    network = Network.load(model) if is_trained else _untrained(record, name)
     if is_trained and network.digest() != record["network"]["digest"]:
         raise ValueError(
             f"{os.fspath(model)!r} is not the network of {name}: its digest is {network.digest()}, "
@@ -146,19 +146,29 @@ def _of_files(path: Path) -> Run:
         record,
         network,
         is_trained,
-        _described(record, "training", "loss", losses.LOSSES.values()),
-        _described(record, "training", "optimizer", optimizers.CLASSES),
+        _described(record, "loss", Loss, losses.LOSSES.values()),
+        _described(record, "optimizer", Optimizer, optimizers.CLASSES),
         _history(record["history"], name),
         [str(value) for value in classes] if is_named else None,
     )
 
 
-def _described(record: Mapping[str, Any], section: str, entry: str, classes: Iterable[type]) -> Any:
-    """What a record describes; None for what only its author has the class of."""
+def _untrained(record: Mapping[str, Any], name: str) -> Network:
+    """A network of the layers that a record describes."""
     try:
-        return _describe.from_data(record[section][entry], classes, entry)
+        layers = _describe.from_data(record["network"]["layers"], (*LAYERS, *initializers.CLASSES), "a layer")
+        return Network(layers, 0, record["network"]["dtype"])
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"{name} is damaged, or holds layers of your own: 'network.layers': {error}") from None
+
+
+def _described(record: Mapping[str, Any], entry: str, base: type, classes: Iterable[type]) -> Any:
+    """What a record says of the training; None for what only its author has the class of."""
+    try:
+        found = _describe.from_data(record["training"][entry], classes, entry)
     except (AttributeError, TypeError, ValueError):
         return None
+    return found if isinstance(found, base) else None
 
 
 def _history(given: Mapping[str, Any], name: str) -> dict[str, list[float]]:
