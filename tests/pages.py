@@ -12,6 +12,7 @@ import contextlib
 import io
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +103,12 @@ def shell(block: Block, place: str) -> str:
         assert result.exit_code == 0, f"{place}: {line}\n{result.output}"
         printed.append(result.output)
     return "".join(printed)
+
+
+def close_figures() -> None:
+    """Closes what code has left open in pyplot, if it has used that."""
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 def matches(printed: str, expected: str) -> bool:

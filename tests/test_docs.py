@@ -34,6 +34,8 @@ def _somewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, value in pages.ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
+    yield
+    pages.close_figures()
 
 
 @pytest.mark.usefixtures("_somewhere")

@@ -5,6 +5,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import pages
 import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -21,7 +22,8 @@ def run(tmp_path, monkeypatch, capsys):
         runpy.run_path(str(EXAMPLES / name), run_name="__main__")
         return capsys.readouterr().out
 
-    return run
+    yield run
+    pages.close_figures()
 
 
 def test_digits(run, tmp_path):
