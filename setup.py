@@ -32,17 +32,19 @@ if ARM:
     ISA_FLAGS["neon"] = []
 
 REALS = {"float32": "32", "float64": "64"}
-KERNELS = ("dense", "activations", "normalization", "losses", "optimizers", "random", "functions", "batch")
+KERNELS = ("dense", "activations", "normalization", "losses", "optimizers", "random", "functions", "batch", "sparse")
 ENGINE = (
     "cpu",
     "environment",
     "elementary",
     "threads",
     "memory",
+    "sparse",
     "data",
     "model",
     "evaluation",
     "pace",
+    "divergence",
     "steps",
     "layout",
     "training",

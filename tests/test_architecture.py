@@ -16,11 +16,8 @@ PACKAGE = ROOT / "src" / "fastnn"
 KERNELS = sorted(PACKAGE.glob("_kernels/*.pyx"))
 KERNEL_PARTS = sorted(PACKAGE.glob("_kernels/*.pxd"))
 ENGINE = sorted([*PACKAGE.glob("_engine/*.pyx"), *PACKAGE.glob("_engine/*.pxd")])
-PYTHON = sorted(
-    path
-    for folder in (".", "_cli", "_verify", "onnx", "plot", "sklearn", "tables")
-    for path in PACKAGE.glob(f"{folder}/*.py")
-)
+FOLDERS = (".", "_cli", "_verify", "onnx", "plot", "sklearn", "tables")
+PYTHON = sorted(path for folder in FOLDERS for path in PACKAGE.glob(f"{folder}/*.py"))
 
 # Each adapter, and what it alone may import.
 ADAPTERS = {
@@ -39,7 +36,8 @@ CORE_OUTSIDE = {"fastnn._files": {"safetensors"}, "fastnn._fit": {"tqdm"}}
 LAZY = {"tqdm", "safetensors"}
 # What the Python layer may ask of the engine; the rest is the engine's own.
 ENGINE_FACE = {
-    f"fastnn._engine.{name}" for name in ("model", "training", "random", "elementary", "threads", "cpu", "environment")
+    f"fastnn._engine.{name}"
+    for name in ("model", "training", "random", "elementary", "threads", "cpu", "environment", "sparse")
 }
 
 # What a C library, a Python runtime or NumPy would decide otherwise on another machine, or would make slow.

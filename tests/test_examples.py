@@ -5,7 +5,7 @@ import runpy
 import sys
 from pathlib import Path
 
-import pages
+import doc_pages
 import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -23,7 +23,7 @@ def run(tmp_path, monkeypatch, capsys):
         return capsys.readouterr().out
 
     yield run
-    pages.close_figures()
+    doc_pages.close_figures()
 
 
 def test_digits(run, tmp_path):

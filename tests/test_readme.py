@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
+import doc_pages
 import numpy as np
-import pages
 import pytest
 
 import fastnn as fn
@@ -13,7 +13,7 @@ README = Path(__file__).parent.parent / "README.md"
 
 
 def blocks(language):
-    return [block for block in pages.blocks(README.read_text(encoding="utf-8")) if block.language == language]
+    return [block for block in doc_pages.blocks(README.read_text(encoding="utf-8")) if block.language == language]
 
 
 def test_python_blocks_run(tmp_path, monkeypatch):
@@ -21,7 +21,7 @@ def test_python_blocks_run(tmp_path, monkeypatch):
     threads = fn.get_num_threads()
     names = {}
     try:
-        printed = "".join(pages.python(block, README, names) for block in blocks("python")).splitlines()
+        printed = "".join(doc_pages.python(block, README, names) for block in blocks("python")).splitlines()
     finally:
         fn.set_num_threads(threads)
     assert float(printed[0]) > 0.95
@@ -51,7 +51,7 @@ def test_fastnn_commands_run(tmp_path, monkeypatch):
     commands = blocks("sh")[2:]
     assert sum(block.text.count("fastnn ") for block in commands) >= 4
     for block in commands:
-        pages.shell(block, f"{README.name}, line {block.line}")
+        doc_pages.shell(block, f"{README.name}, line {block.line}")
 
 
 def test_links_lead_somewhere():

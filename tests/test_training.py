@@ -400,6 +400,47 @@ def test_divergence_names_epoch_and_step_and_leaves_finite_parameters(rng):
     assert all(np.isfinite(array).all() for array in network.parameters.values())
 
 
+LAYERS = [fn.Input(4), fn.Dense(8, "relu"), fn.Dropout(0.1), fn.LayerNorm(), fn.Dense(8, "silu"), fn.Dense(1)]
+
+
+@pytest.mark.parametrize("rows", [8, 5000])
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(
+    ("name", "layer", "what"),
+    [
+        ("0.weight", 1, "the outputs of layer 1, Dense(8, 'relu'),"),
+        ("3.weight", 3, "the outputs of layer 3, LayerNorm(),"),
+        ("4.weight", 4, "the outputs of layer 4, Dense(8, 'silu'),"),
+        ("6.weight", 5, "the outputs of layer 5, Dense(1),"),
+        (None, None, "the loss"),
+    ],
+)
+def test_divergence_names_the_layer_whose_outputs_overflow(rng, rows, threads, name, layer, what):
+    X, y = rng.normal(size=(rows, 4)), np.zeros((rows, 1))
+    y[rows // 3] = 1e200 if name is None else 0  # its square overflows
+    network = fn.Network(LAYERS, seed=1, dtype="float64" if name is None else "float32")
+    trainer = fn.Trainer(network, "mean_squared", fn.SGD(1e-3), threads=threads)
+    if name is not None:
+        network.parameters[name] = np.full(network.parameters[name].shape, 3e38, np.float32)
+    before = network.digest()
+    with pytest.raises(fn.DivergedError) as caught:
+        trainer.step(X, y)
+    assert (caught.value.layer, caught.value.what) == (layer, what)
+    assert what in str(caught.value)
+    assert network.digest() == before
+    assert pickle.loads(pickle.dumps(caught.value)).layer == layer
+
+
+def test_divergence_names_the_layer_whose_parameters_overflow(rng):
+    X, y = rng.normal(size=(32, 4)).astype(np.float32), rng.normal(size=(32, 1))
+    network = fn.Network([fn.Input(4), fn.Dense(8), fn.Dense(1)], seed=1)
+    network.parameters["0.weight"] = np.zeros((8, 4), np.float32)  # so the gradient of the layer above is zero
+    network.parameters["1.weight"] = np.full((1, 8), 1e30, np.float32)
+    with pytest.raises(fn.DivergedError, match=r"the parameters of layer 1, Dense\(8\), became") as caught:
+        fn.Trainer(network, "mean_squared", fn.SGD(1e30)).step(X, y)
+    assert caught.value.layer == 1
+
+
 def test_zero_weights_in_a_batch_are_no_problem(make_trainer, blobs):
     X, y = blobs
     weights = np.zeros(103)
@@ -583,6 +624,25 @@ def test_step_refuses_bad_targets_of_the_right_dtype(loss, dtype):
             trainer.step(X, y)
         assert trainer.network.digest() == before
     trainer.step(X, -0.0 * good)  # a negative zero is a zero
+
+
+@pytest.mark.parametrize("loss", ["mean_squared", "poisson", "binary_cross_entropy"])
+def test_step_takes_targets_of_every_usual_form(loss, dtype):
+    """Labels as whole numbers and targets without a column: the update of the same numbers as an (n, 1) array."""
+    X, labels = np.linspace(-1, 1, 10).reshape(5, 2).astype(dtype), np.array([1, 0, 0, 1, 1])
+    column = labels.astype(dtype)[:, None]
+    forms = [column, column[:, 0], labels, labels[:, None], labels.astype(bool), labels.tolist()]
+    forms += [np.repeat(column[:, 0], 3)[::3], np.repeat(labels, 3)[::3]]
+    digests = set()
+    for y in forms:
+        trainer = fn.Trainer(fn.Network([fn.Input(2), fn.Dense(1)], seed=0, dtype=dtype), loss)
+        trainer.step(X, y)
+        digests.add(trainer.network.digest())
+    assert len(digests) == 1
+    for value in [-1, 2] if loss == "binary_cross_entropy" else []:
+        labels[3] = value
+        with pytest.raises(ValueError, match=r"y must be from 0 to 1 .* row 3"):
+            trainer.step(X, labels)
 
 
 def test_training_holds_the_parameters_four_times_and_a_batch():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-import pages
+import doc_pages
 
 
 def refresh(path: Path) -> int:
@@ -20,9 +20,9 @@ def refresh(path: Path) -> int:
     changes = []
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        for block, printed in pages.outputs(path):
-            if not pages.matches(printed, block.text):
-                changes.append((block, pages.tidy(printed)))
+        for block, printed in doc_pages.outputs(path):
+            if not doc_pages.matches(printed, block.text):
+                changes.append((block, doc_pages.tidy(printed)))
         os.chdir(path.parent)
     for block, printed in reversed(changes):  # from the end, so that lines keep their numbers
         start = block.line - 1
@@ -33,7 +33,7 @@ def refresh(path: Path) -> int:
 
 
 def main() -> None:
-    os.environ |= pages.ENVIRONMENT
+    os.environ |= doc_pages.ENVIRONMENT
     for path in [Path(name).resolve() for name in sys.argv[1:]]:
         print(f"{path.name}: {refresh(path)} blocks of output changed")
 

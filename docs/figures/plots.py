@@ -1,4 +1,4 @@
-"""Draws what the page about pictures draws of two networks that learn the digits."""
+"""Draws a network for digits: the run, what it confuses, its layers, and which units are dead."""
 
 import style
 
@@ -6,23 +6,17 @@ import fastnn as fn
 from fastnn import plot
 
 
-def train(units):
+def main(folder=style.PICTURES):
     X, y = fn.data.load_digits()
     X_train, X_test, y_train, y_test = fn.data.split(X / 16, y, 0.2, seed=0, stratify=True)
-    net = fn.Network([fn.Input(64), fn.Dense(units, "relu"), fn.Dense(10)], seed=0)
-    trainer = fn.Trainer(net, loss="cross_entropy", optimizer=fn.Adam(3e-3), batch_size=64, seed=0)
-    trainer.fit(X_train, y_train, epochs=30, validation_data=(X_test, y_test))
-    return trainer, y_test, net.predict(X_test).argmax(axis=1)
-
-
-def main(folder=style.PICTURES):
-    small, _, _ = train(16)
-    trainer, true, found = train(64)
-    made, [curves, matrix, weights, layers] = style.figure(columns=2, rows=2, width=13.0, height=8.0)
-    plot.learning_curves({"16 units": small.history, "64 units": trainer.history}, ax=curves)
-    plot.confusion_matrix(true, found, ax=matrix)
-    plot.weights(trainer.network, shape=(8, 8), ax=weights)
-    plot.network(trainer.network, ax=layers)
+    net = fn.Network([fn.Input(64), fn.Dense(128, "relu"), fn.Dropout(0.2), fn.Dense(64, "relu"), fn.Dense(10)])
+    trainer = fn.Trainer(net, "cross_entropy", fn.Adam(fn.OneCycle(5e-3, 30 * 20)), batch_size=64)
+    history = trainer.fit(X_train, y_train, epochs=30, validation_fraction=0.1)
+    made, [curve, confusion, diagram, activations] = style.figure(columns=2, rows=2, width=13.0, height=8.0)
+    plot.learning_curve(history, curve)
+    plot.confusion_matrix(y_test, net.predict(X_test).argmax(axis=1), ax=confusion)
+    plot.network(net, diagram)
+    plot.activations(net, X_test, activations)
     style.save(made, "plots", folder)
 
 

@@ -21,6 +21,7 @@ from fastnn._engine.threads import get_num_threads as get_num_threads
 from fastnn._engine.threads import set_num_threads as set_num_threads
 from fastnn._version import __version__ as __version__
 from fastnn.callbacks import Callback as Callback
+from fastnn.callbacks import Checkpoint as Checkpoint
 from fastnn.callbacks import EarlyStopping as EarlyStopping
 from fastnn.callbacks import LambdaCallback as LambdaCallback
 from fastnn.errors import DivergedError as DivergedError

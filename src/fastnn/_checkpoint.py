@@ -33,7 +33,6 @@ def pack(trainer: Trainer) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         **trainer.network._description(),
         "metadata": trainer.network.metadata,
         "digest": _files.digest(parameters),
-        "state_digest": _files.digest(state),
         "loss": _describe.to_data(trainer.loss),
         "optimizer": _describe.to_data(trainer.optimizer),
         "batch_size": trainer.batch_size,
@@ -59,8 +58,6 @@ def unpack(metadata: dict[str, Any], tensors: dict[str, np.ndarray], name: str =
 
     network = Network._from_file(metadata, tensors, name)
     state = {key: array for key, array in tensors.items() if "/" in key}
-    if metadata.get("state_digest") != _files.digest(state):
-        raise ValueError(f"{name!r} is damaged: its state does not have the digest it states")
     try:
         trainer = Trainer(
             network,
@@ -91,9 +88,9 @@ def unpack(metadata: dict[str, Any], tensors: dict[str, np.ndarray], name: str =
     return trainer
 
 
-def save(trainer: Trainer, path: str | os.PathLike[str]) -> None:
+def save(trainer: Trainer, path: str | os.PathLike[str], keep_previous: bool) -> None:
     metadata, tensors = pack(trainer)
-    _files.write(path, tensors, metadata)
+    _files.write(path, tensors, metadata, keep_previous)
 
 
 def load(path: str | os.PathLike[str], threads: int | str | None) -> Trainer:

@@ -10,7 +10,7 @@ from fastnn._check import nearest
 from fastnn._engine import elementary, random
 from fastnn._engine.cpu import supported
 
-KERNELS = ("dense", "activations", "normalization", "losses", "optimizers", "random", "functions", "batch")
+KERNELS = ("dense", "activations", "normalization", "losses", "optimizers", "random", "functions", "batch", "sparse")
 # Best first.
 INSTRUCTION_SETS = ("avx512", "avx2", "neon", "portable")
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from types import FrameType, TracebackType
@@ -76,6 +74,7 @@ class Loop:
         self.callbacks = callbacks
         self.file = _maps.mapped_file(data.X)
         self.by_step = any(_overrides(callback, "on_step_end") for callback in callbacks)
+        self.pausing = [callback for callback in callbacks if _overrides(callback, "on_pause")]
         self.deadline = math.inf if max_seconds is None else time.monotonic() + max_seconds
         self.steps_per_epoch = -(-len(data) // batch_size)
 
@@ -123,10 +122,13 @@ class Loop:
             try:
                 training.run(data.X, data.y, data.weights, order, self.batch_size, ahead, seconds)
             except Diverged as error:
-                raise trainer._diverged(error.step) from None
+                raise trainer._diverged(error) from None
             if self.by_step and training.steps > first + done:
                 self.tell("on_step_end", training.steps)
             _maps.give_back(self.file)
+            if training.position < n:
+                for callback in self.pausing:
+                    callback.on_pause(trainer)
             self.progress.update()
             self.interrupts.check()
 
@@ -204,6 +206,9 @@ class Interrupts:
         self.outer: Any = None
 
     def __enter__(self) -> Self:
+        import signal
+        import threading  # here, as `import fastnn` does without both
+
         if threading.current_thread() is threading.main_thread():
             outer = signal.getsignal(signal.SIGINT)
             if callable(outer):  # neither ignored, nor the system's, nor another program's
@@ -227,6 +232,8 @@ class Interrupts:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.outer is not None:
+            import signal
+
             signal.signal(signal.SIGINT, self.outer)
             if kind is None:
                 self.check()

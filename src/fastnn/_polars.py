@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import _delimited, _files
+from fastnn import _delimited, _durable
 
 try:
     import polars as pl
@@ -294,7 +294,7 @@ def write(path: str, kinds: Mapping[str, str], batches: Iterable[Mapping[str, np
         ".parquet": lazy.sink_parquet,
         ".arrow": lazy.sink_ipc,
     }
-    with _files.replacing(path) as part:
+    with _durable.replacing(path) as part:
         try:
             sinks[os.path.splitext(path)[1].lower()](part)
         except pl.exceptions.PolarsError as error:

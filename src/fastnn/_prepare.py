@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,14 +15,14 @@ from fastnn.metrics import METRICS, Accuracy, Metric, TopK
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from fastnn._engine.sparse import SparseMatrix
 
-@dataclass
+
 class Dataset:
-    """Rows of the network's dtype, targets as the loss has them, and float64 weights."""
+    """Rows of the network's dtype, dense or sparse, targets as the loss has them, and float64 weights."""
 
-    X: np.ndarray
-    y: np.ndarray
-    weights: np.ndarray | None
+    def __init__(self, X: np.ndarray | SparseMatrix, y: np.ndarray, weights: np.ndarray | None) -> None:
+        self.X, self.y, self.weights = X, y, weights
 
     def __len__(self) -> int:
         return len(self.X)

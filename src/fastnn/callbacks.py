@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
+import time
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import _check, metrics
+from fastnn import _check, _durable, metrics
 from fastnn._engine.environment import standard_environment
 
 if TYPE_CHECKING:
@@ -31,6 +34,9 @@ class Callback:
 
     def on_step_end(self, trainer: Trainer, step: int) -> None:
         """After update number ``step`` of the trainer."""
+
+    def on_pause(self, trainer: Trainer) -> None:
+        """Some twenty times a second, within an epoch: where training comes back to Python anyway."""
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, values: Mapping[str, float]) -> None:
         """After an epoch; ``values`` is its row of the history."""
@@ -58,7 +64,7 @@ class LambdaCallback(Callback):
 
     Parameters
     ----------
-    on_fit_begin, on_epoch_begin, on_step_end, on_epoch_end, on_fit_end : callable, optional
+    on_fit_begin, on_epoch_begin, on_step_end, on_pause, on_epoch_end, on_fit_end : callable, optional
 
     Examples
     --------
@@ -71,6 +77,7 @@ class LambdaCallback(Callback):
         on_fit_begin: Callable[[Trainer], Any] | None = None,
         on_epoch_begin: Callable[[Trainer, int], Any] | None = None,
         on_step_end: Callable[[Trainer, int], Any] | None = None,
+        on_pause: Callable[[Trainer], Any] | None = None,
         on_epoch_end: Callable[[Trainer, int, Mapping[str, float]], Any] | None = None,
         on_fit_end: Callable[[Trainer], Any] | None = None,
     ) -> None:
@@ -78,6 +85,7 @@ class LambdaCallback(Callback):
             "on_fit_begin": on_fit_begin,
             "on_epoch_begin": on_epoch_begin,
             "on_step_end": on_step_end,
+            "on_pause": on_pause,
             "on_epoch_end": on_epoch_end,
             "on_fit_end": on_fit_end,
         }
@@ -162,12 +170,7 @@ class EarlyStopping(Callback):
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, values: Mapping[str, float]) -> None:
         column = monitored(self.monitor, values)
-        maximise = self.mode == "max" or (self.mode == "auto" and metrics.is_maximised(column))
-        sign = -1.0 if maximise else 1.0
-        best = math.inf if self.best is None else sign * self.best
-        with standard_environment():
-            enough = best - self.min_delta
-        if sign * values[column] < enough:
+        if is_better(values[column], self.best, column, self.mode, self.min_delta):
             self.best, self.best_epoch, self.wait = values[column], epoch, 0
             if self.restore_best:
                 self._best_parameters = dict(trainer.network.parameters)
@@ -201,6 +204,128 @@ class EarlyStopping(Callback):
             f"EarlyStopping(patience={self.patience}, monitor={self.monitor!r}, min_delta={self.min_delta}, "
             f"restore_best={self.restore_best}, mode={self.mode!r})"
         )
+
+
+class Checkpoint(Callback):
+    """Saves the trainer while it trains, so that a run that dies can go on from there with the same bits.
+
+    Every save replaces the file in one go and keeps the one before it beside it (``.previous``), which
+    `fastnn.Trainer.load` takes, and says so, if the newer one is damaged.
+
+    Parameters
+    ----------
+    path : path-like
+        Of the file; its folder has to exist.
+    epochs : int, optional
+        Save after every so many epochs; every epoch if no other interval is given.
+    steps : int, optional
+        Save after every so many updates.
+    seconds : float, optional
+        Save when so much time has passed since the latest save, within an epoch too.
+    monitor : str, optional
+        Save only after epochs in which this column of the history is better than ever. No other interval then.
+    mode : {"auto", "min", "max"}
+        What is better; ``"auto"``: smaller, except for accuracies, top-k and R².
+
+    Attributes
+    ----------
+    best : float or None
+        The best value of ``monitor`` so far.
+
+    Notes
+    -----
+    Unless it monitors a column, it saves at the end of a ``fit`` as well. Place it last among the callbacks: what those
+    after it do at the same moment is not in the file, though a run that goes on from it tells them first.
+
+    Examples
+    --------
+    >>> trainer = fn.Trainer.load("run.safetensors") if os.path.exists("run.safetensors") else new_trainer()
+    >>> trainer.fit(X, y, epochs=100 - trainer.epoch, callbacks=fn.Checkpoint("run.safetensors", seconds=30))
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        epochs: int | None = None,
+        steps: int | None = None,
+        seconds: float | None = None,
+        monitor: str | None = None,
+        mode: str = "auto",
+    ) -> None:
+        if not isinstance(path, (str, os.PathLike)):
+            raise TypeError(f"path must be the path of a file; got {_check.described(path)}")
+        if monitor is not None and not isinstance(monitor, str):
+            raise TypeError(f"monitor must be a column of the history; got {_check.described(monitor)}")
+        intervals = (epochs, steps, seconds)
+        if monitor is not None and any(interval is not None for interval in intervals):
+            raise ValueError("monitor saves after the best epochs, and excludes epochs, steps and seconds; got both")
+        self.path = os.fspath(path)
+        if all(interval is None for interval in intervals):
+            epochs = 1
+        self.epochs = None if epochs is None else _check.integer(epochs, "epochs")
+        self.steps = None if steps is None else _check.integer(steps, "steps")
+        self.seconds = None if seconds is None else _check.number(seconds, "seconds", 0.0, above=True)
+        self.monitor = monitor
+        self.mode = _check.choice(mode, ("auto", "min", "max"), "mode")
+        self.best: float | None = None
+        self._time = 0.0  # of the latest save
+        if self.steps is not None:
+            self.on_step_end = self._on_step_end  # type: ignore[method-assign]  # else training need not come back
+
+    def on_fit_begin(self, trainer: Trainer) -> None:
+        if self.monitor is not None:
+            monitored(self.monitor, trainer.columns)
+        folder = os.path.dirname(os.path.realpath(self.path))
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(errno.ENOENT, "the folder of a Checkpoint must exist", folder)
+        _durable.remove_leftovers(self.path)
+        self._time = time.monotonic()
+
+    def _on_step_end(self, trainer: Trainer, step: int) -> None:
+        if self.steps is not None and step % self.steps == 0:
+            self._save(trainer)
+
+    def on_pause(self, trainer: Trainer) -> None:
+        if self.seconds is not None and time.monotonic() - self._time >= self.seconds:
+            self._save(trainer)
+
+    def on_epoch_end(self, trainer: Trainer, epoch: int, values: Mapping[str, float]) -> None:
+        if self.monitor is not None:
+            if is_better(values[self.monitor], self.best, self.monitor, self.mode):
+                self.best = values[self.monitor]
+                self._save(trainer)
+        elif self.epochs is not None and epoch % self.epochs == 0:
+            self._save(trainer)
+        else:
+            self.on_pause(trainer)
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        if self.monitor is None:
+            self._save(trainer)
+
+    def _save(self, trainer: Trainer) -> None:
+        trainer.save(self.path, keep_previous=True)
+        self._time = time.monotonic()
+
+    def get_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        return {"best": self.best}, {}
+
+    def set_state(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        self.best = values["best"]
+
+    def __repr__(self) -> str:
+        given = [f"{name}={getattr(self, name)!r}" for name in ("epochs", "steps", "seconds", "monitor")]
+        shown = [text for text in given if not text.endswith("=None")]
+        return f"Checkpoint({', '.join([repr(self.path), *shown])})"
+
+
+def is_better(value: float, best: float | None, column: str, mode: str, min_delta: float = 0.0) -> bool:
+    """Whether a value of a column of the history is better than the best so far, if any, by more than ``min_delta``."""
+    maximise = mode == "max" or (mode == "auto" and metrics.is_maximised(column))
+    sign = -1.0 if maximise else 1.0
+    with standard_environment():
+        return sign * value < (math.inf if best is None else sign * best) - min_delta
 
 
 def monitored(column: str | None, values: Collection[str]) -> str:

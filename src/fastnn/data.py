@@ -36,14 +36,16 @@ def load_digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 def split(
-    X: ArrayLike, y: ArrayLike, fraction: float = 0.2, seed: int = 0, stratify: bool = False
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    X: Any, y: ArrayLike, fraction: float = 0.2, seed: int = 0, stratify: bool = False
+) -> tuple[Any, Any, np.ndarray, np.ndarray]:
     """Splits rows at random into a part to train on and a part to test with.
 
     Parameters
     ----------
-    X, y : array_like
-        As many rows each.
+    X : array_like or sparse matrix
+        A sparse matrix or array of SciPy comes back as two in CSR.
+    y : array_like
+        As many rows as ``X``.
     fraction : float, default 0.2
         The share of rows, rounded to the nearest, to test with; above 0 and below 1, and at least one row in each part.
     seed : int, default 0
@@ -53,17 +55,18 @@ def split(
     Returns
     -------
     X_train, X_test, y_train, y_test : ndarray
+        Or sparse matrices, where ``X`` is one.
 
     Reproducibility
     ---------------
     Which rows go where depends on their number, the fraction and the seed, and with ``stratify`` on ``y``; on no global
     random state, and on no machine.
     """
-    X, y = np.asarray(X), np.asarray(y)
-    if X.ndim == 0 or y.ndim == 0:
+    X, y = _check.csr(X) if _check.is_sparse(X) else np.asarray(X), np.asarray(y)
+    if not X.shape or y.ndim == 0:
         raise ValueError(f"X and y must have rows; got shapes {X.shape} and {y.shape}")
-    _check.same_rows(len(X), len(y), "y")
-    train, test = split_rows(len(X), fraction, seed, y if _check.boolean(stratify, "stratify") else None)
+    _check.same_rows(X.shape[0], len(y), "y")
+    train, test = split_rows(X.shape[0], fraction, seed, y if _check.boolean(stratify, "stratify") else None)
     return X[train], X[test], y[train], y[test]
 
 
@@ -176,10 +179,11 @@ def standardize(X: ArrayLike, *others: ArrayLike) -> Any:
     return results if others else results[0]
 
 
-def fingerprint(X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> str:
+def fingerprint(X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> str:
     """SHA-256, in hexadecimal, of a data set: of shapes, dtypes and little-endian values in C order.
 
-    Memory maps are read in blocks.
+    Memory maps are read in blocks. Of a sparse ``X`` the arrays of its CSR are taken, with sorted columns: it does not
+    have the fingerprint of dense rows.
 
     Reproducibility
     ---------------
@@ -188,7 +192,11 @@ def fingerprint(X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = No
     import hashlib
 
     result = hashlib.sha256()
-    parts = [("X", X), ("y", y)] if sample_weight is None else [("X", X), ("y", y), ("sample_weight", sample_weight)]
+    parts: list[tuple[str, Any]] = [("X", X), ("y", y)]
+    if _check.is_sparse(X):
+        parts[:1] = _check.sparse_parts(X)
+    if sample_weight is not None:
+        parts.append(("sample_weight", sample_weight))
     for name, given in parts:
         array = np.asarray(given)
         if array.dtype.kind == "O":

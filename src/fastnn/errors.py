@@ -8,17 +8,25 @@ class DivergedError(FloatingPointError):
     ----------
     epoch, step : int
         Where, counting from 1.
+    learning_rate : float
+        Of that step.
+    what : str
+        What left the finite range first: the outputs, or the parameters, of a layer, or the loss alone.
+    layer : int or None
+        The place of that layer in `fastnn.Network.layers`.
     """
 
-    def __init__(self, epoch: int, step: int, learning_rate: float) -> None:
-        super().__init__(epoch, step, learning_rate)
+    def __init__(self, epoch: int, step: int, learning_rate: float, what: str, layer: int | None) -> None:
+        super().__init__(epoch, step, learning_rate, what, layer)
         self.epoch = epoch
         self.step = step
         self.learning_rate = learning_rate
+        self.what = what
+        self.layer = layer
 
     def __str__(self) -> str:
         return (
-            f"training diverged in epoch {self.epoch}, step {self.step}: the loss or a parameter became NaN or infinite"
-            f" at the learning rate {self.learning_rate:g}. The network holds the last finite parameters. "
+            f"training diverged in epoch {self.epoch}, step {self.step}: {self.what} became NaN or infinite at the "
+            f"learning rate {self.learning_rate:g}. The network holds the last finite parameters. "
             f"Lower the learning rate, clip the gradient (clip_norm) or standardise the data (fn.data.standardize)."
         )

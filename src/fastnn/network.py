@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 _empty, _ndarray = np.empty, np.ndarray  # looked up faster
+_PADDING = 64  # units that a layer is padded by are fewer
 _Tensor = tuple[int, str]  # what the engine calls a parameter tensor: (operation, "weight" or "bias")
 
 
@@ -77,17 +79,21 @@ class Network:
             values = initializer.values(shape, self.seed, _streams.INITIALIZER + number)
             self._model.write(operation, kind, values.astype(self._np_dtype))
 
-    def _build(self, layers: Sequence[Layer], seed: int, dtype: str) -> None:
-        """Everything but the values of the parameters."""
+    def _build(
+        self, layers: Sequence[Layer], seed: int, dtype: str, parameters: Mapping[str, np.ndarray] | None = None
+    ) -> None:
+        """Everything but the values of the parameters; those that are to come are looked at before memory is taken."""
         self.layers = _checked(layers)
         self.metadata: dict[str, Any] = {}
         self.seed = _check.seed(seed)
         self.dtype = _check.dtype_name(dtype)
         self._np_dtype = np.dtype(self.dtype)
         operations, self._names, self._positions = _compiled(self.layers)
+        self._shapes = {name: _shape_of(operations[number], kind) for name, (number, kind) in self._names.items()}
+        if parameters is not None:
+            self._check_shapes(parameters)
+        self._check_size()
         self._model = Model(operations, self.dtype, _dispatch.tables(self.dtype))
-        shapes = {(operation, kind): tuple(shape) for operation, kind, shape in self._model.tensors}
-        self._shapes = {name: shapes[tensor] for name, tensor in self._names.items()}
         self.n_features: int = self._model.n_inputs
         self.n_outputs: int = self._model.n_outputs
         last = self.layers[-1]
@@ -98,12 +104,24 @@ class Network:
     def _restored(cls, layers: Sequence[Layer], seed: int, dtype: str, parameters: Mapping[str, np.ndarray]) -> Network:
         """A network with given parameters."""
         network = cls.__new__(cls)
-        network._build(layers, seed, dtype)
-        missing = network._names.keys() - parameters.keys()
-        if missing:
-            raise ValueError(f"parameters must hold every tensor of the network; missing: {', '.join(sorted(missing))}")
+        network._build(layers, seed, dtype, parameters)
         network.parameters.update(parameters)
         return network
+
+    def _check_size(self) -> None:
+        """Raises MemoryError before sizes leave the range of the engine's whole numbers."""
+        padded = sum(_size(shape, _PADDING) for shape in self._shapes.values())
+        if padded * self._np_dtype.itemsize > sys.maxsize // 16:  # with optimizer state, and to spare
+            size = self.n_parameters * self._np_dtype.itemsize
+            raise MemoryError(f"the parameters of the network would take {size:,} bytes: more than can be addressed")
+
+    def _check_shapes(self, parameters: Mapping[str, np.ndarray]) -> None:
+        missing = self._names.keys() - parameters.keys()
+        if missing:
+            raise ValueError(f"parameters must hold every tensor of the network; missing: {', '.join(sorted(missing))}")
+        for name, shape in self._shapes.items():
+            if parameters[name].shape != shape:
+                raise ValueError(f"parameter {name!r} must have shape {shape}; got shape {parameters[name].shape}")
 
     @property
     def parameters(self) -> Parameters:
@@ -125,8 +143,9 @@ class Network:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features) or (n_features,)
-            Rows, or one row. Computed in the network's dtype; other real dtypes are converted.
+        X : array_like or sparse matrix, shape (n, n_features) or (n_features,)
+            Rows, or one row. Computed in the network's dtype; other real dtypes are converted. Sparse matrices and
+            arrays as those of SciPy are used as they are in CSR and converted to it from other formats.
         out : ndarray, shape (n, n_outputs) or (n_outputs,), optional
             Where to put the outputs, of the network's dtype; nothing is allocated then.
 
@@ -155,10 +174,12 @@ class Network:
             or not shape[0]
             or first_nonfinite(X) >= 0
         ):
-            array = _check.numeric(X, "X")
-            if array.shape == (self.n_features,):
-                return self._predict_one(array, out)
-            X = _check.features(array, self.n_features, dtype, given=X)
+            given = X
+            if not _check.is_sparse(X):
+                X = _check.numeric(X, "X")
+                if X.shape == (self.n_features,):
+                    return self._predict_one(X, out)
+            X = _check.features(X, self.n_features, dtype, given=given)
             shape = X.shape
         expected = (shape[0], self.n_outputs)
         if out is None:
@@ -166,7 +187,10 @@ class Network:
         elif type(out) is not _ndarray or out.dtype is not dtype or out.shape != expected:
             self._check_out(out, expected)
         try:
-            self._model.forward(X, out)
+            if type(X) is _ndarray:
+                self._model.forward(X, out)
+            else:
+                self._model.forward_sparse(X, out)
         except ValueError:
             raise ValueError("out must be writeable; got a read-only array") from None
         return out
@@ -403,10 +427,9 @@ def _compiled(
     positions: dict[int, int] = {}
     module = units = 0
 
-    def own(number: int) -> None:
+    def own() -> None:
         for kind in ("weight", "bias"):
             names[f"{module}.{kind}"] = (len(operations), kind)
-        positions[len(operations)] = number
 
     for number, layer in enumerate(checked):
         if isinstance(layer, Input):
@@ -415,27 +438,36 @@ def _compiled(
             operations.append(("dropout", units, layer.rate, _streams.DROPOUT + number))
             module += 1
         elif isinstance(layer, LayerNorm):
-            own(number)
+            own()
             operations.append(("layer_norm", units, layer.epsilon))
             module += 1
         elif isinstance(layer, (Dense, Activation)):
             activation = activation_of(layer)
             alpha = activation.alpha or 0.0
             if isinstance(layer, Dense):
-                own(number)
+                own()
                 operations.append(("dense", units, layer.units, activation.name, alpha))
                 units = layer.units
                 module += 1
             elif activation.name != "identity":
                 operations.append(("activation", units, activation.name, alpha))
             module += activation.name != "identity"
+        positions |= dict.fromkeys(range(len(positions), len(operations)), number)
     return operations, names, positions
+
+
+def _shape_of(operation: tuple[Any, ...], kind: str) -> tuple[int, ...]:
+    if operation[0] == "dense":
+        _, n_in, n_out, *_ = operation
+        return (n_out, n_in) if kind == "weight" else (n_out,)
+    return (operation[1],)
 
 
 def _following_activation(layers: tuple[Layer, ...], position: int) -> str:
     """The first activation of the dense layer at ``position`` or after it, before the next dense layer."""
     name = activation_of(layers[position]).name  # type: ignore[arg-type]
-    for layer in layers[position + 1 :]:
+    for following in range(position + 1, len(layers)):
+        layer = layers[following]
         if name != "identity" or isinstance(layer, Dense):
             break
         if isinstance(layer, Activation):
@@ -443,5 +475,5 @@ def _following_activation(layers: tuple[Layer, ...], position: int) -> str:
     return name
 
 
-def _size(shape: tuple[int, ...]) -> int:
-    return shape[0] * (shape[1] if len(shape) > 1 else 1)
+def _size(shape: tuple[int, ...], padding: int = 0) -> int:
+    return (shape[0] + padding) * (shape[1] + padding if len(shape) > 1 else 1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import _describe, _fit, _prepare, data
+from fastnn import _describe, _durable, _fit, _prepare, data
 from fastnn._config import config
 from fastnn._engine.environment import standard_environment
 from fastnn._files import NUMERICS_VERSION
@@ -120,7 +120,7 @@ def write(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:
     text = re.sub(
         r"\[[^][{}]*\]", lambda found: re.sub(r"(?<=\[)\s+|\s+(?=\])", "", re.sub(r"\n\s*", " ", found[0])), text
     )
-    Path(path).write_text(text + "\n", encoding="utf-8")
+    _durable.replace(path, (text + "\n").encode())
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from fastnn.schedules import Constant, PlateauState, ReduceOnPlateau
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+    from fastnn._engine.sparse import SparseMatrix
 
 _INT64 = np.dtype(np.int64)
 _UINT64 = np.dtype(np.uint64)
@@ -133,6 +135,7 @@ class Trainer:
         self._n_features = network.n_features
         self._n_labels = network.n_outputs if isinstance(self.loss, CrossEntropy) else 0
         self._n_targets = self.loss._n_targets(network.n_outputs)
+        self._n_truths = 2 if self.loss.upper == 1.0 and self._n_targets == 1 else 0  # 0 and 1, as labels
         # The bits of numbers from +0 on are whole numbers in the same order; those of negative ones and NaN are larger.
         self._bits = np.dtype(f"u{self._dtype.itemsize}")
         upper = self.loss.upper
@@ -170,8 +173,10 @@ class Trainer:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features)
+        X : array_like or sparse matrix, shape (n, n_features)
             Real numbers; in the network's dtype they are used where they lie, whatever the strides, memory maps too.
+            Sparse matrices and arrays as those of SciPy are used as they are in CSR, with the result that dense rows
+            of the same values have, and converted to it from other formats.
         y : array_like
             Targets, as the loss takes them.
         epochs : int, default 1
@@ -250,11 +255,11 @@ class Trainer:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features)
+        X : array_like or sparse matrix, shape (n, n_features)
             The batch, of any size; nothing is copied or converted if it is in the network's dtype.
         y : array_like
             Targets, as the loss takes them. Fastest are int64 labels for cross-entropy, and for the other losses an
-            array (n, k) of the network's dtype.
+            array of the network's dtype.
         sample_weight : array_like, shape (n,), optional
 
         Returns
@@ -280,35 +285,44 @@ class Trainer:
             X = _check.features(X, self._n_features, self._dtype)
             shape = X.shape
         n = shape[0]
-        if not self._is_prepared(y, n):
-            y = self.loss.targets(y, self.network.n_outputs, self._dtype)
-            _check.same_rows(n, len(y), "y")
+        targets = self._usual_targets(y, n)
+        if targets is None:
+            targets = self.loss.targets(y, self.network.n_outputs, self._dtype)
+            _check.same_rows(n, len(targets), "y")
         weights = None
         if sample_weight is not None or self.class_weight is not None:
-            weights = self._step_weights(X, y, sample_weight)
+            weights = self._step_weights(X, targets, sample_weight)
         rate = self._constant_rate
         if rate is None:
             steps = self._training.steps
             rate = float(self._rates(steps, steps + 1)[0])
         try:
-            return self._training.step(X, y, weights, rate)
+            return self._training.step(X, targets, weights, rate)
         except Diverged as error:
-            raise self._diverged(error.step) from None
+            raise self._diverged(error) from None
 
-    def _is_prepared(self, y: Any, n: int) -> TypeGuard[np.ndarray]:
-        """Whether ``y`` is what the loss would make of it, in which case it need not; False where in doubt."""
+    def _usual_targets(self, y: Any, n: int) -> np.ndarray | None:
+        """What the loss makes of ``y``, in a fraction of its time; None where that needs a closer look."""
         if type(y) is not _ndarray:
-            return False
+            return None
         if y.dtype is _INT64:
             # Negative labels are huge as unsigned ones.
-            return self._n_labels > 0 and y.shape == (n,) and _largest(y.view(_UINT64)) < self._n_labels
+            if y.shape == (n,) and _largest(y.view(_UINT64)) < (self._n_labels or self._n_truths):
+                return y if self._n_labels else y.astype(self._dtype)[:, None]
+            return None
+        if y.shape == (n,):
+            y = y[:, None]
         if y.dtype is not self._dtype or y.shape != (n, self._n_targets):
-            return False
+            return None
         if self._upper_bits is None:
-            return first_nonfinite(y) < 0
-        return bool(_largest(y.view(self._bits), None) <= self._upper_bits)
+            is_fine = first_nonfinite(y) < 0
+        else:
+            is_fine = _largest(y.view(self._bits), None) <= self._upper_bits
+        return y if is_fine else None
 
-    def _step_weights(self, X: np.ndarray, y: np.ndarray, sample_weight: ArrayLike | None) -> np.ndarray | None:
+    def _step_weights(
+        self, X: np.ndarray | SparseMatrix, y: np.ndarray, sample_weight: ArrayLike | None
+    ) -> np.ndarray | None:
         if self.class_weight is not None and self._weight_by_class is None:
             raise ValueError(
                 "class_weight='balanced' is known from the data of a fit; before one, pass the weights themselves"
@@ -327,7 +341,7 @@ class Trainer:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features)
+        X : array_like or sparse matrix, shape (n, n_features)
         y : array_like
             Targets, as the loss takes them.
         sample_weight : array_like, shape (n,), optional
@@ -340,11 +354,18 @@ class Trainer:
 
     # -------------------------------------------------------------------- saving
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], keep_previous: bool = False) -> None:
         """Writes all that a run needs to go on to a safetensors file; an existing one is replaced in one go.
 
         Network, optimizer, seeds, history, the place in the epoch and the state of callbacks; not the data, and not the
         callbacks themselves: both have to be passed to `fit` again. It may be called by a callback, at any point.
+
+        Parameters
+        ----------
+        path : path-like
+        keep_previous : bool, default False
+            Whether an existing file is kept beside the new one, under its name and ``.previous``, for `load` to take if
+            the new one is damaged.
 
         Raises
         ------
@@ -358,11 +379,13 @@ class Trainer:
         The run that goes on from the file, in another process, by another instruction set or number of threads, ends
         with the bits of the unbroken run.
         """
-        _checkpoint.save(self, path)
+        _checkpoint.save(self, path, _check.boolean(keep_previous, "keep_previous"))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], threads: int | str | None = None) -> Trainer:
         """Reads a trainer that `save` wrote: it goes on with the bits that an unbroken run would have.
+
+        If the file is missing or damaged and the one before it was kept, that one is read, with a warning.
 
         Parameters
         ----------
@@ -452,8 +475,13 @@ class Trainer:
             with standard_environment():
                 self._plateau.update(values[monitored(self._plateau.schedule.monitor, values)])
 
-    def _diverged(self, step: int) -> DivergedError:
-        return DivergedError(self.epoch + 1, step, float(self._rates(step - 1, step)[0]))
+    def _diverged(self, error: Diverged) -> DivergedError:
+        what, layer = error.what, None
+        if error.operation >= 0:
+            layer = self.network._positions[error.operation]
+            part = "outputs" if what == "the loss" else "parameters"
+            what = f"the {part} of layer {layer}, {self.network.layers[layer]!r},"
+        return DivergedError(self.epoch + 1, error.step, float(self._rates(error.step - 1, error.step)[0]), what, layer)
 
     def _give_states(self, callbacks: Iterable[Callback]) -> None:
         """Hands what a file held about callbacks to the first ones of the same class."""

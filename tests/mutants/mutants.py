@@ -483,5 +483,9 @@ MUTANTS = [
         9, "the digest of bytes as they are", [(f"{P}/_files.py", 'array.dtype.newbyteorder("<"))', "array.dtype)")]
     ),
     Mutant(9, "the digest of any NaN", [(f"{P}/_files.py", 'if little.dtype.kind == "f" and', "if False and")]),
-    Mutant(9, "the digest in any order", [(f"{P}/_files.py", "for name in sorted(tensors)", "for name in tensors")]),
+    Mutant(
+        9,
+        "the digest in any order",
+        [(f"{P}/_files.py", "for name in sorted(tensors):\n        array", "for name in tensors:\n        array")],
+    ),
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from rich.markup import escape
 
 from fastnn import data
-from fastnn._cli import display, models, run, table_display, table_predict
+from fastnn._cli import display, models, run, table_display, table_files, table_predict
 from fastnn._cli.datasets import DATASETS, Failure, predictions_csv, read_rows, reason, write_predictions
 from fastnn.network import Network
 from fastnn.tables import TableModel
@@ -81,8 +81,7 @@ def _predict_table(model: TableModel, path: str | None, output: str | None, n_sh
 
 
 def _write_table(model: TableModel, path: str, output: str, notes: table_predict.Notes) -> None:
-    from fastnn import _polars
-
+    files = table_files.adapter()
     kinds = table_predict.output_kinds(model)
 
     def columns() -> Iterator[Mapping[str, np.ndarray]]:
@@ -92,10 +91,10 @@ def _write_table(model: TableModel, path: str, output: str, notes: table_predict
             raise ValueError(f"{path}: the table has no rows")
 
     if output != "-":
-        _polars.write(output, kinds, columns())
+        files.write(output, kinds, columns())
         return
     for number, batch in enumerate(columns()):
-        click.echo(_polars.csv_text(kinds, batch, header=number == 0), nl=False)
+        click.echo(files.csv_text(kinds, batch, header=number == 0), nl=False)
 
 
 def _predict_rows(network: Network, rows: str | None, output: str | None, n_shown: int) -> None:

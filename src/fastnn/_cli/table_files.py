@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from fastnn._cli.datasets import Failure
@@ -10,6 +11,21 @@ from fastnn.tables.cells import number_text
 
 if TYPE_CHECKING:
     from fastnn._polars import TableFile
+
+
+def adapter() -> ModuleType:
+    """The module that reads and writes files: `fastnn._polars`.
+
+    Raises
+    ------
+    Failure
+        If polars is not installed.
+    """
+    try:
+        from fastnn import _polars
+    except ImportError as error:
+        raise Failure(error) from None
+    return _polars
 
 
 def open_table(path: str) -> TableFile:
@@ -22,11 +38,7 @@ def open_table(path: str) -> TableFile:
     OSError, ValueError
         If the file cannot be read, or is no table.
     """
-    try:
-        from fastnn._polars import TableFile
-    except ImportError as error:
-        raise Failure(error) from None
-    return TableFile(path)
+    return adapter().TableFile(path)
 
 
 def kinds(model: TableModel, with_target: bool) -> dict[str, str]:
@@ -39,8 +51,8 @@ def kinds(model: TableModel, with_target: bool) -> dict[str, str]:
             result[encoder.name] = "boolean" if isinstance(encoder, Boolean) else "number"
     if with_target:
         target = model.target
-        kind = target.kind if isinstance(target, Classes) else "number"
-        result[target.name] = {"number": "name"}.get(kind, kind) if isinstance(target, Classes) else kind
+        is_text = isinstance(target, Classes) and target.kind == "text"
+        result[target.name] = "text" if is_text else "name" if isinstance(target, Classes) else "number"
     return result
 
 

@@ -135,8 +135,13 @@ def split(path: str, part: Part, options: TableOptions, division: Division, loss
 
     labels = None
     with in_file(path, rows):
+        for key, values in columns.items():
+            if values.dtype.kind == "f" and key not in (options.ignore or ()):
+                cells.cells(key, values)  # the first infinite one, whichever part it will be in
         if task == "classification":
             labels = Classes.fit(name, column).encode(column)
+        else:
+            Quantity.fit(name, column)
         numbers = _split_rows(len(rows), division, labels)
     train = numbers["train"]
     unused = {key: Unused(key, "chosen") for key in options.ignore or ()}

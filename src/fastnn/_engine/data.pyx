@@ -2,21 +2,28 @@
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
 
+from fastnn._engine.sparse cimport SparseMatrix
+
 
 cdef class Data:
-    """Holds X (n, features), y (n,) int64 or (n, targets), weights (n,) float64 or None, order (n,) int64 or None.
+    """Holds X (n, features) or a SparseMatrix, y (n,) int64 or (n, targets), weights (n,) float64 or None, order (n,)
+    int64 or None.
 
     The arrays were validated by the caller; rows are read where they lie, never copied.
     """
 
     def __cinit__(self, X, y, weights=None, order=None):
-        PyObject_GetBuffer(X, &self.x_view, PyBUF_STRIDES)
-        self.n_views = 1
-        self.n = self.x_view.shape[0]
-        self.x = <const char*> self.x_view.buf
-        self.x_row, self.x_column = self.x_view.strides[0], self.x_view.strides[1]
         PyObject_GetBuffer(y, &self.y_view, PyBUF_STRIDES)
-        self.n_views = 2
+        self.n_views = 1
+        if isinstance(X, SparseMatrix):
+            self.sparse = X
+            self.n = len(X)
+        else:
+            PyObject_GetBuffer(X, &self.x_view, PyBUF_STRIDES)
+            self.n_views = 2
+            self.n = self.x_view.shape[0]
+            self.x = <const char*> self.x_view.buf
+            self.x_row, self.x_column = self.x_view.strides[0], self.x_view.strides[1]
         self.y, self.y_row = <const char*> self.y_view.buf, self.y_view.strides[0]
         self.has_labels = self.y_view.ndim == 1
         if not self.has_labels:
@@ -30,10 +37,18 @@ cdef class Data:
 
     def __dealloc__(self):
         if self.n_views > 0:
-            PyBuffer_Release(&self.x_view)
-        if self.n_views > 1:
             PyBuffer_Release(&self.y_view)
+        if self.n_views > 1:
+            PyBuffer_Release(&self.x_view)
         if self.weights != NULL:
             PyBuffer_Release(&self.weights_view)
         if self.order != NULL:
             PyBuffer_Release(&self.order_view)
+
+    cdef SparseInput sparse_input(self, const Program* program) noexcept:
+        """The rows of a SparseMatrix for a program; not given where they are dense."""
+        cdef SparseInput none
+        if self.sparse is None:
+            none.is_given = none.is_direct = False
+            return none
+        return self.sparse.input(program)

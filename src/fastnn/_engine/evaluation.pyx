@@ -7,10 +7,10 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from fastnn._engine.data cimport Data
-from fastnn._engine.forward cimport apply_activation, forward_rows
+from fastnn._engine.forward cimport apply_activation, forward_rows, forward_sparse
 from fastnn._engine.memory cimport Arena, take
 from fastnn._engine.model cimport BLOCK_ROWS, WORTH_A_WAKE, Buffers, Model, choose_threads
-from fastnn._engine.program cimport Operation, Program, Tape
+from fastnn._engine.program cimport Operation, Program, SparseInput, Tape
 from fastnn._engine.sums cimport lane_sum
 from fastnn._engine.threads cimport run_team
 from fastnn._kernels.table cimport LossBatch, real
@@ -25,6 +25,7 @@ cdef struct Evaluation:
     int loss_kind
     char* scratch                # for each thread: labels, weights and targets of a block
     ssize_t scratch_size
+    SparseInput sparse
     const char* x
     const char* y
     ssize_t n, x_row, x_column, y_row, y_column
@@ -40,10 +41,12 @@ cdef tuple evaluate(Model model, Program program, int loss_kind, LossBatch loss,
     cdef Evaluation job
     cdef Py_buffer out_view
     cdef Buffers buffers
-    cdef double weight
+    cdef double weight, multiply_adds
     cdef double[::1] losses = np.empty(data.n), hits = np.empty(data.n)
-    threads = choose_threads(threads, model.multiply_adds() * data.n, WORTH_A_WAKE)
-    buffers = model.buffers(BLOCK_ROWS, threads)
+    multiply_adds = model.multiply_adds() * data.n if data.sparse is None else model.sparse_multiply_adds(data.sparse)
+    threads = choose_threads(threads, multiply_adds, WORTH_A_WAKE)
+    job.sparse = data.sparse_input(&program)
+    buffers = model.buffers(BLOCK_ROWS, threads, not job.sparse.is_direct)
     job.scratch_size = BLOCK_ROWS * (sizeof(int64_t) + sizeof(double) + loss.n_targets * program.item) + 192
     scratch = Arena(job.scratch_size * threads)
     job.program, job.top, job.tapes = program, &model.program.operations[program.n_operations - 1], buffers.tapes
@@ -74,7 +77,7 @@ cdef void evaluate_rows(void* context, int thread, int n_threads) noexcept nogil
     cdef Program* program = &job.program
     cdef Tape* tape = &job.tapes[thread]
     cdef ssize_t r = job.n * thread // n_threads, end = job.n * (thread + 1) // n_threads
-    cdef ssize_t n, i, j, n_targets = job.loss.n_targets
+    cdef ssize_t n, i, j, k, n_targets = job.loss.n_targets
     cdef char* y = tape.slots[program.n_operations - 1].y
     cdef char* next = job.scratch + thread * job.scratch_size
     cdef int64_t* labels = <int64_t*> take(&next, BLOCK_ROWS * sizeof(int64_t))
@@ -86,8 +89,12 @@ cdef void evaluate_rows(void* context, int thread, int n_threads) noexcept nogil
     loss.targets = <const real*> targets if loss.targets != NULL else NULL
     while r < end:
         n = min(end - r, <ssize_t> BLOCK_ROWS)
-        program.batch.gather(job.x, job.x_row, job.x_column, NULL, r, program.operations[0].n_in, <real*> tape.x,
-                             tape.rows, 0, n)
+        k = 0
+        if job.sparse.is_given:
+            k = forward_sparse(program, tape, &job.sparse, NULL, r, 0, n)
+        else:
+            program.batch.gather(job.x, job.x_row, job.x_column, NULL, r, program.operations[0].n_in, <real*> tape.x,
+                                 tape.rows, 0, n)
         for i in range(n):
             if loss.labels != NULL:
                 labels[i] = (<const int64_t*> (job.y + (r + i) * job.y_row))[0]
@@ -96,7 +103,7 @@ cdef void evaluate_rows(void* context, int thread, int n_threads) noexcept nogil
                     memcpy(targets + (i * n_targets + j) * program.item, job.y + (r + i) * job.y_row + j * job.y_column,
                            program.item)
             weights[i] = job.weights[r + i] if job.weights != NULL else 1
-        forward_rows(program, tape, 0, 0, n)
+        forward_rows(program, tape, k, 0, n)
         loss.weights, loss.losses, loss.hits = weights, job.losses + r, job.hits + r
         program.losses.loss(job.loss_kind, &loss, 0, n)
         if job.out != NULL:

@@ -1,7 +1,9 @@
 # The forward pass of a program over a range of rows.
 
+from libc.stdint cimport int64_t
+
 from fastnn._engine.program cimport (
-    ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, Tape, inputs_of, panels_of
+    ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, SparseInput, Tape, inputs_of, panels_of
 )
 from fastnn._kernels.table cimport IDENTITY, RELU, SOFTMAX, real
 
@@ -42,6 +44,22 @@ cdef inline void forward_dense(const Program* program, const Tape* tape, const O
             r1, op.activation == RELU)
     if op.activation != RELU:
         apply_activation(program, op.activation, op.alpha, slot.z + offset, slot.y + offset, tape.rows, n_out, r0, r1)
+
+
+cdef inline ssize_t forward_sparse(const Program* program, const Tape* tape, const SparseInput* x,
+                                   const int64_t* index, ssize_t first, ssize_t r0, ssize_t r1) noexcept nogil:
+    """Takes sparse rows into the tape, as rows r0..r1 of it; the operation that comes next."""
+    cdef const Operation* op = &program.operations[0]
+    cdef const Slot* slot = &tape.slots[0]
+    if not x.is_direct:
+        program.sparse.gather(&x.rows, index, first, op.n_in, <real*> tape.x, tape.rows, r0, r1)
+        return 0
+    forward = program.sparse.narrow_forward if op.is_narrow else program.sparse.forward
+    forward(&x.rows, index, first, <const real*> op.weight, <const real*> op.bias, <real*> slot.z, tape.rows, op.n_in,
+            op.n_out, r0, r1, op.activation == RELU)
+    if op.activation != RELU:
+        apply_activation(program, op.activation, op.alpha, slot.z, slot.y, tape.rows, op.n_out, r0, r1)
+    return 1
 
 
 cdef inline void forward_rows(const Program* program, const Tape* tape, ssize_t first, ssize_t r0,

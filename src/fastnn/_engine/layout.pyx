@@ -3,15 +3,17 @@
 Each ``new_*`` function allocates one arena and points the run into it; the caller keeps the arena.
 """
 
+from libc.stdint cimport int32_t
+
 from fastnn._engine.memory cimport Arena, take
 from fastnn._engine.model cimport Model, Tensor
 from fastnn._engine.program cimport (
     ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, Tape, panels_of, panels_size
 )
 from fastnn._engine.steps cimport (
-    BIAS, BLOCK, GAIN, NARROW_BLOCK, SHARD, TILE_LEVELS, TILE_ROWS_MAX, NormBlock, Run, Task
+    BIAS, BLOCK, GAIN, NARROW_BLOCK, SHARD, TILE_LEVELS, TILE_ROWS_MAX, NormBlock, Run, Sorting, Task
 )
-from fastnn._kernels.table cimport GELU, MISH, SILU
+from fastnn._kernels.table cimport GELU, MISH, SILU, SparseEntries, real
 
 cdef enum:
     CHUNK_BYTES = 1 << 20        # of activations and deltas that a chunk of a large batch may take: they stay in cache
@@ -121,22 +123,44 @@ cdef Arena new_scratch(Run* run, int n_threads):
 
 # ------------------------------------------------------------------------ tape
 
+cdef Arena new_sortings(Run* run, ssize_t entries, int n_threads):
+    """For each thread: the entries of a chunk of sparse rows, as they are sorted back and forth."""
+    cdef Arena arena = Arena(n_threads * (sizeof(Sorting) + 2 * entries_size(run, entries)) + 64)
+    cdef char* next = arena.base
+    cdef int t
+    run.sortings = <Sorting*> take(&next, n_threads * sizeof(Sorting))
+    for t in range(n_threads):
+        lay_out_entries(&run.sortings[t].entries, &next, run, entries)
+        lay_out_entries(&run.sortings[t].spare, &next, run, entries)
+    return arena
+
+
+cdef ssize_t entries_size(const Run* run, ssize_t n) noexcept:
+    return n * (2 * <ssize_t> sizeof(int32_t) + run.program.item) + 3 * 64
+
+
+cdef void lay_out_entries(SparseEntries* entries, char** next, const Run* run, ssize_t n) noexcept:
+    entries.columns = <int32_t*> take(next, n * sizeof(int32_t))
+    entries.rows = <int32_t*> take(next, n * sizeof(int32_t))
+    entries.values = <real*> take(next, n * run.program.item)
+
+
 cdef Arena new_tapes(Run* run, ssize_t rows, ssize_t n):
     """The buffers of n forward and backward passes over so many rows."""
-    cdef ssize_t t, size = <ssize_t> lay_out_tape(&run.program, NULL, NULL, rows)
+    cdef ssize_t t, size = <ssize_t> lay_out_tape(&run.program, NULL, NULL, rows, not run.sparse.is_direct)
     cdef Arena arena = Arena(n * (size + sizeof(Tape)) + 64)
     cdef char* next = arena.base
     run.tapes = <Tape*> take(&next, n * sizeof(Tape))
     for t in range(n):
-        next = lay_out_tape(&run.program, &run.tapes[t], next, rows)
+        next = lay_out_tape(&run.program, &run.tapes[t], next, rows, not run.sparse.is_direct)
     return arena
 
 
-cdef char* lay_out_tape(const Program* program, Tape* tape, char* next, ssize_t rows) noexcept:
+cdef char* lay_out_tape(const Program* program, Tape* tape, char* next, ssize_t rows, bint has_inputs) noexcept:
     """Walks the buffers from next on; from NULL only measures."""
     cdef char* start = next
     cdef Slot* slots = <Slot*> take(&next, program.n_operations * sizeof(Slot))
-    cdef char* x = take(&next, panels_size(program, rows, program.operations[0].n_in))
+    cdef char* x = take(&next, panels_size(program, rows, program.operations[0].n_in) if has_inputs else 0)
     cdef char* y = x
     cdef Slot slot
     cdef Operation* op
@@ -172,7 +196,7 @@ cdef void cut_batch(Run* run, ssize_t batch, int threads) noexcept:
 
     A chunk's rows are a power of two times the shard, so that chunks are whole subtrees; so are parts.
     """
-    cdef ssize_t row_bytes = <ssize_t> lay_out_tape(&run.program, NULL, NULL, 1)
+    cdef ssize_t row_bytes = <ssize_t> lay_out_tape(&run.program, NULL, NULL, 1, not run.sparse.is_direct)
     cdef ssize_t limit = SHARD, shared, n_chunks, n_parts, part = 1
     while limit < MIN_CHUNK_ROWS or 2 * limit * row_bytes <= CHUNK_BYTES:
         limit *= 2

@@ -1,5 +1,6 @@
 from fastnn._engine.memory cimport Arena
-from fastnn._engine.program cimport Operation, Program, Tape
+from fastnn._engine.program cimport Operation, Program, SparseInput, Tape
+from fastnn._engine.sparse cimport SparseMatrix
 
 cdef struct Tensor:              # a parameter as panels of columns: inputs by outputs; of a narrow layer transposed
     ssize_t operation            # position in the program
@@ -8,6 +9,17 @@ cdef struct Tensor:              # a parameter as panels of columns: inputs by o
     bint is_transposed
     ssize_t rows, columns
     ssize_t offset, size         # bytes in the arena of parameters, and in each arena laid out like it
+
+
+cdef struct Prediction:
+    Program* program
+    Tape* tapes
+    ssize_t n
+    const char* x
+    ssize_t x_row, x_column
+    SparseInput sparse
+    char* out
+    ssize_t out_row, out_column
 
 
 cdef class Model:
@@ -19,13 +31,16 @@ cdef class Model:
     cdef readonly tuple operations
     cdef ssize_t version         # rises whenever a parameter changes
     cdef object kernel_tables
+    cdef dict positions          # of the tensors, by operation and kind
     cdef list spare              # buffers of earlier predictions
 
     cdef Operation* new_operation(self, int kind, int index, ssize_t n_in, ssize_t n_out) noexcept
     cdef int allocate_parameters(self) except -1
     cdef void add_tensor(self, ssize_t operation, bint is_bias, bint is_vector, ssize_t rows, ssize_t columns,
                          char** end) noexcept
-    cdef object buffers(self, ssize_t rows, int threads)
+    cdef int predict(self, Prediction* job, double multiply_adds, out, int threads) except -1
+    cdef double sparse_multiply_adds(self, SparseMatrix X) noexcept
+    cdef object buffers(self, ssize_t rows, int threads, bint has_inputs)
     cdef object panels(self, Arena arena, ssize_t t)
     cdef double multiply_adds(self) noexcept
 
@@ -34,6 +49,7 @@ cdef class Buffers:              # the tapes of a prediction
     cdef Arena arena
     cdef Tape* tapes
     cdef readonly ssize_t rows, n_tapes
+    cdef bint has_inputs
     cdef char* layout(self, Model model, char* next)
 
 

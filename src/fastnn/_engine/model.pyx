@@ -9,15 +9,16 @@ from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyO
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.pycapsule cimport PyCapsule_GetPointer
 
-from fastnn._engine.forward cimport forward_rows
+from fastnn._engine.forward cimport forward_rows, forward_sparse
 from fastnn._engine.memory cimport Arena, take
 from fastnn._engine.program cimport (
     ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, Tape, panels_size
 )
+from fastnn._engine.sparse cimport SparseMatrix
 from fastnn._engine.threads cimport get_num_threads, run_team
 from fastnn._kernels.table cimport (
     ELU, GELU, IDENTITY, LEAKY_RELU, MISH, RELU, SELU, SIGMOID, SILU, SOFTMAX, SOFTPLUS, TANH, ActivationKernels,
-    BatchKernels, DenseKernels, LossKernels, NormalizationKernels, OptimizerKernels, RandomKernels, real
+    BatchKernels, DenseKernels, LossKernels, NormalizationKernels, OptimizerKernels, RandomKernels, SparseKernels, real
 )
 
 cdef extern from "Python.h":
@@ -65,6 +66,7 @@ cdef class Model:
         self.program.optimizers = <OptimizerKernels*> PyCapsule_GetPointer(tables["optimizers"], "fastnn.optimizers")
         self.program.random = <RandomKernels*> PyCapsule_GetPointer(tables["random"], "fastnn.random")
         self.program.batch = <BatchKernels*> PyCapsule_GetPointer(tables["batch"], "fastnn.batch")
+        self.program.sparse = <SparseKernels*> PyCapsule_GetPointer(tables["sparse"], "fastnn.sparse")
         self.program.panel = self.program.dense.panel
         self.operations_arena = Arena(n * sizeof(Operation) + 2 * n * sizeof(Tensor))
         self.program.operations = <Operation*> self.operations_arena.base
@@ -73,6 +75,7 @@ cdef class Model:
             self.append(index, *description)
         self.n_inputs = operations[0][1]
         self.allocate_parameters()
+        self.positions = {(operation, kind): t for t, (operation, kind, _) in enumerate(self.tensors)}
 
     cdef Operation* new_operation(self, int kind, int index, ssize_t n_in, ssize_t n_out) noexcept:
         cdef Operation* op = &self.program.operations[self.program.n_operations]
@@ -157,13 +160,6 @@ cdef class Model:
         memory = PyMemoryView_FromMemory(arena.base + tensor.offset, tensor.size, PyBUF_WRITE)
         return np.frombuffer(memory, dtype=self.dtype).reshape(-1, tensor.rows, self.program.panel)
 
-    def find(self, operation, kind):
-        """The position in ``tensors`` of a tensor."""
-        for t, (index, name, _) in enumerate(self.tensors):
-            if (index, name) == (operation, kind):
-                return t
-        raise KeyError((operation, kind))
-
     def unpacked(self, panels, ssize_t t):
         """A copy of tensor t's panels in its public shape."""
         cdef Tensor* tensor = &self.layout[t]
@@ -182,12 +178,12 @@ cdef class Model:
 
     def read(self, operation, kind):
         """A copy of a parameter tensor."""
-        t = self.find(operation, kind)
+        t = self.positions[operation, kind]
         return self.unpacked(self.panels(self.parameters, t), t)
 
     def write(self, operation, kind, array):
         """Sets a parameter tensor from an array of its shape and dtype."""
-        t = self.find(operation, kind)
+        t = self.positions[operation, kind]
         self.pack(self.panels(self.parameters, t), t, array)
         self.version += 1
 
@@ -206,45 +202,70 @@ cdef class Model:
         ``threads`` 0 chooses by the amount of work.
         """
         cdef Prediction job
-        cdef Py_buffer x_view, out_view
-        cdef Buffers buffers
+        cdef Py_buffer x_view
+        job.sparse.is_given = job.sparse.is_direct = False
         PyObject_GetBuffer(X, &x_view, PyBUF_STRIDES)
         try:
-            PyObject_GetBuffer(out, &out_view, PyBUF_STRIDES | PyBUF_WRITABLE)
-            try:
-                job.n = x_view.shape[0]
-                if job.n == 0:
-                    return
-                job.x, job.x_row, job.x_column = <const char*> x_view.buf, x_view.strides[0], x_view.strides[1]
-                job.out, job.out_row, job.out_column = <char*> out_view.buf, out_view.strides[0], out_view.strides[1]
-                threads = choose_threads(threads, self.multiply_adds() * job.n, WORTH_A_WAKE)
-                buffers = self.buffers(min(job.n, <ssize_t> BLOCK_ROWS), threads)
-                job.program = &self.program
-                job.tapes = buffers.tapes
-                run_team(predict_rows, &job, threads)
-                self.spare.append(buffers)
-            finally:
-                PyBuffer_Release(&out_view)
+            job.n = x_view.shape[0]
+            job.x, job.x_row, job.x_column = <const char*> x_view.buf, x_view.strides[0], x_view.strides[1]
+            self.predict(&job, self.multiply_adds() * job.n, out, threads)
         finally:
             PyBuffer_Release(&x_view)
 
-    cdef object buffers(self, ssize_t rows, int threads):
+    def forward_sparse(self, SparseMatrix X, out, int threads=0):
+        """The same for sparse rows."""
+        cdef Prediction job
+        job.n = len(X)
+        job.sparse = X.input(&self.program)
+        self.predict(&job, self.sparse_multiply_adds(X), out, threads)
+
+    cdef int predict(self, Prediction* job, double multiply_adds, out, int threads) except -1:
+        """Runs a job whose rows are set."""
+        cdef Py_buffer out_view
+        cdef Buffers buffers
+        PyObject_GetBuffer(out, &out_view, PyBUF_STRIDES | PyBUF_WRITABLE)
+        try:
+            if job.n == 0:
+                return 0
+            job.out, job.out_row, job.out_column = <char*> out_view.buf, out_view.strides[0], out_view.strides[1]
+            threads = choose_threads(threads, multiply_adds, WORTH_A_WAKE)
+            buffers = self.buffers(min(job.n, <ssize_t> BLOCK_ROWS), threads, not job.sparse.is_direct)
+            job.program = &self.program
+            job.tapes = buffers.tapes
+            run_team(predict_rows, job, threads)
+            self.spare.append(buffers)
+        finally:
+            PyBuffer_Release(&out_view)
+        return 0
+
+    cdef double sparse_multiply_adds(self, SparseMatrix X) noexcept:
+        """Of the forward pass of sparse rows."""
+        cdef const Operation* first = &self.program.operations[0]
+        cdef double saved = 0
+        if X.input(&self.program).is_direct:
+            saved = (<double> first.n_in * len(X) - X.count()) * first.n_out
+        return self.multiply_adds() * len(X) - saved
+
+    cdef object buffers(self, ssize_t rows, int threads, bint has_inputs):
         """Buffers for a prediction, those of an earlier one if they fit; safe from several Python threads at once."""
         cdef Buffers found
         try:
             found = self.spare.pop()
-            if found.rows == rows and found.n_tapes >= threads:
+            if found.rows == rows and found.n_tapes >= threads and found.has_inputs == has_inputs:
                 return found
         except IndexError:
             pass
-        return Buffers(self, rows, threads)
+        return Buffers(self, rows, threads, has_inputs)
 
 
 cdef class Buffers:
-    """The tapes of a prediction, one a thread: two buffers that the operations use in turn."""
+    """The tapes of a prediction, one a thread: two buffers that the operations use in turn.
 
-    def __cinit__(self, Model model, ssize_t rows, int n_tapes):
-        self.rows, self.n_tapes = rows, n_tapes
+    Without ``has_inputs`` they have no room for the network's inputs, which sparse rows need not.
+    """
+
+    def __cinit__(self, Model model, ssize_t rows, int n_tapes, bint has_inputs):
+        self.rows, self.n_tapes, self.has_inputs = rows, n_tapes, has_inputs
         self.arena = Arena(<size_t> self.layout(model, NULL))
         self.layout(model, self.arena.base)
 
@@ -252,7 +273,7 @@ cdef class Buffers:
         """Walks the buffers from next on; from NULL only measures."""
         cdef Program* program = &model.program
         cdef char* start = next
-        cdef ssize_t k, t, widest = program.operations[0].n_in
+        cdef ssize_t k, t, widest = program.operations[0].n_in if self.has_inputs else 0
         cdef ssize_t rows = self.rows | 1           # odd: no stride between panels is a multiple of 4 KB
         cdef Tape* tape
         cdef Slot* slots
@@ -283,29 +304,23 @@ cdef void fill_slots(const Program* program, Slot* slots, char** buffer, char* s
         slots[k].statistics = <double*> statistics
 
 
-cdef struct Prediction:
-    Program* program
-    Tape* tapes
-    ssize_t n
-    const char* x
-    ssize_t x_row, x_column
-    char* out
-    ssize_t out_row, out_column
-
-
 cdef void predict_rows(void* context, int thread, int n_threads) noexcept nogil:
     """One thread's share of the rows, block by block."""
     cdef Prediction* job = <Prediction*> context
     cdef Program* program = job.program
     cdef Tape* tape = &job.tapes[thread]
     cdef ssize_t r = job.n * thread // n_threads, end = job.n * (thread + 1) // n_threads
-    cdef ssize_t n
+    cdef ssize_t n, k
     cdef const char* y = tape.slots[program.n_operations - 1].y
     cdef ssize_t n_in = program.operations[0].n_in, n_out = program.operations[program.n_operations - 1].n_out
     while r < end:
         n = min(end - r, <ssize_t> BLOCK_ROWS)
-        program.batch.gather(job.x, job.x_row, job.x_column, NULL, r, n_in, <real*> tape.x, tape.rows, 0, n)
-        forward_rows(program, tape, 0, 0, n)
+        k = 0
+        if job.sparse.is_given:
+            k = forward_sparse(program, tape, &job.sparse, NULL, r, 0, n)
+        else:
+            program.batch.gather(job.x, job.x_row, job.x_column, NULL, r, n_in, <real*> tape.x, tape.rows, 0, n)
+        forward_rows(program, tape, k, 0, n)
         program.batch.scatter(<const real*> y, tape.rows, n_out, 0, n, job.out + r * job.out_row, job.out_row,
                               job.out_column)
         r += n

@@ -3,7 +3,8 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from fastnn._kernels.table cimport (
-    ActivationKernels, BatchKernels, DenseKernels, LossKernels, NormalizationKernels, OptimizerKernels, RandomKernels
+    ActivationKernels, BatchKernels, DenseKernels, LossKernels, NormalizationKernels, OptimizerKernels, RandomKernels,
+    SparseKernels, SparseRows
 )
 
 cdef enum OperationKind:
@@ -36,6 +37,7 @@ cdef struct Program:
     OptimizerKernels* optimizers
     RandomKernels* random
     BatchKernels* batch
+    SparseKernels* sparse
 
 
 cdef struct Slot:                # what an operation leaves in a pass
@@ -52,6 +54,12 @@ cdef struct Tape:                # the buffers of a pass over up to `rows` rows
     Slot* slots                  # one an operation
     uint64_t seed, step          # of the dropout masks
     ssize_t first_row            # of the batch, that row 0 stands for
+
+
+cdef struct SparseInput:         # rows in CSR, where those are what there is
+    SparseRows rows
+    bint is_given
+    bint is_direct               # the first operation, a dense one, takes the entries; else they become dense rows
 
 
 cdef inline const char* inputs_of(const Tape* tape, ssize_t k) noexcept nogil:

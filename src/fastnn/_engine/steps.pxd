@@ -3,9 +3,9 @@
 from libc.stdint cimport int64_t, uint64_t
 
 from fastnn._engine.atomics cimport atomic_int
-from fastnn._engine.program cimport Program, Tape
+from fastnn._engine.program cimport Program, SparseInput, Tape
 from fastnn._engine.rules cimport Hyperparameters, Powers
-from fastnn._kernels.table cimport LossBatch, UpdateRule
+from fastnn._kernels.table cimport LossBatch, SparseEntries, UpdateRule
 
 cdef enum:
     SHARD = 64                   # rows of a chain in a gradient; part of the numerics contract
@@ -25,10 +25,20 @@ cdef struct Task:                # a span of parameters: its gradient over the b
     ssize_t work                 # vectors of its gradient ...
     ssize_t end                  # ... and of all before it
     bint decays
+    bint diverged                # set by its thread where a parameter would have left the finite range
 
 cdef struct NormBlock:           # sixteen outputs of a tensor, whose squares are summed together
     ssize_t offset, rows, columns, first_output
     bint is_transposed, decays
+
+cdef struct Sorting:             # the entries of a chunk of sparse rows, as a thread needs them
+    SparseEntries entries, spare
+    ssize_t next                 # the first entry that no task has used
+
+cdef struct Batch:
+    ssize_t start, n, n_chunks
+    double weight, scale         # the sum of its sample weights, and one over it
+    double loss_sum
 
 cdef struct Progress:            # within the epoch
     ssize_t position             # rows done
@@ -62,10 +72,12 @@ cdef struct Run:
     NormBlock* norm_blocks
     ssize_t n_norm_blocks
     double* square_sums          # one a norm block
+    Sorting* sortings            # for each thread, where the first operation takes sparse rows as they are
     char* scratch                # for each thread
     ssize_t scratch_size
 
     # data
+    SparseInput sparse
     const char* x
     const char* y
     ssize_t x_row, x_column, y_row, y_column           # strides in bytes
@@ -96,6 +108,9 @@ cdef struct Run:
     bint loss_diverged
     atomic_int parameter_diverged   # set in a weights phase, read after the barrier that ends it
 
+cdef Batch coming_batch(const Run* run) noexcept nogil
+cdef ssize_t rows_phase(Run* run, const Batch* batch, ssize_t chunk, const Tape* given, int thread,
+                        int n_threads) noexcept nogil
 cdef void run_steps(void* context, int thread, int n_threads) noexcept nogil
 cdef double squared_weights(Run* run) noexcept nogil
 cdef double clock() noexcept nogil

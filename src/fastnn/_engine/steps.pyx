@@ -18,12 +18,12 @@ from libc.string cimport memcpy
 
 from fastnn._engine.atomics cimport atomic_load, atomic_store
 from fastnn._engine.backward cimport backward_rows
-from fastnn._engine.forward cimport forward_dense, forward_rows
+from fastnn._engine.forward cimport forward_dense, forward_rows, forward_sparse
 from fastnn._engine.program cimport DENSE, Operation, Slot, Tape, inputs_of, panels_of
-from fastnn._engine.rules cimport next_powers, update_rule
+from fastnn._engine.rules cimport Hyperparameters, next_powers, update_rule
 from fastnn._engine.sums cimport join_lanes, lane_sum
 from fastnn._engine.threads cimport barrier
-from fastnn._kernels.table cimport SOFTMAX, LossBatch, real
+from fastnn._kernels.table cimport ADAGRAD, SGD, SOFTMAX, LossBatch, SparseEntries, real
 from fastnn._kernels.tree cimport join_level
 
 cdef extern from "<time.h>" nogil:
@@ -43,6 +43,7 @@ cdef enum:
 cdef struct Share:                         # a thread's part of every step
     int thread, n_threads
     ssize_t first_task, end_task
+    ssize_t first_input, end_input         # of the first operation, that its tasks are about
 
 cdef double SIGNAL_INTERVAL = 0.05         # seconds between looks at pending signals within a long step
 cdef double CLOCK_INTERVAL = 500_000       # multiply-adds between looks at the clock, which take as long as 100
@@ -62,6 +63,7 @@ cdef void run_steps(void* context, int thread, int n_threads) noexcept nogil:
     share.thread, share.n_threads = thread, n_threads
     share.first_task = first_task(run, thread, n_threads)
     share.end_task = first_task(run, thread + 1, n_threads)
+    find_inputs(run, &share)
     while take_step(run, &share):
         pass
 
@@ -77,21 +79,38 @@ cdef ssize_t first_task(const Run* run, int thread, int n_threads) noexcept nogi
     return t
 
 
-cdef struct Batch:
-    ssize_t start, n, n_chunks
-    double weight, scale                   # the sum of its sample weights, and one over it
-    double loss_sum
+cdef ssize_t input_panel(const Task* task) noexcept nogil:
+    """The panel of inputs that a task is about, -1 if it is not part of a weight of the first operation."""
+    if task.operation > 0 or task.part not in (BLOCK, NARROW_BLOCK):
+        return -1
+    return task.column_panel if task.part == NARROW_BLOCK else task.row_panel
 
 
-cdef bint take_step(Run* run, const Share* share) noexcept nogil:
-    """One step; whether to go on, which all threads agree on."""
+cdef void find_inputs(const Run* run, Share* share) noexcept nogil:
+    cdef ssize_t t, panel, n_in = run.program.operations[0].n_in
+    share.first_input, share.end_input = n_in, 0
+    for t in range(share.first_task, share.end_task):
+        panel = input_panel(&run.tasks[t])
+        if panel >= 0:
+            share.first_input = min(share.first_input, panel * run.program.panel)
+            share.end_input = max(share.end_input, min((panel + 1) * run.program.panel, n_in))
+
+
+cdef Batch coming_batch(const Run* run) noexcept nogil:
     cdef Batch batch
-    cdef bint found
     batch.start = run.progress.position
     batch.n = min(run.batch_size, run.n - batch.start)
     batch.n_chunks = (batch.n + run.chunk - 1) // run.chunk
     batch.weight = batch_weight(run, batch.start, batch.n)
     batch.scale = 1 / batch.weight if batch.weight > 0 else 0
+    batch.loss_sum = 0
+    return batch
+
+
+cdef bint take_step(Run* run, const Share* share) noexcept nogil:
+    """One step; whether to go on, which all threads agree on."""
+    cdef Batch batch = coming_batch(run)
+    cdef bint found
     if share.n_threads > 1 and run.part > 0 and batch.n_chunks > 1:
         found = descend_apart(run, &batch, share)
     else:
@@ -110,6 +129,7 @@ cdef bint descend_together(Run* run, Batch* batch, const Share* share) noexcept 
     """Gradient and update, chunk by chunk; false if the step was abandoned or its loss is not finite."""
     cdef ssize_t c, n_rows, t
     cdef char* gradient = run.scratch + share.thread * run.scratch_size
+    cdef bint skips = run.sparse.is_direct and rests(run) and batch.n_chunks == 1 and run.gradient == NULL
     for c in range(batch.n_chunks):
         n_rows = rows_phase(run, batch, c, &run.tapes[0], share.thread, share.n_threads)
         if share.thread == 0:
@@ -119,10 +139,15 @@ cdef bint descend_together(Run* run, Batch* batch, const Share* share) noexcept 
         barrier(share.thread, share.n_threads)
         if is_over(run, batch, c == batch.n_chunks - 1, share.thread):
             return False
+        if run.sparse.is_direct:
+            sort_entries(run, batch, c, n_rows, share.thread, share.first_input, share.end_input)
         for t in range(share.first_task, share.end_task):
-            if n_rows == 1 and batch.n_chunks == 1 and has_factors(run, &run.tasks[t]):
+            if skips and input_panel(&run.tasks[t]) >= 0:
+                update_entries(run, &run.tasks[t], n_rows, share.thread, gradient)
+            elif n_rows == 1 and batch.n_chunks == 1 and has_factors(run, &run.tasks[t]):
                 update_from_factors(run, &run.tasks[t])
-            elif add_chunk(run, &run.tasks[t], &run.tapes[0], n_rows, c, batch.n_chunks, run.levels, gradient):
+            elif add_chunk(run, &run.tasks[t], &run.tapes[0], n_rows, c, batch.n_chunks, share.thread, run.levels,
+                           gradient):
                 finish_task(run, &run.tasks[t], gradient)
         if c < batch.n_chunks - 1:
             barrier(share.thread, share.n_threads)
@@ -145,8 +170,10 @@ cdef bint descend_apart(Run* run, Batch* batch, const Share* share) noexcept nog
             n_rows = rows_phase(run, batch, first + c, tape, 0, 1)
             if share.thread == 0:
                 check_signals(run, n_rows)
+            if run.sparse.is_direct:
+                sort_entries(run, batch, first + c, n_rows, share.thread, 0, run.program.operations[0].n_in)
             for t in range(run.n_tasks):
-                if add_chunk(run, &run.tasks[t], tape, n_rows, c, n, levels, gradient):
+                if add_chunk(run, &run.tasks[t], tape, n_rows, c, n, share.thread, levels, gradient):
                     memcpy(run.parts + part * run.arena_size + run.tasks[t].offset, gradient,
                            run.tasks[t].count * run.program.item)
     if share.thread == 0 and run.updates:
@@ -202,19 +229,24 @@ cdef ssize_t rows_phase(Run* run, const Batch* batch, ssize_t chunk, const Tape*
     cdef Slot* top = &given.slots[run.program.n_operations - 1]
     cdef Tape tape = given[0]
     cdef LossBatch loss
-    cdef bint by_panels = n_threads > 1 and first_by_panels(run, n_rows)
+    cdef bint by_panels = n_threads > 1 and not run.sparse.is_direct and first_by_panels(run, n_rows)
+    cdef ssize_t done = 0                  # operations
     if r0 == r1 and not by_panels:
         return n_rows
     tape.seed = run.seed
     tape.step = run.steps
     tape.first_row = first_row
     loss = loss_of(run, first_row)
-    run.program.batch.gather(run.x, run.x_row, run.x_column, order, first, run.program.operations[0].n_in,
-                             <real*> tape.x, tape.rows, r0, r1)
+    if run.sparse.is_given:
+        done = forward_sparse(&run.program, &tape, &run.sparse, order, first, r0, r1)
+    else:
+        run.program.batch.gather(run.x, run.x_row, run.x_column, order, first, run.program.operations[0].n_in,
+                                 <real*> tape.x, tape.rows, r0, r1)
     gather_targets(run, order, first, first_row, r0, r1)
     if by_panels:
         forward_first(run, &tape, n_rows, thread, n_threads)
-    forward_rows(&run.program, &tape, 1 if by_panels else 0, r0, r1)
+        done = 1
+    forward_rows(&run.program, &tape, done, r0, r1)
     loss.outputs = <const real*> top.y
     loss.deltas = <real*> top.delta
     loss.rows = tape.rows
@@ -280,10 +312,13 @@ cdef void gather_targets(Run* run, const int64_t* order, ssize_t first, ssize_t 
 # -------------------------------------------------------------------- weights
 
 cdef bint add_chunk(const Run* run, const Task* task, const Tape* tape, ssize_t n_rows, ssize_t chunk, ssize_t n_chunks,
-                    char* levels, char* gradient) noexcept nogil:
+                    int thread, char* levels, char* gradient) noexcept nogil:
     """Takes in the gradient over chunk of n_chunks; whether `gradient` holds the sum of all of them."""
     cdef ssize_t level = 0
-    task_gradient(run, task, tape, n_rows, gradient)
+    if run.sparse.is_direct and input_panel(task) >= 0:
+        sparse_gradient(run, task, tape, n_rows, &run.sortings[thread], gradient)
+    else:
+        task_gradient(run, task, tape, n_rows, gradient)
     while join_level(chunk, n_chunks, &level):
         run.program.optimizers.add(<real*> gradient, <const real*> (levels + level * run.arena_size + task.offset),
                                    task.count)
@@ -329,7 +364,70 @@ cdef void task_gradient(const Run* run, const Task* task, const Tape* tape, ssiz
                                                 n_rows, SHARD, op.n_in, task.column_panel)
 
 
-cdef inline void finish_task(Run* run, const Task* task, const char* gradient) noexcept nogil:
+cdef void sort_entries(const Run* run, const Batch* batch, ssize_t chunk, ssize_t n_rows, int thread, ssize_t c0,
+                       ssize_t c1) noexcept nogil:
+    """The chunk's entries in columns c0..c1, for this thread's tasks."""
+    cdef ssize_t first = batch.start + chunk * run.chunk
+    cdef Sorting* sorting = &run.sortings[thread]
+    run.program.sparse.sort_entries(&run.sparse.rows, run.order + first if run.order != NULL else NULL, first, n_rows,
+                                    c0, c1, &sorting.entries, &sorting.spare)
+    sorting.next = 0
+
+
+cdef void sparse_gradient(const Run* run, const Task* task, const Tape* tape, ssize_t n_rows, Sorting* sorting,
+                          char* gradient) noexcept nogil:
+    """The gradient of a task of the first operation, from sparse rows. Tasks come in the order of their inputs."""
+    cdef ssize_t panel = run.program.panel, in_panel = input_panel(task)
+    cdef const Operation* op = &run.program.operations[0]
+    cdef const SparseEntries* entries = &sorting.entries
+    cdef const real* delta = <const real*> tape.slots[0].delta
+    cdef real* scratch = <real*> (gradient + panel * panel * run.program.item)
+    cdef ssize_t e = sorting.next
+    if e > 0 and entries.columns[e - 1] >= in_panel * panel:
+        e = 0                                          # another panel of outputs has begun
+    while e < entries.count and entries.columns[e] < in_panel * panel:
+        e += 1
+    if task.part == NARROW_BLOCK:
+        sorting.next = run.program.sparse.narrow_gradient(entries, e, delta, <real*> gradient, scratch, tape.rows,
+                                                          n_rows, SHARD, op.n_in, op.n_out, in_panel)
+    else:
+        sorting.next = run.program.sparse.weight_gradient(entries, e, delta, <real*> gradient, scratch, tape.rows,
+                                                          n_rows, SHARD, op.n_in, op.n_out, in_panel,
+                                                          task.column_panel)
+
+
+cdef inline bint rests(const Run* run) noexcept nogil:
+    """Whether a parameter whose gradient is zero keeps its bits, and so does the optimizer's state."""
+    cdef const Hyperparameters* h = &run.hyperparameters
+    return (h.l1 == 0 and h.l2 == 0 and h.weight_decay == 0
+            and (h.kind == SGD and h.momentum == 0 or h.kind == ADAGRAD and h.epsilon > 0))
+
+
+cdef void update_entries(Run* run, Task* task, ssize_t n_rows, int thread, char* gradient) noexcept nogil:
+    """The update of those inputs' weights alone that have an entry in the batch; the others have no gradient."""
+    cdef Sorting* sorting = &run.sortings[thread]
+    cdef ssize_t width = run.program.panel, row_size = width * run.program.item
+    cdef ssize_t e, i, first = input_panel(task) * width, last = -1
+    cdef Task row = task[0]
+    sparse_gradient(run, task, &run.tapes[0], n_rows, sorting, gradient)
+    e = sorting.next
+    if e == 0 or sorting.entries.columns[e - 1] < first:
+        return
+    if task.part == NARROW_BLOCK:
+        update(run, task, gradient, NULL)
+        return
+    row.count = width
+    while e > 0 and sorting.entries.columns[e - 1] >= first:
+        e -= 1
+        i = sorting.entries.columns[e] - first
+        if i != last:
+            last = i
+            row.offset = task.offset + i * row_size
+            update(run, &row, gradient + i * row_size, NULL)
+    task.diverged = row.diverged
+
+
+cdef inline void finish_task(Run* run, Task* task, const char* gradient) noexcept nogil:
     """The update, or where the gradient is wanted whole, what it needs."""
     if run.gradient != NULL:
         memcpy(run.gradient + task.offset, gradient, task.count * run.program.item)
@@ -342,11 +440,12 @@ cdef inline bint has_factors(const Run* run, const Task* task) noexcept nogil:
 
     A narrow layer's has inputs for columns, whose padding may hold anything.
     """
-    return run.gradient == NULL and (task.part == BLOCK
-                                     or task.part == NARROW_BLOCK and task.width == run.program.panel)
+    if run.gradient != NULL or run.sparse.is_direct and input_panel(task) >= 0:
+        return False
+    return task.part == BLOCK or task.part == NARROW_BLOCK and task.width == run.program.panel
 
 
-cdef void update_from_factors(Run* run, const Task* task) noexcept nogil:
+cdef void update_from_factors(Run* run, Task* task) noexcept nogil:
     cdef ssize_t k = task.operation, panel_size = run.program.panel * run.program.item
     cdef const Tape* tape = &run.tapes[0]
     cdef const char* x = inputs_of(tape, k)
@@ -356,7 +455,7 @@ cdef void update_from_factors(Run* run, const Task* task) noexcept nogil:
     update(run, task, delta + task.column_panel * tape.rows * panel_size, x + task.row_panel * tape.rows * panel_size)
 
 
-cdef void update(Run* run, const Task* task, const char* gradient, const char* factors) noexcept nogil:
+cdef void update(Run* run, Task* task, const char* gradient, const char* factors) noexcept nogil:
     """The optimizer's step on the task's parameters, and their copy in the transposed weight."""
     cdef const Operation* op = &run.program.operations[task.operation]
     cdef char* states[3]
@@ -367,6 +466,7 @@ cdef void update(Run* run, const Task* task, const char* gradient, const char* f
                                      <real*> (run.parameters + task.offset), <const real*> gradient, <real*> states[0],
                                      <real*> states[1], <real*> states[2], task.count, task.width,
                                      <const real*> factors):
+        task.diverged = True
         atomic_store(&run.parameter_diverged, 1)
     if task.part == BLOCK and run.transposed[task.operation] != NULL:
         run.program.dense.transpose(<const real*> op.weight, <real*> run.transposed[task.operation], op.n_in, op.n_out,

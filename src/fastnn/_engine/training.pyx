@@ -8,9 +8,10 @@ from libc.string cimport memcpy
 
 from fastnn._engine.atomics cimport atomic_exchange, atomic_load, atomic_store
 from fastnn._engine.data cimport Data
+from fastnn._engine.divergence cimport operation_of_outputs, operation_of_parameters
 from fastnn._engine.evaluation cimport evaluate
 from fastnn._engine.memory cimport Arena, take
-from fastnn._engine.layout cimport cut_batch, new_scratch, new_tapes, new_tasks, new_transposed
+from fastnn._engine.layout cimport cut_batch, new_scratch, new_sortings, new_tapes, new_tasks, new_transposed
 from fastnn._engine.model cimport WORTH_A_TRIAL, Model, choose_threads
 from fastnn._engine.pace cimport Pace
 from fastnn._engine.program cimport ACTIVATION, DENSE, LAYER_NORM, Operation
@@ -46,16 +47,21 @@ cdef Arena enough(Arena arena, size_t size):
     return arena if arena is not None and arena.size >= size else Arena(size)
 
 
+cdef ssize_t MAX_BATCH = <ssize_t> 1 << 40      # rows, so that no size of a buffer overflows
 cdef double ROW_OVERHEAD = 500       # multiply-adds in the time that a row takes whatever the network
 
 
 class Diverged(FloatingPointError):
-    """The loss, or a parameter, left the finite range at update ``step`` (counted from 1)."""
+    """The loss, or a parameter, left the finite range at update ``step`` (counted from 1).
 
-    def __init__(self, step, what):
+    ``operation`` is the first one whose output or parameter did; -1: the loss alone.
+    """
+
+    def __init__(self, step, what, operation):
         super().__init__(f"{what} is not finite at step {step}")
         self.step = step
         self.what = what
+        self.operation = operation
 
 
 cdef class Training:
@@ -78,11 +84,13 @@ cdef class Training:
 
     cdef Model model
     cdef Run c
-    cdef Arena operations, tapes, losses, tasks, scratch, transposed, levels, parts, gradient_arena
+    cdef Arena operations, tapes, losses, tasks, scratch, sortings, transposed, levels, parts, gradient_arena
     cdef list states
     cdef object quantiles, optimizer_description
     cdef ssize_t batch_capacity, tape_rows, n_tapes
     cdef int team_size           # that there is scratch for
+    cdef bint has_inputs         # whether the tapes have room for them
+    cdef ssize_t entries_capacity, n_sortings
     cdef ssize_t version         # of the model's parameters that the transposed weights were copied from
     cdef int threads
     cdef bint busy
@@ -185,10 +193,13 @@ cdef class Training:
         """Buffers for batches of this many rows, and the chunks in which they are taken."""
         cdef ssize_t rows, n_chunks, n_levels, n_tapes
         cdef char* end
+        if batch > MAX_BATCH:
+            raise MemoryError(f"a batch of {batch:,} rows is more than can be addressed")
         cut_batch(&self.c, batch, threads)
         rows = self.c.chunk | 1                     # odd: no stride between panels is a multiple of 4 KB
         n_tapes = threads if self.c.part else 1
-        if rows > self.tape_rows or n_tapes > self.n_tapes:
+        if rows > self.tape_rows or n_tapes > self.n_tapes or self.has_inputs == self.c.sparse.is_direct:
+            self.has_inputs = not self.c.sparse.is_direct
             self.tape_rows, self.n_tapes = max(rows, self.tape_rows), max(n_tapes, self.n_tapes)
             self.tapes = new_tapes(&self.c, self.tape_rows, self.n_tapes)
         if batch > self.batch_capacity or n_targets != self.c.loss.n_targets:
@@ -215,6 +226,15 @@ cdef class Training:
         self.c.levels = self.levels.base
         return 0
 
+    cdef int reserve_sortings(self, Data data, int threads) except -1:
+        """Room for the entries of a chunk of sparse rows, whichever rows those are."""
+        cdef ssize_t entries = data.sparse.most_entries(self.c.chunk)
+        if entries > self.entries_capacity or threads > self.n_sortings:
+            self.entries_capacity = max(entries, self.entries_capacity)
+            self.n_sortings = max(threads, self.n_sortings)
+            self.sortings = new_sortings(&self.c, self.entries_capacity, self.n_sortings)
+        return 0
+
     # ------------------------------------------------------------------- runs
 
     cdef int begin(self, bint updates) except -1:
@@ -230,11 +250,14 @@ cdef class Training:
 
     cdef int perform(self, Data data, ssize_t batch_size) except -1:
         """Steps through data from c.position on."""
-        cdef ssize_t batch = min(batch_size, data.n)
+        cdef ssize_t batch = min(batch_size, data.n), operation = -1
         self.busy = True
         try:
             threads = choose_threads(self.threads, self.c.row_work * batch, WORTH_A_TRIAL)
+            self.c.sparse = data.sparse_input(&self.c.program)
             self.reserve(batch, data.has_labels, data.n_targets, threads)
+            if self.c.sparse.is_direct:
+                self.reserve_sortings(data, threads)
             self.refresh_transposed()
             self.c.x, self.c.x_row, self.c.x_column, self.c.n = data.x, data.x_row, data.x_column, data.n
             self.c.y, self.c.y_row, self.c.y_column = data.y, data.y_row, data.y_column
@@ -248,6 +271,10 @@ cdef class Training:
             self.c.next_check = self.c.now + 0.05
             self.c.work_to_clock = 0
             self.run_teams(threads)
+            if self.c.loss_diverged:
+                operation = operation_of_outputs(&self.c)
+            elif atomic_load(&self.c.parameter_diverged):
+                operation = operation_of_parameters(&self.c)
             if self.c.updates:
                 self.model.version += 1
                 self.version = self.model.version
@@ -255,9 +282,9 @@ cdef class Training:
             self.busy = False
         raise_pending()
         if self.c.loss_diverged:
-            raise Diverged(self.c.steps + 1, "the loss")
+            raise Diverged(self.c.steps + 1, "the loss", operation)
         if atomic_load(&self.c.parameter_diverged):
-            raise Diverged(self.c.steps, "a parameter")
+            raise Diverged(self.c.steps, "a parameter", operation)
         return 0
 
     cdef int run_teams(self, int threads) except -1:
@@ -292,7 +319,7 @@ cdef class Training:
 
         Parameters
         ----------
-        X : ndarray of shape (n, n_inputs)
+        X : ndarray of shape (n, n_inputs), or SparseMatrix
             Of the model's dtype, any strides.
         y : ndarray
             int64 labels of shape (n,), or targets of shape (n, k) in the model's dtype; any strides.

@@ -12,7 +12,7 @@
 #
 # A kernel that takes r0 and r1 computes rows r0 <= r < r1 and touches no other row: threads split the rows.
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef extern from "simd.h":
     ctypedef float real
@@ -173,3 +173,40 @@ ctypedef struct BatchKernels:
     # The flat index (row * n + column) of the first NaN or infinity, or -1.
     ssize_t (*first_nonfinite)(const char* x, ssize_t row_stride, ssize_t column_stride, ssize_t n_rows,
                                ssize_t n) noexcept nogil
+
+
+# sparse.pyx
+ctypedef struct SparseRows:      # CSR: row r is the entries starts[r] to starts[r + 1], columns ascending, none twice
+    const real* values
+    const int32_t* columns
+    const int64_t* starts
+
+ctypedef struct SparseEntries:   # entries of a chunk of a batch: by column, those of a column by row
+    int32_t* columns
+    int32_t* rows                # of the chunk
+    real* values
+    ssize_t count
+
+# Rows are index[r] of x, or first + r where index is NULL.
+ctypedef struct SparseKernels:
+    # panels[r] = the row, with zeros where it has no entry, for r0 <= r < r1.
+    void (*gather)(const SparseRows* x, const int64_t* index, ssize_t first, ssize_t n, real* panels, ssize_t rows,
+                   ssize_t r0, ssize_t r1) noexcept nogil
+    # The dense kernels' forward and narrow_forward.
+    void (*forward)(const SparseRows* x, const int64_t* index, ssize_t first, const real* weight, const real* bias,
+                    real* y, ssize_t rows, ssize_t n_in, ssize_t n_out, ssize_t r0, ssize_t r1,
+                    bint relu) noexcept nogil
+    void (*narrow_forward)(const SparseRows* x, const int64_t* index, ssize_t first, const real* transposed,
+                           const real* bias, real* y, ssize_t rows, ssize_t n_in, ssize_t n_out, ssize_t r0, ssize_t r1,
+                           bint relu) noexcept nogil
+    # The entries of rows 0..n_rows in columns c0..c1; spare has as much room.
+    void (*sort_entries)(const SparseRows* x, const int64_t* index, ssize_t first, ssize_t n_rows, ssize_t c0,
+                         ssize_t c1, SparseEntries* entries, SparseEntries* spare) noexcept nogil
+    # The dense kernels' weight_gradient and narrow_gradient, from sorted entries. e: the first entry of the block's
+    # columns or after them; the result is the first one beyond.
+    ssize_t (*weight_gradient)(const SparseEntries* entries, ssize_t e, const real* dy, real* gradient, real* scratch,
+                               ssize_t rows, ssize_t n_rows, ssize_t shard, ssize_t n_in, ssize_t n_out,
+                               ssize_t in_panel, ssize_t out_panel) noexcept nogil
+    ssize_t (*narrow_gradient)(const SparseEntries* entries, ssize_t e, const real* dy, real* gradient, real* scratch,
+                               ssize_t rows, ssize_t n_rows, ssize_t shard, ssize_t n_in, ssize_t n_out,
+                               ssize_t in_panel) noexcept nogil

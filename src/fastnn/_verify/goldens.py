@@ -6,10 +6,18 @@ import json
 from pathlib import Path
 
 from fastnn._files import NUMERICS_VERSION
-from fastnn._verify import dense_cases, element_cases, function_cases, kernel_cases, network_cases, row_cases
+from fastnn._verify import (
+    dense_cases,
+    element_cases,
+    function_cases,
+    kernel_cases,
+    network_cases,
+    row_cases,
+    sparse_cases,
+)
 from fastnn._verify.cases import Case
 
-KERNELS = (dense_cases.CASES, row_cases.CASES, element_cases.CASES)
+KERNELS = (dense_cases.CASES, row_cases.CASES, element_cases.CASES, sparse_cases.CASES)
 PATH = Path(__file__).with_name("golden.json")
 
 

@@ -27,6 +27,7 @@ KERNEL_STRUCTS = {
     "random": "RandomKernels",
     "functions": "FunctionKernels",
     "batch": "BatchKernels",
+    "sparse": "SparseKernels",
 }
 SCALARS: dict[str, Any] = {
     "ssize_t": ctypes.c_ssize_t,

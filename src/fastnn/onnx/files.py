@@ -7,7 +7,7 @@ import os
 import onnx
 from onnx import ModelProto, TensorProto
 
-from fastnn import _check, _describe, _files
+from fastnn import _check, _describe, _durable
 from fastnn.network import Network
 from fastnn.onnx.models import DESCRIPTION, STRUCTURE, VERSIONS, network_model, structure
 from fastnn.onnx.reader import array_of, read_network
@@ -57,8 +57,7 @@ def export(model: Network | TableModel, path: str | os.PathLike[str], *, activat
     size = sum(len(tensor.raw_data) for tensor in result.graph.initializer)
     if size > MAX_BYTES:
         raise ValueError(f"model must have at most 2 GB of parameters to go into an ONNX file; it has {size:,} bytes")
-    with _files.replacing(path) as part, open(part, "xb") as file:
-        file.write(result.SerializeToString(deterministic=True))
+    _durable.replace(path, result.SerializeToString(deterministic=True))
 
 
 def load(path: str | os.PathLike[str]) -> Network | TableModel:

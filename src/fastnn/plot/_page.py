@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import _check, _files, inspection
+from fastnn import _check, _durable, inspection
 from fastnn._version import __version__
 from fastnn.layers import Dense
 from fastnn.losses import BinaryCrossEntropy, CrossEntropy, Loss, Pinball
@@ -116,8 +116,7 @@ def page(
     version, digest = found.record["environment"].get("fastnn"), found.record["network"]["digest"]
     heading, footer = title or found.name, f"Drawn by fastnn {__version__} of a run of {version}, digest {digest}."
     content = _html.document(heading, ", ".join(size), filter(None, body), footer)
-    with _files.replacing(path) as part, open(part, "xb") as file:
-        file.write(content)
+    _durable.replace(path, content)
     return path
 
 
@@ -202,7 +201,7 @@ def _of_data(run: _run.Run, rows: _Rows, missing: list[str]) -> Iterator[_Panel]
         yield "Confusion matrix", caption, size, lambda ax: confusion_matrix(*classes, names, ax)
     elif loss is not None and not loss.classifies:
         yield from _regression(rows, loss, caption)
-    else:
+    elif loss is not None:
         missing.append("No confusion matrix: the outputs are not one class of several.")
     if network.n_features == 2 and (classes is not None or network.n_outputs == 1):
         y = classes[0] if classes is not None else np.asarray(rows.y)
@@ -217,7 +216,7 @@ def _of_data(run: _run.Run, rows: _Rows, missing: list[str]) -> Iterator[_Panel]
     height = _distributions.size_of(n_computing)
     yield "Activations", caption, height, lambda ax: _distributions.activations(network, rows.X, ax)
     if loss is None:
-        missing.append("No gradients: the record only names the loss.")
+        missing.append("No predictions and gradients: the record only names the loss.")
         return
     batch = rows.X[:_GRADIENT_ROWS], np.asarray(rows.y)[:_GRADIENT_ROWS]
     caption = f"Of the loss on a batch of {len(batch[0]):,} of the rows given, by each tensor of the parameters."

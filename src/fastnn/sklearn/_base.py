@@ -369,7 +369,7 @@ def _row_weights(sample_weight: Any, n: int) -> np.ndarray | None:
     if sample_weight is None:
         return None
     if isinstance(sample_weight, Number):
-        return np.full(n, float(sample_weight))  # type: ignore[arg-type]
+        sample_weight = np.full(n, float(sample_weight))  # type: ignore[arg-type]
     weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, order="C", input_name="sample_weight")
     if weights.ndim != 1:
         raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")

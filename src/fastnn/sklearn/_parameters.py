@@ -79,7 +79,10 @@ def _patience(value: Any, name: str) -> float:
 
 def _random_state(value: Any, name: str) -> Any:
     if not isinstance(value, Integral):
-        check_random_state(value)
+        try:
+            check_random_state(value)
+        except ValueError as error:
+            raise ValueError(f"{name} must be an integer, a RandomState or None; {error}") from None
         return value
     return _check.integer(value, name, 0, 2**32 - 1)
 

@@ -25,7 +25,7 @@ def main(folder=style.PICTURES):
     side_by_side = Image.new("RGB", (width * len(frames), height), "white")
     for number, frame in enumerate(frames):
         side_by_side.paste(frame, (width * number, 0))
-    side_by_side.quantize(128).save(folder / "spirals.png", optimize=True)
+    side_by_side.quantize(128).save(folder / "spiral_frames.png", optimize=True)
 
 
 if __name__ == "__main__":
