@@ -1,8 +1,8 @@
 """Elementary functions over arrays, with the same bits on every machine.
 
 NumPy's own differ in the last place between processors and versions. Features made with these are as reproducible as
-the training is. Each function takes an array of any shape, or anything that `numpy.asarray` makes one of, and gives an
-array of that shape: float32 for float32, float64 for other real numbers. Anything else is a ``TypeError``.
+the training is. Each function takes an array of any shape, or anything that ``numpy.asarray`` makes one of, and gives
+an array of that shape: float32 for float32, float64 for other real numbers. Anything else is a ``TypeError``.
 
 Reproducibility
 ---------------

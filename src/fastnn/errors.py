@@ -13,7 +13,7 @@ class DivergedError(FloatingPointError):
     what : str
         What left the finite range first: the outputs, or the parameters, of a layer, or the loss alone.
     layer : int or None
-        The place of that layer in `fastnn.Network.layers`.
+        The place of that layer in ``network.layers``.
     """
 
     def __init__(self, epoch: int, step: int, learning_rate: float, what: str, layer: int | None) -> None:

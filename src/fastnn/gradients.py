@@ -72,9 +72,10 @@ def gradient_check(
     Returns
     -------
     GradientCheck
-        For each parameter tensor the largest |backpropagation - difference|, relative to the larger of the two and at
-        least to a thousandth of the tensor's largest gradient. Some 1e-8 is right, 1e-4 suspect. Where the two differ,
-        a step a sixteenth as long has a second say, so that a kink of the loss within the first one does not count.
+        For each parameter tensor the largest ``|backpropagation - difference|``, relative to the larger of the two and
+        at least to a thousandth of the tensor's largest gradient. Some 1e-8 is right, 1e-4 suspect. Where the two
+        differ, a step a sixteenth as long has a second say, so that a kink of the loss within the first one does not
+        count.
 
     Raises
     ------

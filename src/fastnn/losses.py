@@ -90,7 +90,7 @@ class MeanSquaredError(Loss):
 
 @description
 class MeanAbsoluteError(Loss):
-    """|output - y|, the mean over the outputs. ``torch.nn.L1Loss``."""
+    """``|output - y|``, the mean over the outputs. ``torch.nn.L1Loss``."""
 
     kind = "mean_absolute"
 

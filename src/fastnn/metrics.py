@@ -89,7 +89,7 @@ class TopK(Metric):
 
 @description
 class MeanAbsoluteError(Metric):
-    """The mean of |output - y|."""
+    """The mean of ``|output - y|``."""
 
     name: ClassVar[str] = "mae"  # type: ignore[misc]
 

@@ -209,7 +209,7 @@ class Unused(Description):
     ----------
     name : str
     reason : str
-        A key of `REASONS`.
+        A key of ``REASONS``.
     detail : str, default ""
         More about this very column.
     """
