@@ -34,11 +34,11 @@ h1 { margin: 0; font-size: 26px; line-height: 1.25; overflow-wrap: anywhere; }
 h2 { margin: 36px 0 12px; font-size: 18px; }
 .note { color: var(--muted); margin: 4px 0 0; }
 .tiles, .pictures { display: grid; gap: 14px; }
-.tiles { grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); margin: 22px 0 0; padding: 0; }
+.tiles { grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); margin: 22px 0 0; padding: 0; }
 .tiles div, figure, .card { background: var(--surface); border: 1px solid var(--line); border-radius: 8px; }
 .tiles div { padding: 10px 14px; }
 .tiles dt { color: var(--muted); font-size: 13px; }
-.tiles dd { margin: 0; font-size: 20px; font-weight: 600; overflow-wrap: anywhere; }
+.tiles dd { margin: 0; font-size: 18px; font-weight: 600; overflow-wrap: anywhere; }
 .pictures { grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr)); align-items: start; }
 figure { margin: 0; padding: 12px 14px; }
 figure h3 { margin: 0 0 6px; font-size: 15px; }
