@@ -279,6 +279,14 @@ def test_numbers_of_any_kind_beside_one_another(name):
 
 
 @pytest.mark.parametrize("name", ["pandas", "polars", "pyarrow"])
+def test_frames_without_columns_or_rows(name):
+    with pytest.raises(ValueError, match="X must have 2 features a row; got 0"):
+        _check.features(frame(name, {}), 2, FLOAT32)
+    with pytest.raises(ValueError, match="X must have at least one row"):
+        _check.features(frame(name, {"a": np.empty(0), "b": np.empty(0)}), 2, FLOAT32)
+
+
+@pytest.mark.parametrize("name", ["pandas", "polars", "pyarrow"])
 @pytest.mark.parametrize("dtype", [FLOAT32, FLOAT64])
 def test_texts_and_missing_values_are_refused_by_column(name, dtype):
     good = [1.0, 2.0, 3.0]

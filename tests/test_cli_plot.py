@@ -188,6 +188,23 @@ def test_the_record_alone_and_of_classes_of_the_authors_own(sketch, run_folder):
     assert page.tables["Remark"] == [["remark", "of my own"]]
 
 
+def test_scores_and_the_name_of_a_table(sketch, run_folder):
+    """As runs on tables record them."""
+
+    def spoil(record):
+        del record["data"]["name"]
+        record["data"]["file"] = "folder/iris.csv"
+        record["results"] = {"test_scores": {"macro_f1": 0.75, "wrong": None}, "confusion": None}
+
+    change(run_folder, spoil)
+    assert draw(run_folder).exit_code == 0
+    page = Page(run_folder / "page.html")
+    assert page.headings[0] == "folder/iris.csv"
+    assert "<dt>test macro f1</dt><dd>0.75</dd>" in page.text
+    assert "test wrong" not in page.text
+    assert "Confusion matrix" not in page.headings
+
+
 def test_values_that_are_null(sketch, run_folder):
     change(run_folder, lambda record: record["history"].update(loss=[None, 1.0, None], val_loss=[None] * 3))
     assert draw(run_folder).exit_code == 0

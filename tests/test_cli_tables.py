@@ -76,7 +76,7 @@ def folder(tmp_path_factory):
     """The flats as CSV, Parquet and Arrow, and a model of their prices in ``prices/``."""
     folder = tmp_path_factory.mktemp("flats")
     flats().to_csv(folder / "flats.csv", index=False)
-    frame = pl.from_pandas(flats())
+    frame = pl.DataFrame({name: [None if pd.isna(v) else v for v in values] for name, values in flats().items()})
     frame.write_parquet(folder / "flats.parquet")
     frame.write_ipc(folder / "flats.arrow")
     (folder / "output").write_text(ok("train", folder / "flats.csv", "-o", folder / "prices", "--epochs", 40))

@@ -105,6 +105,8 @@ def test_bad_input(function):
         function("x", np.zeros((2, 7)))
     with pytest.raises(ValueError, match="X must have 7 features a row; got 3"):
         function(deep(), np.zeros((2, 3)))
+    with pytest.raises(TypeError, match="X must be a dense array; got a sparse csr_array: use"):
+        function(deep(), pytest.importorskip("scipy.sparse").csr_array((2, 7)))
     with pytest.raises(ValueError, match="X must be finite; got nan in row 1, column 0"):
         function(deep(), np.array([[0.0] * 7, [np.nan] * 7]))
 

@@ -12,6 +12,7 @@ from fastnn import plot, records
 from fastnn.plot import _html, _page, _run
 
 matplotlib = pytest.importorskip("matplotlib")
+sparse = pytest.importorskip("scipy.sparse")
 
 
 @pytest.fixture
@@ -99,6 +100,7 @@ def test_several_labels_at_once_have_no_confusion_matrix(sketch, tmp_path, rng):
         ({"data": (np.zeros((2, 3)), [0, 1])}, ValueError, "X of data must have 7 features a row; got 3"),
         ({"data": (np.zeros((2, 7)), [0, 3])}, ValueError, "y of data must hold labels from 0 to 2.*; got 3 in row 1"),
         ({"data": (np.zeros((2, 7)), [0])}, ValueError, "y of data must have as many rows as X of data, 2; got 1"),
+        ({"data": (sparse.csr_array((2, 7)), [0, 1])}, TypeError, "X of data must be a dense array; got a sparse"),
         ({"labels": ["a"]}, ValueError, "labels must name 3 classes; got 1"),
         ({"labels": 3}, TypeError, "labels must be a sequence; got int 3"),
         ({"image_shape": (3, 3)}, ValueError, "shape must be .* of 7 pixels"),

@@ -91,9 +91,8 @@ def _read(value: Any, argument: str) -> np.ndarray:
     except Exception as error:
         if isinstance(value, (list, tuple)):
             raise
-        raise TypeError(
-            f"{argument} must be an array that NumPy can read; got a {_named(value)} ({str(error).splitlines()[0]})"
-        ) from None
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise TypeError(f"{argument} must be an array that NumPy can read; got a {_named(value)} ({reason})") from None
 
 
 def _of_columns(frame: Any, names: list[Any], argument: str) -> np.ndarray:
@@ -106,6 +105,8 @@ def _of_columns(frame: Any, names: list[Any], argument: str) -> np.ndarray:
             )
         if str(dtype).lower().startswith(_TIMES):
             raise TypeError(f"{argument} must hold real numbers; got the column {name!r} of dtype {dtype}")
+    if not names:
+        return np.empty((len(frame), 0))
     array = _read(frame, argument)
     if array.dtype.kind in _NUMERIC_KINDS:
         return array

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -294,6 +295,8 @@ def write(path: str, kinds: Mapping[str, str], batches: Iterable[Mapping[str, np
         ".parquet": lazy.sink_parquet,
         ".arrow": lazy.sink_ipc,
     }
+    if not os.path.isdir(os.path.dirname(path) or "."):  # Polars would name the temporary file
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     with _durable.replacing(path) as part:
         try:
             sinks[os.path.splitext(path)[1].lower()](part)

@@ -111,4 +111,5 @@ class _Layers:
 
 
 def _rows(network: Network, X: ArrayLike) -> np.ndarray:
-    return _check.features(X, network.n_features, network._np_dtype)
+    dense = _check.numeric(X, "X")  # of sparse rows, every layer's outputs would be dense
+    return _check.features(dense, network.n_features, network._np_dtype)

@@ -443,6 +443,8 @@ class Trainer:
 
     def _rates(self, start: int, stop: int) -> np.ndarray:
         """The learning rates of the updates [start, stop) of the epoch under way."""
+        if self._constant_rate is not None:
+            return np.full(stop - start, self._constant_rate)
         reduced = 0.0 if self._plateau is None else self._plateau.learning_rate
         return self._schedule.of_steps(start, stop, self.epoch, reduced)
 

@@ -12,7 +12,7 @@ import numpy as np
 from rich.markup import escape
 
 from fastnn import losses, plot, records
-from fastnn._cli import display, run
+from fastnn._cli import display, run, table_repeat
 from fastnn._cli.datasets import DATASETS, Failure, reason
 
 IMAGE_SHAPES = {"digits": (8, 8)}
@@ -22,19 +22,20 @@ PAGE, RECORD = "page.html", "record.json"
 @click.command("plot", short_help="Draw a run on one HTML page.")
 @click.argument("folder", metavar="RUN")
 @click.option("--output", "-o", metavar="FILE", help="Where the page goes. [page.html in the folder]")
+@click.option("--data", "table", metavar="FILE", help="The table, if it is not where the record says.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing.")
-def page(folder: str, output: str | None, quiet: bool) -> None:
+def page(folder: str, output: str | None, table: str | None, quiet: bool) -> None:
     """Draw a run on one HTML page.
 
     RUN is a folder that `fastnn train` wrote. The page holds its learning curves, network, weights, confusion matrix,
     activations, gradients and record, and needs no other file. Pictures that take data are of the rows held out for the
-    test, if the data set is built in.
+    test, if the data set is built in, or the table still where it was and the same.
     """
     record = Path(folder, RECORD) if os.path.isdir(folder) else Path(folder)
     path = Path(output) if output is not None else record.with_name(PAGE)
     try:
         recorded = records.read(record)
-        data = held_out(recorded)
+        data = held_out(str(record), recorded, table)
         name = recorded["data"].get("name")
         shape = IMAGE_SHAPES.get(name) if isinstance(name, str) and data is not None else None
         plot.page(record, path, data=data, image_shape=shape)
@@ -44,8 +45,18 @@ def page(folder: str, output: str | None, quiet: bool) -> None:
     out.print(f"{escape(str(path))}: {os.path.getsize(path):,} bytes", soft_wrap=True)
 
 
-def held_out(record: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray] | None:
-    """The rows that a run was tested on, and targets as its loss takes them; None if its data set is not built in."""
+def held_out(path: str, record: Mapping[str, Any], table: str | None) -> tuple[np.ndarray, np.ndarray] | None:
+    """The rows that a run was tested on, and targets as its loss takes them; None if they are not at hand."""
+    if table_repeat.is_of_table(record):
+        try:
+            rows = table_repeat.parts(path, record, table).test
+        except Failure:
+            if table is not None:
+                raise
+            return None
+        return rows.X, rows.y
+    if table is not None:
+        raise ValueError(f"--data is for runs on tables; {path} is of a run on {record['data'].get('name')}")
     given = record["data"]
     source = DATASETS.get(str(given.get("name")))
     try:

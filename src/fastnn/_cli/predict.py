@@ -64,12 +64,9 @@ def _predict_table(model: TableModel, path: str | None, output: str | None, n_sh
     out = display.console(stderr=output == "-")
     try:
         if output is None:
-            found = list(table_predict.batches(model, path, notes, with_target=True, head=max(1, n_shown)))
-            if not found:
-                raise ValueError(f"{path}: the table has no rows")
-            first = found[0]
-            columns = table_predict.output_columns(model, first.outputs)
-            display.show(out, table_display.predictions_table(first.rows[:n_shown], columns, first.target))
+            rows, outputs, target = table_predict.joined(model, path, notes, max(1, n_shown))
+            columns = table_predict.output_columns(model, outputs)
+            display.show(out, table_display.predictions_table(rows[:n_shown], columns, target))
         else:
             _write_table(model, path, output, notes)
     except (OSError, TypeError, ValueError) as error:

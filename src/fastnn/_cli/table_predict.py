@@ -69,6 +69,19 @@ def batches(
         yield Batch(part.rows, outputs, target)
 
 
+def joined(model: TableModel, path: str, notes: Notes, head: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """The first ``head`` rows: their numbers in the file, their predictions and, if it is there, their target."""
+    found = [batch for batch in batches(model, path, notes, with_target=True, head=head) if len(batch.rows)]
+    if not found:
+        raise ValueError(f"{path}: the table has no rows")
+    targets_found = [batch.target for batch in found if batch.target is not None]
+    return (
+        np.concatenate([batch.rows for batch in found]),
+        np.concatenate([batch.outputs for batch in found]),
+        np.concatenate(targets_found) if targets_found else None,
+    )
+
+
 def output_kinds(model: TableModel) -> dict[str, str]:
     """The columns that predictions are written as, and what they hold."""
     target = model.target

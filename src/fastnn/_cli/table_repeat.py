@@ -10,7 +10,7 @@ from fastnn import _check
 from fastnn._cli import table_run
 from fastnn._cli.datasets import Failure, reason
 from fastnn._cli.table_files import open_table
-from fastnn._cli.table_run import Division, TableOptions
+from fastnn._cli.table_run import Division, Parts, TableOptions
 from fastnn.tables.cells import quoted
 
 
@@ -20,7 +20,22 @@ def is_of_table(record: Mapping[str, Any]) -> bool:
 
 
 def fit_data(path: str, record: Mapping[str, Any], table: str | None) -> tuple[Any, Any, Any]:
-    """What the run was given: X, y and the validation data, if any.
+    """What the run was given: X, y and the validation data, if any; raises what `parts` does."""
+    found = parts(path, record, table)
+    validation = found.validation
+    return found.train.X, found.train.y, validation and (validation.X, validation.y)
+
+
+def parts(path: str, record: Mapping[str, Any], table: str | None) -> Parts:
+    """The table of a run, in the same parts.
+
+    Parameters
+    ----------
+    path : str
+        Of the record.
+    record : mapping
+    table : str, optional
+        The file, if it is another than the record names.
 
     Raises
     ------
@@ -55,11 +70,9 @@ def fit_data(path: str, record: Mapping[str, Any], table: str | None) -> tuple[A
                 f"{file.path}: not the table of {path!r}: other values in {quoted(changed)}, by their fingerprints"
                 + (f", or other rows: it has {len(part.rows):,}" if len(changed) == len(expected) else "")
             )
-        parts = table_run.split(file.path, part, chosen, division, loss)
+        return table_run.split(file.path, part, chosen, division, loss)
     except (OSError, TypeError, ValueError) as error:
         raise Failure(reason(error)) from None
-    validation = parts.validation
-    return parts.train.X, parts.train.y, validation and (validation.X, validation.y)
 
 
 def _found(path: str, named: str, table: str | None) -> str:

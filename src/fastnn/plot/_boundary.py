@@ -70,7 +70,7 @@ def decision_boundary(
     if network.n_features != 2:
         raise ValueError(f"network must have 2 features to be drawn in a plane; got {network.n_features}")
     resolution = _check.integer(resolution, "resolution", 2, 2000)
-    rows = _check.features(X, 2, network._np_dtype).astype(np.float64)
+    rows = _check.features(_check.numeric(X, "X"), 2, network._np_dtype).astype(np.float64)
     targets = _check.numeric(y, "y")
     if targets.shape not in ((len(rows),), (len(rows), 1)):
         raise ValueError(f"y must have shape ({len(rows)},), a target a row of X; got shape {targets.shape}")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastnn import _check, inspection
 from fastnn import gradients as _gradients
-from fastnn import inspection
 from fastnn.layers import Activation, Dropout
 from fastnn.plot import _diagram, _style
 
@@ -65,7 +65,7 @@ def activations(network: Network, X: ArrayLike, ax: Axes | None = None) -> Axes:
         If matplotlib is missing; the message says how to install it.
     """
     dead = inspection.dead_units(network, X)
-    rows = np.asarray(X)
+    rows = _check.numeric(X, "X")
     spaced = rows[np.arange(0, len(rows), -(-len(rows) // _MOST_ROWS))]
     listed = []
     for place, outputs in inspection.activations(network, spaced).items():

@@ -124,7 +124,8 @@ def _looked_at(run: _run.Run, data: Sequence[ArrayLike]) -> _Rows:
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise TypeError(f"data must be (X, y); got {_check.described(data)}")
     network = run.network
-    X = _check.features(data[0], network.n_features, network._np_dtype, "X of data")
+    dense = _check.numeric(data[0], "X of data")
+    X = _check.features(dense, network.n_features, network._np_dtype, "X of data")
     targets = None
     if run.loss is not None:
         targets = run.loss.targets(data[1], network.n_outputs, network._np_dtype, "y of data")
@@ -277,6 +278,10 @@ def _summary(run: _run.Run) -> dict[str, Any]:
     accuracy = results.get("test_accuracy")
     if isinstance(accuracy, (int, float)):
         shown["test accuracy"] = f"{accuracy:.1%}"
+    scores = results.get("test_scores")
+    for name, score in scores.items() if isinstance(scores, Mapping) else ():
+        if isinstance(score, (int, float)):
+            shown[f"test {name.replace('_', ' ')}"] = f"{score:.4g}"
     judged = next((name for name in ("val_accuracy", "accuracy", "val_loss", "loss") if name in run.history), None)
     if judged and run.epochs:
         epoch = best_epoch(run.history[judged], is_maximised(judged))

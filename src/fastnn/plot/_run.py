@@ -142,7 +142,7 @@ def _of_files(path: Path) -> Run:
     classes = data.get("classes")
     is_named = isinstance(classes, list) and len(classes) == network.n_outputs > 1
     return Run(
-        str(data.get("name") or path.resolve().parent.name),
+        str(data.get("name") or data.get("file") or path.resolve().parent.name),
         record,
         network,
         is_trained,

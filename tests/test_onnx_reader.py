@@ -1,0 +1,237 @@
+"""ONNX files of other programs: which are read as networks, and which are refused, by the name of a node."""
+
+import io
+import warnings
+
+import numpy as np
+import pytest
+from runtime import assert_same_outputs
+
+import fastnn as fn
+
+onnx = pytest.importorskip("onnx", reason="onnx is not installed: nothing to write files with")
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+
+import fastnn.onnx  # noqa: E402
+
+ELEMENT_TYPES = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
+
+
+def model_of(nodes, tensors, features=4, outputs=("y",), dtype="float32", opset=17, shape=None):
+    """A checked model of nodes between an input x and outputs."""
+    element_type = ELEMENT_TYPES[dtype]
+    graph = helper.make_graph(
+        nodes,
+        "test",
+        [helper.make_tensor_value_info("x", element_type, ["batch", features] if shape is None else shape)],
+        [helper.make_tensor_value_info(name, element_type, [None, None]) for name in outputs],
+        [numpy_helper.from_array(array, name) for name, array in tensors.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+
+
+def loaded(model, tmp_path):
+    onnx.save(model, tmp_path / "other.onnx")
+    return fn.onnx.load(tmp_path / "other.onnx")
+
+
+def node(operator, inputs, output="y", **attributes):
+    return helper.make_node(operator, inputs.split(), [output], name=f"my {operator}", **attributes)
+
+
+W = np.random.default_rng(1).normal(size=(4, 3)).astype(np.float32)
+B = np.arange(3, dtype=np.float32)
+SQUARE = np.random.default_rng(2).normal(size=(4, 4)).astype(np.float32)
+TORCH_OPSETS = [11, 13, 17, 18, 20]
+
+
+@pytest.mark.parametrize("opset", TORCH_OPSETS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_files_that_torch_exports(opset, dtype, tmp_path, rng):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to export with")
+    nn = torch.nn
+    torch.manual_seed(opset)
+    norm = [nn.LayerNorm(9, eps=1e-3)] if opset >= 17 else []
+    module = nn.Sequential(
+        *(nn.Flatten(), nn.Linear(5, 9), nn.GELU(), nn.Linear(9, 9, bias=False), nn.SiLU(), *norm, nn.Mish()),
+        *(nn.Dropout(0.2), nn.Identity(), nn.Linear(9, 6), nn.Softplus(), nn.LeakyReLU(0.2), nn.ELU(0.7), nn.SELU()),
+        *(nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 4), nn.Sigmoid(), nn.ReLU(), nn.Softmax(1)),
+    )
+    module = module.to(getattr(torch, dtype)).eval()
+    file = io.BytesIO()
+    X = rng.normal(size=(30, 5)).astype(dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that this exporter is the older one
+        arguments = {"input_names": ["features"], "dynamic_axes": {"features": {0: "batch"}}, "dynamo": False}
+        torch.onnx.export(module, (torch.from_numpy(X),), file, opset_version=opset, **arguments)
+    (tmp_path / "net.onnx").write_bytes(file.getvalue())
+    net = fn.onnx.load(tmp_path / "net.onnx")
+    assert net.dtype == dtype
+    expected = module(torch.from_numpy(X)).detach().numpy()
+    # Attributes are float32 in the format, of a float64 network too.
+    np.testing.assert_allclose(net.predict(X), expected, rtol=1e-5, atol=1e-6 if dtype == "float32" else 1e-8)
+    if dtype == "float32":
+        assert_same_outputs(net, tmp_path / "net.onnx", X)
+        assert fn.Activation("elu", 0.7) in net.layers or "alpha=0.7" in repr(net)
+
+
+def test_matmul_and_add(tmp_path):
+    nodes = [
+        node("Cast", "x", "c", to=TensorProto.FLOAT),
+        node("MatMul", "c W", "m"),
+        node("Add", "B m", "a"),
+        node("Relu", "a", "r"),
+        node("MatMul", "r V", "n"),
+        node("Reshape", "n shape", "s"),
+        node("Identity", "s"),
+    ]
+    nodes[1].name = ""  # names are unique, or left out
+    tensors = {"W": W, "B": B[None, :], "V": W[:3, :1], "shape": np.array([-1, 1])}
+    net = loaded(model_of(nodes, tensors), tmp_path)
+    assert net.layers == (fn.Input(4), fn.Dense(3, "relu"), fn.Dense(1))
+    X = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
+    expected = np.maximum(X.astype(float) @ W + B, 0) @ W[:3, :1]
+    np.testing.assert_allclose(net.predict(X), expected, rtol=1e-5, atol=1e-6)
+    assert_same_outputs(net, tmp_path / "other.onnx", X)
+
+
+def test_constants_by_nodes_transposed_and_broadcast(tmp_path):
+    nodes = [
+        helper.make_node("Constant", [], ["C"], value=numpy_helper.from_array(np.ascontiguousarray(W.T))),
+        helper.make_node("Constant", [], ["b"], value_float=0.5),
+        node("Transpose", "C", "W"),
+        node("Identity", "W", "V"),
+        node("Gemm", "x V b", "g"),
+        node("Dropout", "g", "d"),
+        node("Tanh", "d"),
+    ]
+    net = loaded(model_of(nodes, {}), tmp_path)
+    X = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
+    np.testing.assert_allclose(net.predict(X), np.tanh(X @ W + 0.5), rtol=1e-5, atol=1e-6)
+    assert_same_outputs(net, tmp_path / "other.onnx", X)
+
+
+def gelu_nodes(order):
+    """GELU with its multiplications in one of the orders that exporters use."""
+    halves = {
+        0: [node("Mul", "g e1", "p"), node("Mul", "p half")],
+        1: [node("Mul", "half g", "p"), node("Mul", "p e1")],
+        2: [node("Mul", "e1 half", "p"), node("Mul", "g p")],
+    }[order]
+    return [
+        node("Gemm", "x W", "g"),
+        node("Div", "g root", "z"),
+        node("Erf", "z", "e"),
+        node("Add", "one e", "e1"),
+        *halves,
+    ]
+
+
+@pytest.mark.parametrize("order", range(3))
+def test_gelu_in_any_order(order, tmp_path):
+    tensors = {name: np.array(value, np.float32) for name, value in (("root", 2**0.5), ("one", 1), ("half", 0.5))}
+    net = loaded(model_of(gelu_nodes(order), {"W": W} | tensors), tmp_path)
+    assert net.layers == (fn.Input(4), fn.Dense(3, "gelu"))
+
+
+def test_a_gelu_with_another_number_is_none(tmp_path):
+    tensors = {name: np.array(value, np.float32) for name, value in (("root", 1.5), ("one", 1), ("half", 0.5))}
+    with pytest.raises(ValueError, match="no activation that fastnn has"):
+        loaded(model_of(gelu_nodes(0), {"W": W} | tensors), tmp_path)
+
+
+def gemm(*more, **attributes):
+    return [node("Gemm", "x W B", "g" if more else "y", **attributes), *more]
+
+
+TRUE = np.array(True)
+REFUSED = {
+    "an unknown operator": (gemm(node("Cos", "g")), {}, {}, r"the Cos node 'my Cos': fastnn has no such layer"),
+    "a residual": (
+        [node("Gemm", "x S", "g"), node("Relu", "g", "r"), node("Add", "g r")],
+        {"S": SQUARE},
+        {},
+        r"the Relu node 'my Relu': its input goes into the Add node 'my Add' too",
+    ),
+    "a skip from the input": (
+        [node("Gemm", "x S", "g"), node("Add", "x g")],
+        {"S": SQUARE},
+        {},
+        r"the Gemm node 'my Gemm': its input goes into the Add node",
+    ),
+    "a number added": (gemm(node("Add", "g B")), {}, {}, r"the Add node 'my Add': fastnn has no such layer"),
+    "a value squared": (gemm(node("Mul", "g g")), {}, {}, r"my Mul.*one value and constants"),
+    "scaled Gemm": (gemm(alpha=2.0), {}, {}, r"the Gemm node 'my Gemm': a dense layer must be x W \+ b"),
+    "transposed input": ([node("Gemm", "x W", transA=1)], {"W": SQUARE}, {}, r"a dense layer must be x W"),
+    "W x": ([node("MatMul", "S x")], {"S": SQUARE}, {}, r"my MatMul.*it is W x"),
+    "a bias of the wrong size": (
+        [node("Gemm", "x W C")],
+        {"C": np.ones(2, "f4")},
+        {},
+        r"one number for each of 3 units",
+    ),
+    "a bias for each row": (
+        [node("Gemm", "x W C")],
+        {"C": np.ones((3, 1), "f4")},
+        {},
+        r"its bias must have one number",
+    ),
+    "sizes that do not fit": (gemm(node("Gemm", "g W")), {}, {}, r"the Gemm node .*must take the 3 units"),
+    "a weight of three dimensions": ([node("MatMul", "x V")], {"V": np.ones((1, 4, 2), "f4")}, {}, r"must be a matrix"),
+    "another number of features": (gemm(), {}, {"features": 5}, r"its input has 5 features, its first layer takes 4"),
+    "images": (gemm(), {}, {"shape": ["n", 2, 2]}, r"the input has 3 dimensions"),
+    "a softmax inside": (
+        gemm(node("Softmax", "g", "s"), node("Relu", "s")),
+        {},
+        {},
+        r"the Relu node 'my Relu': it follows a softmax",
+    ),
+    "a softmax over rows": (gemm(node("Softmax", "g", axis=0)), {}, {}, r"my Softmax.*its axis is 0"),
+    "a tanh GELU": (gemm(node("Gelu", "g", approximate="tanh")), {}, {"opset": 20}, r"my Gelu.*approximate='tanh'"),
+    "another SELU": (gemm(node("Selu", "g", alpha=1.0)), {}, {}, r"my Selu.*other parameters"),
+    "a negative slope": (gemm(node("LeakyRelu", "g", alpha=-1.0)), {}, {}, r"my LeakyRelu.*alpha must be"),
+    "dropout in prediction": (
+        gemm(node("Dropout", "g ratio on")),
+        {"ratio": np.array(0.5, "f4"), "on": TRUE},
+        {},
+        r"my Dropout.*drops units at random",
+    ),
+    "a reshape": (gemm(node("Reshape", "g s")), {"s": np.array([3, -1])}, {}, r"my Reshape.*leave rows"),
+    "a flatten of rows": (gemm(node("Flatten", "g", axis=0)), {}, {}, r"my Flatten.*its axis is 0"),
+    "a norm over rows": (
+        gemm(node("LayerNormalization", "g B", axis=0)),
+        {},
+        {},
+        r"my LayerNormalization.*its axis is 0",
+    ),
+    "a cast to another dtype": (
+        [node("Cast", "x", "c", to=TensorProto.DOUBLE), node("Gemm", "c W")],
+        {},
+        {},
+        r"its layers are float32, what they compute with is double",
+    ),
+    "an input of another dtype": (gemm(), {}, {"dtype": "float64"}, r"what they compute with is double"),
+    "computed constants": (
+        [node("Neg", "W", "V"), node("Gemm", "x V")],
+        {},
+        {},
+        r"the Neg node 'my Neg': fastnn cannot read constants that are computed so",
+    ),
+    "two outputs": (gemm(node("Relu", "g")), {}, {"outputs": ("y", "g")}, r"must have one output; it has 2: 'y', 'g'"),
+    "no dense layer": ([node("Relu", "x")], {}, {}, r"it has no dense layer"),
+    "an old operator set": (gemm(), {}, {"opset": 6}, r"operator set must be at least 7; it is 6"),
+    "NaN": ([node("Gemm", "x N")], {"N": np.full((4, 2), np.nan, "f4")}, {}, r"'0\.weight' must be finite"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_fastnn_does_not_have_is_refused_by_name(case, tmp_path):
+    nodes, tensors, options, message = REFUSED[case]
+    model = model_of(nodes, {"W": W, "B": B} | tensors, **options)
+    with pytest.raises(ValueError, match=message):
+        loaded(model, tmp_path)
+
+
+def test_nodes_that_the_output_does_not_need_do_not_matter(tmp_path):
+    nodes = gemm(node("Relu", "g"), node("Cos", "g", "unused"))
+    assert loaded(model_of(nodes, {"W": W, "B": B}), tmp_path).layers == (fn.Input(4), fn.Dense(3, "relu"))
