@@ -102,7 +102,9 @@ def reproduce(
         _check_data(expected, name, "validation ", *_prepare.validation(validation_data))
     watching = _watching(training["callbacks"], _fit.checked_callbacks(callbacks), name)
     fraction = training["validation_fraction"]
-    n = len(np.asarray(X)) if fraction is None else len(data.split_rows(len(np.asarray(X)), fraction)[0])
+    n = np.shape(X)[0]
+    if fraction is not None:
+        n = len(data.split_rows(n, fraction)[0])
     per_epoch = 1 if trainer.batch_size == "full" else -(-n // int(trainer.batch_size))
     if training["steps"] != training["epochs"] * per_epoch:
         raise ValueError(

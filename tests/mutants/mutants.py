@@ -42,7 +42,7 @@ class Mutant:
 
 
 FLUSH, UPWARD = 0x8040, 0x4000  # of MXCSR
-EVERY_KERNEL = ("dense", "activations", "normalization", "losses", "optimizers", "random", "batch")
+EVERY_KERNEL = ("dense", "activations", "normalization", "losses", "optimizers", "random", "batch", "sparse")
 
 ACCUMULATE = "                acc[m][v] = vr_fma(a_mk, b_k[v], acc[m][v])"
 LAST_PANEL = "    multiply_add(M, V, acc, a + k * rows, PANEL, 1, b + k * PANEL, K - k)\n"
@@ -138,7 +138,33 @@ MUTANTS = [
         ],
         ("dense",),
     ),
+    Mutant(
+        1,
+        "entries of a sparse row from the last to the first",
+        [
+            (
+                f"{K}/sparse.pyx",
+                "    for e in range(count):\n        if e + AHEAD",
+                "    for e in range(count - 1, -1, -1):\n        if e + AHEAD",
+            )
+        ],
+        ("sparse",),
+        only="sparse",
+    ),
     # --------------------------------------------------------------------- shards
+    Mutant(
+        2,
+        "one chain over the entries of a column",
+        [
+            (
+                f"{K}/sparse.pyx",
+                "    if entries.rows[e0] // shard == entries.rows[e1 - 1] // shard:\n",
+                "    if True:\n",
+            )
+        ],
+        ("sparse",),
+        only="sparse",
+    ),
     Mutant(2, "shards joined left to right", [(f"{K}/tree.pxd", TREE, LEFT_TO_RIGHT)], ("dense", "normalization")),
     Mutant(
         2,

@@ -14,7 +14,7 @@ but those sums. Where the gradient is clipped by its norm it is stored first, an
 """
 
 from libc.math cimport isfinite, sqrt
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from fastnn._engine.atomics cimport atomic_load, atomic_store
 from fastnn._engine.backward cimport backward_rows
@@ -316,6 +316,7 @@ cdef bint add_chunk(const Run* run, const Task* task, const Tape* tape, ssize_t 
     """Takes in the gradient over chunk of n_chunks; whether `gradient` holds the sum of all of them."""
     cdef ssize_t level = 0
     if run.sparse.is_direct and input_panel(task) >= 0:
+        memset(gradient, 0, task.count * run.program.item)
         sparse_gradient(run, task, tape, n_rows, &run.sortings[thread], gradient)
     else:
         task_gradient(run, task, tape, n_rows, gradient)
@@ -374,9 +375,12 @@ cdef void sort_entries(const Run* run, const Batch* batch, ssize_t chunk, ssize_
     sorting.next = 0
 
 
-cdef void sparse_gradient(const Run* run, const Task* task, const Tape* tape, ssize_t n_rows, Sorting* sorting,
+cdef bint sparse_gradient(const Run* run, const Task* task, const Tape* tape, ssize_t n_rows, Sorting* sorting,
                           char* gradient) noexcept nogil:
-    """The gradient of a task of the first operation, from sparse rows. Tasks come in the order of their inputs."""
+    """The gradient of a task of the first operation, from sparse rows: of the inputs that have an entry; if any has.
+
+    Tasks come in the order of their inputs.
+    """
     cdef ssize_t panel = run.program.panel, in_panel = input_panel(task)
     cdef const Operation* op = &run.program.operations[0]
     cdef const SparseEntries* entries = &sorting.entries
@@ -387,6 +391,9 @@ cdef void sparse_gradient(const Run* run, const Task* task, const Tape* tape, ss
         e = 0                                          # another panel of outputs has begun
     while e < entries.count and entries.columns[e] < in_panel * panel:
         e += 1
+    sorting.next = e
+    if e == entries.count or entries.columns[e] >= (in_panel + 1) * panel:
+        return False
     if task.part == NARROW_BLOCK:
         sorting.next = run.program.sparse.narrow_gradient(entries, e, delta, <real*> gradient, scratch, tape.rows,
                                                           n_rows, SHARD, op.n_in, op.n_out, in_panel)
@@ -394,6 +401,7 @@ cdef void sparse_gradient(const Run* run, const Task* task, const Tape* tape, ss
         sorting.next = run.program.sparse.weight_gradient(entries, e, delta, <real*> gradient, scratch, tape.rows,
                                                           n_rows, SHARD, op.n_in, op.n_out, in_panel,
                                                           task.column_panel)
+    return True
 
 
 cdef inline bint rests(const Run* run) noexcept nogil:
@@ -409,13 +417,14 @@ cdef void update_entries(Run* run, const Task* task, ssize_t n_rows, int thread,
     cdef ssize_t width = run.program.panel, row_size = width * run.program.item
     cdef ssize_t e, i, first = input_panel(task) * width, last = -1
     cdef Task row = task[0]
-    sparse_gradient(run, task, &run.tapes[0], n_rows, sorting, gradient)
-    e = sorting.next
-    if e == 0 or sorting.entries.columns[e - 1] < first:
+    if task.part == NARROW_BLOCK:
+        memset(gradient, 0, task.count * run.program.item)
+    if not sparse_gradient(run, task, &run.tapes[0], n_rows, sorting, gradient):
         return
     if task.part == NARROW_BLOCK:
         update(run, task, gradient, NULL)
         return
+    e = sorting.next
     row.count = width
     while e > 0 and sorting.entries.columns[e - 1] >= first:
         e -= 1

@@ -186,10 +186,11 @@ cdef void sort_entries(const SparseRows* x, const int64_t* index, ssize_t first,
                        ssize_t c1, SparseEntries* entries, SparseEntries* spare) noexcept nogil:
     cdef SparseEntries* source = entries
     cdef SparseEntries* target = spare
+    cdef ssize_t largest = c1 - c0 - 1 if n_rows > 1 else 0  # a lone row is in order
     cdef int done, passes = 0
-    if n_rows > 1:                                           # a lone row is in order
-        while (c1 - c0 - 1) >> (DIGIT * passes):
-            passes += 1
+    while largest > 0:
+        largest >>= DIGIT
+        passes += 1
     if passes & 1:
         source, target = spare, entries
     collect(x, index, first, n_rows, c0, c1, source)
@@ -250,9 +251,12 @@ cdef inline ssize_t gradient_block(int V, const SparseEntries* entries, ssize_t 
                                    real* scratch, ssize_t n_shards, ssize_t shard, ssize_t i0,
                                    ssize_t i1) noexcept nogil:
     cdef ssize_t end
+    cdef int v
     while e < entries.count and entries.columns[e] < i1:
         end = end_of_column(entries, e)
         column_gradient(V, entries, e, end, dy, gradient + (entries.columns[e] - i0) * PANEL, scratch, n_shards, shard)
+        for v in range(V, 2):
+            vr_store(gradient + (entries.columns[e] - i0) * PANEL + v * LANES, vr_set(0))
         e = end
     return e
 
@@ -262,7 +266,6 @@ cdef ssize_t weight_gradient(const SparseEntries* entries, ssize_t e, const real
                              ssize_t in_panel, ssize_t out_panel) noexcept nogil:
     cdef ssize_t i0 = in_panel * PANEL, i1 = min(n_in, i0 + PANEL), n_shards = (n_rows + shard - 1) // shard
     dy += out_panel * rows * PANEL
-    memset(gradient, 0, (i1 - i0) * PANEL * sizeof(real))
     if n_out - out_panel * PANEL > LANES:
         return gradient_block(2, entries, e, dy, gradient, scratch, n_shards, shard, i0, i1)
     return gradient_block(1, entries, e, dy, gradient, scratch, n_shards, shard, i0, i1)
@@ -274,7 +277,6 @@ cdef ssize_t narrow_gradient(const SparseEntries* entries, ssize_t e, const real
     cdef real outputs[PANEL]
     cdef ssize_t i0 = in_panel * PANEL, i1 = min(n_in, i0 + PANEL), n_shards = (n_rows + shard - 1) // shard
     cdef ssize_t o, end
-    memset(gradient, 0, n_out * PANEL * sizeof(real))
     while e < entries.count and entries.columns[e] < i1:
         end = end_of_column(entries, e)
         column_gradient(2, entries, e, end, dy, outputs, scratch, n_shards, shard)

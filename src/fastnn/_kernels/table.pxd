@@ -202,8 +202,9 @@ ctypedef struct SparseKernels:
     # The entries of rows 0..n_rows in columns c0..c1; spare has as much room.
     void (*sort_entries)(const SparseRows* x, const int64_t* index, ssize_t first, ssize_t n_rows, ssize_t c0,
                          ssize_t c1, SparseEntries* entries, SparseEntries* spare) noexcept nogil
-    # The dense kernels' weight_gradient and narrow_gradient, from sorted entries. e: the first entry of the block's
-    # columns or after them; the result is the first one beyond.
+    # The dense kernels' weight_gradient and narrow_gradient, from sorted entries. Only the weights of inputs that have
+    # an entry are written: the others have no gradient. e: the first entry of the block's columns or after them; the
+    # result is the first one beyond.
     ssize_t (*weight_gradient)(const SparseEntries* entries, ssize_t e, const real* dy, real* gradient, real* scratch,
                                ssize_t rows, ssize_t n_rows, ssize_t shard, ssize_t n_in, ssize_t n_out,
                                ssize_t in_panel, ssize_t out_panel) noexcept nogil
