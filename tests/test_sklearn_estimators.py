@@ -262,7 +262,7 @@ def test_the_callbacks_of_scikit_learn(classes):
 
     class Watcher:
         def __init__(self):
-            self.heard = []
+            self.heard, self.kept = [], []
 
         def setup(self, estimator, context):
             self.heard.append("setup")
@@ -275,6 +275,7 @@ def test_the_callbacks_of_scikit_learn(classes):
 
         def on_fit_task_end(self, estimator, context, *, X, fitted_estimator):
             self.heard.append(fitted_estimator.score(X, y))
+            self.kept.append(fitted_estimator)
             return len(self.heard) > 8
 
     watcher, monitor = Watcher(), callback.ScoringMonitor(scoring="accuracy")
@@ -283,6 +284,8 @@ def test_the_callbacks_of_scikit_learn(classes):
     assert estimator.n_iter_ == 4 == len(scores) - 1
     assert watcher.heard[:2] == ["setup", "begin fit"]
     assert watcher.heard[-1] == "teardown"
+    assert [each.score(X, y) for each in watcher.kept] == scores
+    assert len({each.network_.digest() for each in watcher.kept}) == 4
     assert scores[0] != scores[-2] == scores[-1] == estimator.score(X, y)
     assert [row["accuracy"] for row in monitor.get_logs().data][-len(scores) :]
     lbfgs = MLPClassifier(**(SMALL | {"solver": "lbfgs"})).set_callbacks(Watcher()).fit(X, y)

@@ -56,6 +56,9 @@ def test_class_weights_are_sample_weights(classes):
         assert by_class.network_.digest() == weighted.network_.digest()
         twice = MLPClassifier(class_weight=given, **SMALL).fit(X, y, weights)
         assert twice.network_.digest() == MLPClassifier(**SMALL).fit(X, y, weights * weights).network_.digest()
+    lbfgs = SMALL | {"solver": "lbfgs"}
+    by_class = MLPClassifier(class_weight="balanced", **lbfgs).fit(X, y)
+    np.testing.assert_allclose(by_class.coefs_[0], MLPClassifier(**lbfgs).fit(X, y, weights).coefs_[0], rtol=1e-6)
     with pytest.raises(ValueError, match="balanced"):
         MLPClassifier(class_weight="balanced", **SMALL).partial_fit(X, y, classes=list("abc"))
 
@@ -188,6 +191,15 @@ def test_warm_start_goes_on(estimator, classes):
     assert warm.loss_curve_[-1] < first[-1]
     assert len(set(digests)) == 4
     assert warm.t_ == 20 * 103
+
+
+def test_every_warm_start_has_an_order_and_dropout_masks_of_its_own(classes):
+    X, y = classes
+    options = {"solver": "sgd", "learning_rate_init": 1e-300, "alpha": 0.0, "max_iter": 1, "dropout": 0.5}
+    estimator = MLPClassifier(warm_start=True, **(SMALL | options))
+    losses = [estimator.fit(X, y).loss_ for _ in range(3)]
+    assert len(set(losses)) == 3
+    assert estimator.seed_ == 0
 
 
 def test_warm_start_after_other_solvers(classes):

@@ -10,16 +10,15 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from fastnn import _check, metrics
 from fastnn.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from fastnn.optimizers import Optimizer
+from fastnn.sklearn import _classes
 from fastnn.sklearn._base import BaseMLP, has_epochs
 from fastnn.sklearn._hooks import with_callbacks
 from fastnn.sklearn._parameters import InvalidParameterError
-
-_INVALID_CLASSES = "`y` has classes not in `self.classes_`. `self.classes_` has {}. 'y' has {}."
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -138,6 +137,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     >>> classifier.fit(X, y, X_val=X_val, y_val=y_val).predict_proba(X_new)
     """
 
+    classes_: np.ndarray
+
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),
@@ -244,16 +245,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         MLPClassifier
             Itself.
         """
-        if classes is None and not self.__sklearn_is_fitted__():
-            raise ValueError("classes must be passed on the first call to partial_fit.")
-        if classes is not None:
-            listed = unique_labels(classes)
-            if not self.__sklearn_is_fitted__():
-                self.classes_ = listed
-            elif not np.array_equal(self.classes_, listed):
-                raise ValueError(
-                    f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}"
-                )
+        known = self.classes_ if self.__sklearn_is_fitted__() else None
+        self.classes_ = _classes.of_all_calls(classes, known)
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> np.ndarray:
@@ -339,7 +332,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if first and not incremental:
             self.classes_, index = np.unique(y, return_inverse=True)
         else:
-            index = self._known(y, None if first else self.warm_start and not incremental)
+            if not first and self.warm_start and not incremental:
+                _classes.check_same(y, self.classes_)
+            index = _classes.positions(y, self.classes_)
         return self._encoded(index)
 
     def _read_labels(self, y: Any, first: bool) -> np.ndarray:
@@ -349,18 +344,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         elif not self._is_multilabel or y.shape[1] != self.n_outputs_:
             raise ValueError(f"y must be like that of the previous call; got {y.shape[1]} labels at once")
         return np.asarray(y.toarray() if sparse.issparse(y) else y, dtype=np.float64)
-
-    def _known(self, y: np.ndarray, needs_all: bool | None) -> np.ndarray:
-        """The positions of ``y`` in ``classes_``."""
-        classes = unique_labels(y)
-        if needs_all and not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
-                f"got {self.classes_}, `y` has {classes}"
-            )
-        if len(np.setdiff1d(classes, self.classes_)):
-            raise ValueError(_INVALID_CLASSES.format(self.classes_, classes))
-        return np.searchsorted(self.classes_, y)
 
     def _encoded(self, index: np.ndarray) -> np.ndarray:
         """Labels from 0, or a column of zeros and ones, as the loss takes them."""
