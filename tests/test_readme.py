@@ -48,10 +48,16 @@ def test_fastnn_commands_run(tmp_path, monkeypatch):
     pytest.importorskip("click")
     monkeypatch.chdir(tmp_path)
     np.savetxt("images.csv", fn.data.load_digits()[0][:5], delimiter=",")
+    generator = np.random.default_rng(0)
+    with open("houses.csv", "w") as file:
+        file.write("city,size,price\n")
+        for city, size in zip(generator.integers(0, 3, 300), generator.normal(80, 20, 300), strict=True):
+            file.write(f"{('Oslo', 'Rome', 'Lima')[city]},{size:.1f},{3 * size + 50 * city:.0f}\n")
     commands = blocks("sh")[2:]
     assert sum(block.text.count("fastnn ") for block in commands) >= 4
     for block in commands:
         doc_pages.shell(block, f"{README.name}, line {block.line}")
+    assert {"predictions.parquet", "labels.csv", "runs"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_links_lead_somewhere():
