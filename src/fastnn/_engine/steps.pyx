@@ -14,6 +14,7 @@ but those sums. Where the gradient is clipped by its norm it is stored first, an
 """
 
 from libc.math cimport isfinite, sqrt
+from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
 
 from fastnn._engine.atomics cimport atomic_load, atomic_store
@@ -414,9 +415,8 @@ cdef inline bint rests(const Run* run) noexcept nogil:
 cdef void update_entries(Run* run, const Task* task, ssize_t n_rows, int thread, char* gradient) noexcept nogil:
     """The update of those inputs' weights alone that have an entry in the batch; the others have no gradient."""
     cdef Sorting* sorting = &run.sortings[thread]
-    cdef ssize_t width = run.program.panel, row_size = width * run.program.item
-    cdef ssize_t e, i, first = input_panel(task) * width, last = -1
-    cdef Task row = task[0]
+    cdef const int32_t* columns = sorting.entries.columns
+    cdef ssize_t e, i, low, end, first = input_panel(task) * run.program.panel
     if task.part == NARROW_BLOCK:
         memset(gradient, 0, task.count * run.program.item)
     if not sparse_gradient(run, task, &run.tapes[0], n_rows, sorting, gradient):
@@ -425,14 +425,24 @@ cdef void update_entries(Run* run, const Task* task, ssize_t n_rows, int thread,
         update(run, task, gradient, NULL)
         return
     e = sorting.next
-    row.count = width
-    while e > 0 and sorting.entries.columns[e - 1] >= first:
+    low = columns[e - 1] - first
+    end = low + 1
+    while e > 0 and columns[e - 1] >= first:
         e -= 1
-        i = sorting.entries.columns[e] - first
-        if i != last:
-            last = i
-            row.offset = task.offset + i * row_size
-            update(run, &row, gradient + i * row_size, NULL)
+        i = columns[e] - first
+        if i < low - 1:
+            update_inputs(run, task, low, end, gradient)
+            end = i + 1
+        low = i
+    update_inputs(run, task, low, end, gradient)
+
+
+cdef inline void update_inputs(Run* run, const Task* task, ssize_t i0, ssize_t i1, const char* gradient) noexcept nogil:
+    """The update of inputs i0..i1 of the task's panel."""
+    cdef ssize_t offset = i0 * run.program.panel * run.program.item
+    cdef Task part = task[0]
+    part.offset, part.count = task.offset + offset, (i1 - i0) * run.program.panel
+    update(run, &part, gradient + offset, NULL)
 
 
 cdef inline void finish_task(Run* run, const Task* task, const char* gradient) noexcept nogil:
