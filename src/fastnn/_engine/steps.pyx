@@ -19,12 +19,13 @@ from libc.string cimport memcpy, memset
 
 from fastnn._engine.atomics cimport atomic_load, atomic_store
 from fastnn._engine.backward cimport backward_rows
+from fastnn._engine.entries cimport input_panel, rests, sort_entries, sparse_gradient
 from fastnn._engine.forward cimport forward_dense, forward_rows, forward_sparse
 from fastnn._engine.program cimport DENSE, Operation, Slot, Tape, inputs_of, panels_of
-from fastnn._engine.rules cimport Hyperparameters, next_powers, update_rule
+from fastnn._engine.rules cimport next_powers, update_rule
 from fastnn._engine.sums cimport join_lanes, lane_sum
 from fastnn._engine.threads cimport barrier
-from fastnn._kernels.table cimport ADAGRAD, SGD, SOFTMAX, LossBatch, SparseEntries, real
+from fastnn._kernels.table cimport SOFTMAX, LossBatch, real
 from fastnn._kernels.tree cimport join_level
 
 cdef extern from "<time.h>" nogil:
@@ -78,13 +79,6 @@ cdef ssize_t first_task(const Run* run, int thread, int n_threads) noexcept nogi
             break
         t += 1
     return t
-
-
-cdef ssize_t input_panel(const Task* task) noexcept nogil:
-    """The panel of inputs that a task is about, -1 if it is not part of a weight of the first operation."""
-    if task.operation > 0 or task.part not in (BLOCK, NARROW_BLOCK):
-        return -1
-    return task.column_panel if task.part == NARROW_BLOCK else task.row_panel
 
 
 cdef void find_inputs(const Run* run, Share* share) noexcept nogil:
@@ -141,7 +135,7 @@ cdef bint descend_together(Run* run, Batch* batch, const Share* share) noexcept 
         if is_over(run, batch, c == batch.n_chunks - 1, share.thread):
             return False
         if run.sparse.is_direct:
-            sort_entries(run, batch, c, n_rows, share.thread, share.first_input, share.end_input)
+            sort_entries(run, batch.start + c * run.chunk, n_rows, share.thread, share.first_input, share.end_input)
         for t in range(share.first_task, share.end_task):
             if skips and input_panel(&run.tasks[t]) >= 0:
                 update_entries(run, &run.tasks[t], n_rows, share.thread, gradient)
@@ -172,7 +166,8 @@ cdef bint descend_apart(Run* run, Batch* batch, const Share* share) noexcept nog
             if share.thread == 0:
                 check_signals(run, n_rows)
             if run.sparse.is_direct:
-                sort_entries(run, batch, first + c, n_rows, share.thread, 0, run.program.operations[0].n_in)
+                sort_entries(run, batch.start + (first + c) * run.chunk, n_rows, share.thread, 0,
+                             run.program.operations[0].n_in)
             for t in range(run.n_tasks):
                 if add_chunk(run, &run.tasks[t], tape, n_rows, c, n, share.thread, levels, gradient):
                     memcpy(run.parts + part * run.arena_size + run.tasks[t].offset, gradient,
@@ -364,52 +359,6 @@ cdef void task_gradient(const Run* run, const Task* task, const Tape* tape, ssiz
     else:
         run.program.normalization.gain_gradient(x, slot.statistics, delta, <real*> gradient, scratch, tape.rows,
                                                 n_rows, SHARD, op.n_in, task.column_panel)
-
-
-cdef void sort_entries(const Run* run, const Batch* batch, ssize_t chunk, ssize_t n_rows, int thread, ssize_t c0,
-                       ssize_t c1) noexcept nogil:
-    """The chunk's entries in columns c0..c1, for this thread's tasks."""
-    cdef ssize_t first = batch.start + chunk * run.chunk
-    cdef Sorting* sorting = &run.sortings[thread]
-    run.program.sparse.sort_entries(&run.sparse.rows, run.order + first if run.order != NULL else NULL, first, n_rows,
-                                    c0, c1, &sorting.entries, &sorting.spare)
-    sorting.next = 0
-
-
-cdef bint sparse_gradient(const Run* run, const Task* task, const Tape* tape, ssize_t n_rows, Sorting* sorting,
-                          char* gradient) noexcept nogil:
-    """The gradient of a task of the first operation, from sparse rows: of the inputs that have an entry; if any has.
-
-    Tasks come in the order of their inputs.
-    """
-    cdef ssize_t panel = run.program.panel, in_panel = input_panel(task)
-    cdef const Operation* op = &run.program.operations[0]
-    cdef const SparseEntries* entries = &sorting.entries
-    cdef const real* delta = <const real*> tape.slots[0].delta
-    cdef real* scratch = <real*> (gradient + panel * panel * run.program.item)
-    cdef ssize_t e = sorting.next
-    if e > 0 and entries.columns[e - 1] >= in_panel * panel:
-        e = 0                                          # another panel of outputs has begun
-    while e < entries.count and entries.columns[e] < in_panel * panel:
-        e += 1
-    sorting.next = e
-    if e == entries.count or entries.columns[e] >= (in_panel + 1) * panel:
-        return False
-    if task.part == NARROW_BLOCK:
-        sorting.next = run.program.sparse.narrow_gradient(entries, e, delta, <real*> gradient, scratch, tape.rows,
-                                                          n_rows, SHARD, op.n_in, op.n_out, in_panel)
-    else:
-        sorting.next = run.program.sparse.weight_gradient(entries, e, delta, <real*> gradient, scratch, tape.rows,
-                                                          n_rows, SHARD, op.n_in, op.n_out, in_panel,
-                                                          task.column_panel)
-    return True
-
-
-cdef inline bint rests(const Run* run) noexcept nogil:
-    """Whether a parameter whose gradient is zero keeps its bits, and so does the optimizer's state."""
-    cdef const Hyperparameters* h = &run.hyperparameters
-    return (h.l1 == 0 and h.l2 == 0 and h.weight_decay == 0
-            and (h.kind == SGD and h.momentum == 0 or h.kind == ADAGRAD and h.epsilon > 0))
 
 
 cdef void update_entries(Run* run, const Task* task, ssize_t n_rows, int thread, char* gradient) noexcept nogil:
