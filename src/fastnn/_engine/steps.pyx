@@ -14,16 +14,18 @@ but those sums. Where the gradient is clipped by its norm it is stored first, an
 """
 
 from libc.math cimport isfinite, sqrt
+from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
 
 from fastnn._engine.atomics cimport atomic_load, atomic_store
 from fastnn._engine.backward cimport backward_rows
+from fastnn._engine.entries cimport input_panel, rests, sort_entries, sparse_gradient
 from fastnn._engine.forward cimport forward_dense, forward_rows, forward_sparse
 from fastnn._engine.program cimport DENSE, Operation, Slot, Tape, inputs_of, panels_of
-from fastnn._engine.rules cimport Hyperparameters, next_powers, update_rule
+from fastnn._engine.rules cimport next_powers, update_rule
 from fastnn._engine.sums cimport join_lanes, lane_sum
 from fastnn._engine.threads cimport barrier
-from fastnn._kernels.table cimport ADAGRAD, SGD, SOFTMAX, LossBatch, SparseEntries, real
+from fastnn._kernels.table cimport SOFTMAX, LossBatch, real
 from fastnn._kernels.tree cimport join_level
 
 cdef extern from "<time.h>" nogil:
@@ -77,13 +79,6 @@ cdef ssize_t first_task(const Run* run, int thread, int n_threads) noexcept nogi
             break
         t += 1
     return t
-
-
-cdef ssize_t input_panel(const Task* task) noexcept nogil:
-    """The panel of inputs that a task is about, -1 if it is not part of a weight of the first operation."""
-    if task.operation > 0 or task.part not in (BLOCK, NARROW_BLOCK):
-        return -1
-    return task.column_panel if task.part == NARROW_BLOCK else task.row_panel
 
 
 cdef void find_inputs(const Run* run, Share* share) noexcept nogil:
@@ -140,7 +135,7 @@ cdef bint descend_together(Run* run, Batch* batch, const Share* share) noexcept 
         if is_over(run, batch, c == batch.n_chunks - 1, share.thread):
             return False
         if run.sparse.is_direct:
-            sort_entries(run, batch, c, n_rows, share.thread, share.first_input, share.end_input)
+            sort_entries(run, batch.start + c * run.chunk, n_rows, share.thread, share.first_input, share.end_input)
         for t in range(share.first_task, share.end_task):
             if skips and input_panel(&run.tasks[t]) >= 0:
                 update_entries(run, &run.tasks[t], n_rows, share.thread, gradient)
@@ -171,7 +166,8 @@ cdef bint descend_apart(Run* run, Batch* batch, const Share* share) noexcept nog
             if share.thread == 0:
                 check_signals(run, n_rows)
             if run.sparse.is_direct:
-                sort_entries(run, batch, first + c, n_rows, share.thread, 0, run.program.operations[0].n_in)
+                sort_entries(run, batch.start + (first + c) * run.chunk, n_rows, share.thread, 0,
+                             run.program.operations[0].n_in)
             for t in range(run.n_tasks):
                 if add_chunk(run, &run.tasks[t], tape, n_rows, c, n, share.thread, levels, gradient):
                     memcpy(run.parts + part * run.arena_size + run.tasks[t].offset, gradient,
@@ -365,58 +361,11 @@ cdef void task_gradient(const Run* run, const Task* task, const Tape* tape, ssiz
                                                 n_rows, SHARD, op.n_in, task.column_panel)
 
 
-cdef void sort_entries(const Run* run, const Batch* batch, ssize_t chunk, ssize_t n_rows, int thread, ssize_t c0,
-                       ssize_t c1) noexcept nogil:
-    """The chunk's entries in columns c0..c1, for this thread's tasks."""
-    cdef ssize_t first = batch.start + chunk * run.chunk
-    cdef Sorting* sorting = &run.sortings[thread]
-    run.program.sparse.sort_entries(&run.sparse.rows, run.order + first if run.order != NULL else NULL, first, n_rows,
-                                    c0, c1, &sorting.entries, &sorting.spare)
-    sorting.next = 0
-
-
-cdef bint sparse_gradient(const Run* run, const Task* task, const Tape* tape, ssize_t n_rows, Sorting* sorting,
-                          char* gradient) noexcept nogil:
-    """The gradient of a task of the first operation, from sparse rows: of the inputs that have an entry; if any has.
-
-    Tasks come in the order of their inputs.
-    """
-    cdef ssize_t panel = run.program.panel, in_panel = input_panel(task)
-    cdef const Operation* op = &run.program.operations[0]
-    cdef const SparseEntries* entries = &sorting.entries
-    cdef const real* delta = <const real*> tape.slots[0].delta
-    cdef real* scratch = <real*> (gradient + panel * panel * run.program.item)
-    cdef ssize_t e = sorting.next
-    if e > 0 and entries.columns[e - 1] >= in_panel * panel:
-        e = 0                                          # another panel of outputs has begun
-    while e < entries.count and entries.columns[e] < in_panel * panel:
-        e += 1
-    sorting.next = e
-    if e == entries.count or entries.columns[e] >= (in_panel + 1) * panel:
-        return False
-    if task.part == NARROW_BLOCK:
-        sorting.next = run.program.sparse.narrow_gradient(entries, e, delta, <real*> gradient, scratch, tape.rows,
-                                                          n_rows, SHARD, op.n_in, op.n_out, in_panel)
-    else:
-        sorting.next = run.program.sparse.weight_gradient(entries, e, delta, <real*> gradient, scratch, tape.rows,
-                                                          n_rows, SHARD, op.n_in, op.n_out, in_panel,
-                                                          task.column_panel)
-    return True
-
-
-cdef inline bint rests(const Run* run) noexcept nogil:
-    """Whether a parameter whose gradient is zero keeps its bits, and so does the optimizer's state."""
-    cdef const Hyperparameters* h = &run.hyperparameters
-    return (h.l1 == 0 and h.l2 == 0 and h.weight_decay == 0
-            and (h.kind == SGD and h.momentum == 0 or h.kind == ADAGRAD and h.epsilon > 0))
-
-
 cdef void update_entries(Run* run, Task* task, ssize_t n_rows, int thread, char* gradient) noexcept nogil:
     """The update of those inputs' weights alone that have an entry in the batch; the others have no gradient."""
     cdef Sorting* sorting = &run.sortings[thread]
-    cdef ssize_t width = run.program.panel, row_size = width * run.program.item
-    cdef ssize_t e, i, first = input_panel(task) * width, last = -1
-    cdef Task row = task[0]
+    cdef const int32_t* columns = sorting.entries.columns
+    cdef ssize_t e, i, low, end, first = input_panel(task) * run.program.panel
     if task.part == NARROW_BLOCK:
         memset(gradient, 0, task.count * run.program.item)
     if not sparse_gradient(run, task, &run.tapes[0], n_rows, sorting, gradient):
@@ -425,15 +374,25 @@ cdef void update_entries(Run* run, Task* task, ssize_t n_rows, int thread, char*
         update(run, task, gradient, NULL)
         return
     e = sorting.next
-    row.count = width
-    while e > 0 and sorting.entries.columns[e - 1] >= first:
+    low = columns[e - 1] - first
+    end = low + 1
+    while e > 0 and columns[e - 1] >= first:
         e -= 1
-        i = sorting.entries.columns[e] - first
-        if i != last:
-            last = i
-            row.offset = task.offset + i * row_size
-            update(run, &row, gradient + i * row_size, NULL)
-    task.diverged = row.diverged
+        i = columns[e] - first
+        if i < low - 1:
+            update_inputs(run, task, low, end, gradient)
+            end = i + 1
+        low = i
+    update_inputs(run, task, low, end, gradient)
+
+
+cdef inline void update_inputs(Run* run, Task* task, ssize_t i0, ssize_t i1, const char* gradient) noexcept nogil:
+    """The update of inputs i0..i1 of the task's panel."""
+    cdef ssize_t offset = i0 * run.program.panel * run.program.item
+    cdef Task part = task[0]
+    part.offset, part.count = task.offset + offset, (i1 - i0) * run.program.panel
+    update(run, &part, gradient + offset, NULL)
+    task.diverged |= part.diverged
 
 
 cdef inline void finish_task(Run* run, Task* task, const char* gradient) noexcept nogil:
