@@ -80,7 +80,7 @@ def recorded(given, called):
     return result
 
 
-@pytest.mark.parametrize("cases", goldens.KERNELS, ids=["dense", "rows", "elements"])
+@pytest.mark.parametrize("cases", goldens.KERNELS, ids=["dense", "rows", "elements", "sparse"])
 def test_every_case_calls_the_kernel_that_it_names(cases):
     called = set()
     for function in cases._functions.values():
