@@ -485,3 +485,34 @@ def test_without_polars_the_extra_is_named(folder, model, monkeypatch):
     monkeypatch.setitem(sys.modules, "polars", None)
     for arguments in (["train", folder / "flats.csv"], ["predict", model, folder / "flats.csv", "-o", "-"]):
         assert "pip install 'fastnn[cli]'" in failed(*arguments)
+
+
+# -------------------------------------------------------------------- on a page
+
+
+@pytest.fixture
+def iris(tmp_path):
+    data = sklearn.datasets.load_iris(as_frame=True)
+    table = data.data.assign(species=data.target_names[data.target])
+    table.to_csv(tmp_path / "iris.csv", index=False)
+    ok("train", tmp_path / "iris.csv", "--target", "species", "-o", tmp_path / "run", "-q", *QUICK)
+    return tmp_path
+
+
+def test_the_page_of_a_table_shows_its_test_rows(iris):
+    ok("plot", iris / "run", "-q")
+    page = (iris / "run" / "page.html").read_text(encoding="utf-8")
+    assert "Of 30 rows given" in page, "the rows held out"
+    assert "not at hand" not in page
+    assert all(f">{name}<" in page or name in page for name in ("setosa", "versicolor", "virginica"))
+
+
+def test_the_page_of_a_table_that_is_elsewhere_or_another(iris, tmp_path):
+    moved = tmp_path / "moved.csv"
+    (iris / "iris.csv").rename(moved)
+    ok("plot", iris / "run", "-q")
+    assert "the data are not at hand" in (iris / "run" / "page.html").read_text(encoding="utf-8")
+    ok("plot", iris / "run", "-q", "--data", moved)
+    assert "Of 30 rows given" in (iris / "run" / "page.html").read_text(encoding="utf-8")
+    moved.write_text(moved.read_text().replace("5.1", "5.2"))
+    assert "other values in" in failed("plot", iris / "run", "--data", moved)

@@ -17,6 +17,7 @@ from fastnn._cli.run import Hyperparameters
 from fastnn._cli.table_files import open_table
 from fastnn._cli.table_run import Division, Scores, TableOptions, TableRun
 from fastnn.errors import DivergedError
+from fastnn.tables import Classes
 
 BASELINES = {
     "cross_entropy": "majority class",
@@ -123,6 +124,7 @@ def _write(
             "test_fraction": chosen.test_fraction,
             "validation_fraction": chosen.validation_fraction,
             "rows": parts.sizes,
+            "classes": list(parts.target.labels) if isinstance(parts.target, Classes) else None,
         },
         results={
             "test_scores": scores.model,

@@ -34,8 +34,8 @@ cdef inline Powers next_powers(const Hyperparameters* h, const Powers* old) noex
 
 cdef inline UpdateRule update_rule(const Hyperparameters* h, const Powers* powers, double learning_rate,
                                    double batch_scale, long long t, bint decays) noexcept nogil:
-    """The rule of step t (from 1). powers are those of step t, batch_scale one over the sum of the batch's sample weights;
-    decays: whether penalties apply to the parameter.
+    """The rule of step t (from 1). powers are those of step t, batch_scale is one over the sum of the batch's sample
+    weights; decays: whether penalties apply to the parameter.
     """
     cdef UpdateRule rule
     cdef double mu_next, mu

@@ -257,6 +257,14 @@ def narrow(dtype: str, threads: int) -> Training:
     return Training(trainer, rows_of(85, 5, dtype), numbers(85, 1, dtype))  # the last batch of an epoch is one row
 
 
+@network()
+def total_penalty(dtype: str, threads: int) -> Training:
+    """A penalty that the rows of a batch share by their weights, beside one that they do not, and a ragged last batch."""
+    net = fn.Network([fn.Input(4), fn.Dense(9, "tanh"), fn.Dense(3)], seed=16, dtype=dtype)
+    trainer = fn.Trainer(net, "cross_entropy", fn.Adam(0.02, l2=0.001, l2_total=0.3), 13, seed=8, threads=threads)
+    return Training(trainer, rows_of(57, 4, dtype), labels(57, 3), {"sample_weight": weights(57)})
+
+
 @network((1, 10))
 def wide(dtype: str, threads: int) -> Training:
     net = fn.Network([fn.Input(70), fn.Dense(131, "relu"), fn.Dense(67, "mish"), fn.Dense(10)], seed=13, dtype=dtype)
