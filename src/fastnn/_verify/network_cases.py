@@ -259,7 +259,7 @@ def narrow(dtype: str, threads: int) -> Training:
 
 @network()
 def total_penalty(dtype: str, threads: int) -> Training:
-    """A penalty that the rows of a batch share by their weights, beside one that they do not, and a ragged last batch."""
+    """A penalty that the rows of a batch share by their weights, beside one that they do not; a ragged last batch."""
     net = fn.Network([fn.Input(4), fn.Dense(9, "tanh"), fn.Dense(3)], seed=16, dtype=dtype)
     trainer = fn.Trainer(net, "cross_entropy", fn.Adam(0.02, l2=0.001, l2_total=0.3), 13, seed=8, threads=threads)
     return Training(trainer, rows_of(57, 4, dtype), labels(57, 3), {"sample_weight": weights(57)})
