@@ -48,7 +48,7 @@ class Variant:
         return Variant(self.replacements | other.replacements, self.files | other.files)
 
 
-ONE_CHAIN = Variant({"src/fastnn/_engine/steps.pyx": [("n_rows, SHARD,", "n_rows, n_rows,")]})
+ONE_CHAIN = Variant({"src/fastnn/_engine/gradients.pxd": [("n_rows, SHARD,", "n_rows, n_rows,")]})
 CONTRACTION = Variant({"setup.py": [("-ffp-contract=off", "-ffp-contract=fast")]})
 HEADER = {"src/fastnn/_kernels/approximate.h": "benchmarks/free/approximate.h"}
 FUNCTIONS = Variant(

@@ -18,9 +18,9 @@ PACKAGE = Path(fastnn.__file__).parent
 SOURCES = Path(__file__).parent.parent / "src/fastnn"  # what is installed has no .pyx
 
 NUMERIC_PATH = (
-    *("_arrays", "_builder", "_check", "_checkpoint", "_describe", "_files", "_fit", "_maps", "_objective", "_prepare"),
-    *("_streams", "callbacks", "data", "elementary", "gradients", "history", "initializers", "inspection", "layers"),
-    *("losses", "metrics", "network", "optimizers", "records", "reproduction", "schedules", "training"),
+    *("_arrays", "_builder", "_check", "_checkpoint", "_compile", "_describe", "_files", "_fit", "_maps", "_objective"),
+    *("_prepare", "_streams", "callbacks", "data", "elementary", "gradients", "history", "initializers", "inspection"),
+    *("layers", "losses", "metrics", "network", "optimizers", "records", "reproduction", "schedules", "training"),
     *("tables/cells", "tables/encoders", "tables/model", "tables/preprocessor", "tables/scores", "tables/targets"),
 )
 # Where no number of a network, or of its data, comes about.

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastnn import _check, _dispatch
+from fastnn._compile import compiled
 from fastnn._engine.model import Model
 from fastnn.layers import Activation, Dense, Input, LayerNorm
-from fastnn.network import Network, _compiled
+from fastnn.network import Network
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -89,7 +90,7 @@ class _Layers:
         place_of = network._positions
         units = 0
         for place, (layer, (_, units_out, _)) in enumerate(zip(network.layers, network._rows(), strict=True)):
-            operations = _compiled((Input(units), layer))[0] if place and isinstance(layer, _COMPUTING) else []
+            operations = compiled((Input(units), layer))[0] if place and isinstance(layer, _COMPUTING) else []
             units = units_out
             if not operations:
                 self.models[place] = None

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import _check, _describe, _dispatch, _files, _streams, initializers
+from fastnn import _check, _compile, _describe, _dispatch, _files, _streams, initializers
 from fastnn._engine.environment import standard_environment
 from fastnn._engine.model import Model
 from fastnn._engine.random import first_nonfinite
-from fastnn.layers import LAYERS, Activation, Dense, Dropout, Input, Layer, LayerNorm, activation_of
+from fastnn.layers import LAYERS, Activation, Dense, Input, Layer, LayerNorm, activation_of
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _empty, _ndarray = np.empty, np.ndarray  # looked up faster
 _PADDING = 64  # units that a layer is padded by are fewer
-_Tensor = tuple[int, str]  # what the engine calls a parameter tensor: (operation, "weight" or "bias")
 
 
 class Network:
@@ -71,7 +70,7 @@ class Network:
             layer = self.layers[position]
             shape = self._shapes[name]
             if isinstance(layer, Dense):
-                following = _following_activation(self.layers, position)
+                following = _compile.following_activation(self.layers, position)
                 given = layer.weight_initializer if kind == "weight" else layer.bias_initializer
                 initializer = initializers.resolved(given, following)
             else:
@@ -83,13 +82,15 @@ class Network:
         self, layers: Sequence[Layer], seed: int, dtype: str, parameters: Mapping[str, np.ndarray] | None = None
     ) -> None:
         """Everything but the values of the parameters; those that are to come are looked at before memory is taken."""
-        self.layers = _checked(layers)
+        self.layers = _compile.checked(layers)
         self.metadata: dict[str, Any] = {}
         self.seed = _check.seed(seed)
         self.dtype = _check.dtype_name(dtype)
         self._np_dtype = np.dtype(self.dtype)
-        operations, self._names, self._positions = _compiled(self.layers)
-        self._shapes = {name: _shape_of(operations[number], kind) for name, (number, kind) in self._names.items()}
+        operations, self._names, self._positions = _compile.compiled(self.layers)
+        self._shapes = {
+            name: _compile.shape_of(operations[number], kind) for name, (number, kind) in self._names.items()
+        }
         if parameters is not None:
             self._check_shapes(parameters)
         self._check_size()
@@ -368,7 +369,7 @@ class Parameters(MutableMapping[str, np.ndarray]):
         for tensor, array in checked:
             self._network._model.write(*tensor, array)
 
-    def _tensor(self, name: str) -> _Tensor:
+    def _tensor(self, name: str) -> _compile.Tensor:
         names = self._network._names
         if name not in names:
             hint = _check.nearest(name, names) if isinstance(name, str) else ""
@@ -396,83 +397,6 @@ class Parameters(MutableMapping[str, np.ndarray]):
 
     def __repr__(self) -> str:
         return f"Parameters({', '.join(f'{name}: {shape}' for name, shape in self._network._shapes.items())})"
-
-
-def _checked(layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    """The layers as a tuple, if they make a network."""
-    if isinstance(layers, (str, Layer)) or not hasattr(layers, "__iter__"):
-        raise TypeError(f"layers must be a sequence of layers; got {_check.described(layers)}")
-    result = tuple(layers)
-    for position, layer in enumerate(result):
-        if not isinstance(layer, Layer):
-            raise TypeError(f"layers must hold layers only; got {_check.described(layer)} at position {position}")
-        if isinstance(layer, Input) != (position == 0):
-            raise ValueError(f"layers must begin with an Input and hold no other; got {layer!r} at position {position}")
-        is_softmax = isinstance(layer, (Dense, Activation)) and activation_of(layer).name == "softmax"
-        if is_softmax and position < len(result) - 1:
-            raise ValueError(
-                f"the activation 'softmax' must be at the end of a network; got {layer!r} at position {position}"
-            )
-    if not any(isinstance(layer, Dense) for layer in result):
-        raise ValueError(f"layers must hold at least one Dense; got {list(result)}")
-    return result
-
-
-def _compiled(
-    checked: tuple[Layer, ...],
-) -> tuple[list[tuple[Any, ...]], dict[str, _Tensor], dict[int, int]]:
-    """The engine's operations; its tensor for each parameter's name; where the layer of each operation stands."""
-    operations: list[tuple[Any, ...]] = []
-    names: dict[str, _Tensor] = {}
-    positions: dict[int, int] = {}
-    module = units = 0
-
-    def own() -> None:
-        for kind in ("weight", "bias"):
-            names[f"{module}.{kind}"] = (len(operations), kind)
-
-    for number, layer in enumerate(checked):
-        if isinstance(layer, Input):
-            units = layer.features
-        elif isinstance(layer, Dropout):
-            operations.append(("dropout", units, layer.rate, _streams.DROPOUT + number))
-            module += 1
-        elif isinstance(layer, LayerNorm):
-            own()
-            operations.append(("layer_norm", units, layer.epsilon))
-            module += 1
-        elif isinstance(layer, (Dense, Activation)):
-            activation = activation_of(layer)
-            alpha = activation.alpha or 0.0
-            if isinstance(layer, Dense):
-                own()
-                operations.append(("dense", units, layer.units, activation.name, alpha))
-                units = layer.units
-                module += 1
-            elif activation.name != "identity":
-                operations.append(("activation", units, activation.name, alpha))
-            module += activation.name != "identity"
-        positions |= dict.fromkeys(range(len(positions), len(operations)), number)
-    return operations, names, positions
-
-
-def _shape_of(operation: tuple[Any, ...], kind: str) -> tuple[int, ...]:
-    if operation[0] == "dense":
-        _, n_in, n_out, *_ = operation
-        return (n_out, n_in) if kind == "weight" else (n_out,)
-    return (operation[1],)
-
-
-def _following_activation(layers: tuple[Layer, ...], position: int) -> str:
-    """The first activation of the dense layer at ``position`` or after it, before the next dense layer."""
-    name = activation_of(layers[position]).name  # type: ignore[arg-type]
-    for following in range(position + 1, len(layers)):
-        layer = layers[following]
-        if name != "identity" or isinstance(layer, Dense):
-            break
-        if isinstance(layer, Activation):
-            name = layer.name
-    return name
 
 
 def _size(shape: tuple[int, ...], padding: int = 0) -> int:

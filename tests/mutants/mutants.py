@@ -182,7 +182,7 @@ MUTANTS = [
         "parts of threads working apart joined left to right",
         [
             (
-                f"{N}/steps.pyx",
+                f"{N}/gradients.pxd",
                 "            part += 2 * apart\n        apart *= 2\n",
                 "            break\n        apart += 1\n",
             )
@@ -194,20 +194,19 @@ MUTANTS = [
         2,
         "shards by the number of threads",
         [
-            (f"{N}/steps.pyx", "cdef double clock()", "cdef ssize_t shard_rows = 64\n\n\ncdef double clock()"),
+            (f"{N}/steps.pxd", "    ssize_t n, batch_size\n", "    ssize_t n, batch_size, shard_rows\n"),
             (
                 f"{N}/steps.pyx",
                 "    cdef Run* run = <Run*> context\n    cdef Share share\n",
-                "    global shard_rows\n    cdef Run* run = <Run*> context\n    cdef Share share\n"
-                "    shard_rows = 64 // n_threads\n",
+                "    cdef Run* run = <Run*> context\n    cdef Share share\n    run.shard_rows = 64 // n_threads\n",
             ),
             (
-                f"{N}/steps.pyx",
+                f"{N}/gradients.pxd",
                 "weight_gradient(x, delta, <real*> gradient, scratch, tape.rows, n_rows, SHARD, op.n_in,\n",
-                "weight_gradient(x, delta, <real*> gradient, scratch, tape.rows, n_rows, shard_rows, op.n_in,\n",
+                "weight_gradient(x, delta, <real*> gradient, scratch, tape.rows, n_rows, run.shard_rows, op.n_in,\n",
             ),
         ],
-        engine=("steps",),
+        engine=("steps", "layout", "training", "divergence"),
         only="networks",
     ),
     # ---------------------------------------------------------------------- lanes

@@ -21,12 +21,13 @@ from fastnn._engine.atomics cimport atomic_load, atomic_store
 from fastnn._engine.backward cimport backward_rows
 from fastnn._engine.entries cimport input_panel, rests, sort_entries, sparse_gradient
 from fastnn._engine.forward cimport forward_dense, forward_rows, forward_sparse
-from fastnn._engine.program cimport DENSE, Operation, Slot, Tape, inputs_of, panels_of
+from fastnn._engine.gradients cimport add_chunk, join_parts
+from fastnn._engine.program cimport Operation, Slot, Tape, inputs_of, panels_of
+from fastnn._engine.rows cimport batch_weight, first_by_panels, gather_targets, loss_of
 from fastnn._engine.rules cimport next_powers, update_rule
-from fastnn._engine.sums cimport join_lanes, lane_sum
+from fastnn._engine.sums cimport lane_sum
 from fastnn._engine.threads cimport barrier
-from fastnn._kernels.table cimport SOFTMAX, LossBatch, real
-from fastnn._kernels.tree cimport join_level
+from fastnn._kernels.table cimport LossBatch, real
 
 cdef extern from "<time.h>" nogil:
     ctypedef long time_t
@@ -199,19 +200,6 @@ cdef bint is_over(Run* run, Batch* batch, bint has_losses, int thread) noexcept 
 
 # ----------------------------------------------------------------------- rows
 
-cdef double batch_weight(const Run* run, ssize_t start, ssize_t n) noexcept nogil:
-    """The sum of the batch's sample weights, in the order of its rows."""
-    cdef double[16] lane
-    cdef ssize_t r
-    if run.weights == NULL:
-        return n
-    for r in range(16):
-        lane[r] = 0
-    for r in range(n):
-        lane[r & 15] = lane[r & 15] + run.weights[run.order[start + r] if run.order != NULL else start + r]
-    return join_lanes(lane)
-
-
 cdef ssize_t rows_phase(Run* run, const Batch* batch, ssize_t chunk, const Tape* given, int thread,
                         int n_threads) noexcept nogil:
     """Data, outputs, losses and deltas of this thread's part of a chunk of the batch. Returns the chunk's rows."""
@@ -252,17 +240,6 @@ cdef ssize_t rows_phase(Run* run, const Batch* batch, ssize_t chunk, const Tape*
     return n_rows
 
 
-cdef bint first_by_panels(const Run* run, ssize_t n_rows) noexcept nogil:
-    """Whether threads share the first operation's outputs instead of its rows.
-
-    They do where its weights are most of what is updated and more than the rows: each thread then reads those weights
-    that it has updated itself, and they stay in its cache.
-    """
-    cdef const Operation* op = &run.program.operations[0]
-    return (op.kind == DENSE and not op.is_narrow and op.activation != SOFTMAX and op.n_in > 2 * n_rows
-            and 4 * op.n_in * op.n_out * run.program.item > 3 * run.arena_size)
-
-
 cdef void forward_first(const Run* run, const Tape* tape, ssize_t n_rows, int thread, int n_threads) noexcept nogil:
     """The first operation for all rows, which all threads have gathered: this thread's panels of the outputs."""
     cdef const Operation* op = &run.program.operations[0]
@@ -274,92 +251,7 @@ cdef void forward_first(const Run* run, const Tape* tape, ssize_t n_rows, int th
     barrier(thread, n_threads)
 
 
-cdef LossBatch loss_of(const Run* run, ssize_t first_row) noexcept nogil:
-    """The loss from a row of the batch on."""
-    cdef LossBatch loss = run.loss
-    if loss.labels != NULL:
-        loss.labels = run.labels + first_row
-    else:
-        loss.targets = <const real*> (run.targets + first_row * loss.n_targets * run.program.item)
-    if loss.weights != NULL:
-        loss.weights = run.row_weights + first_row
-    loss.losses = run.losses + first_row
-    loss.hits = run.hits + first_row
-    return loss
-
-
-cdef void gather_targets(Run* run, const int64_t* order, ssize_t first, ssize_t first_row, ssize_t r0,
-                         ssize_t r1) noexcept nogil:
-    """labels, targets and row_weights of rows r0..r1 of the chunk that starts at first_row of the batch."""
-    cdef ssize_t r, j, row, item = run.program.item
-    cdef const char* y
-    for r in range(r0, r1):
-        row = order[r] if order != NULL else first + r
-        y = run.y + row * run.y_row
-        if run.loss.labels != NULL:
-            run.labels[first_row + r] = (<const int64_t*> y)[0]
-        else:
-            for j in range(run.loss.n_targets):
-                memcpy(run.targets + ((first_row + r) * run.loss.n_targets + j) * item, y + j * run.y_column, item)
-        if run.weights != NULL:
-            run.row_weights[first_row + r] = run.weights[row]
-
-
 # -------------------------------------------------------------------- weights
-
-cdef bint add_chunk(const Run* run, const Task* task, const Tape* tape, ssize_t n_rows, ssize_t chunk, ssize_t n_chunks,
-                    int thread, char* levels, char* gradient) noexcept nogil:
-    """Takes in the gradient over chunk of n_chunks; whether `gradient` holds the sum of all of them."""
-    cdef ssize_t level = 0
-    if run.sparse.is_direct and input_panel(task) >= 0:
-        memset(gradient, 0, task.count * run.program.item)
-        sparse_gradient(run, task, tape, n_rows, &run.sortings[thread], gradient)
-    else:
-        task_gradient(run, task, tape, n_rows, gradient)
-    while join_level(chunk, n_chunks, &level):
-        run.program.optimizers.add(<real*> gradient, <const real*> (levels + level * run.arena_size + task.offset),
-                                   task.count)
-        level += 1
-    if chunk == n_chunks - 1:
-        return True
-    memcpy(levels + level * run.arena_size + task.offset, gradient, task.count * run.program.item)
-    return False
-
-
-cdef void join_parts(const Run* run, const Task* task, ssize_t n_parts) noexcept nogil:
-    """The tree over the parts' sums, each addition in place of its left operand."""
-    cdef ssize_t part, apart = 1
-    cdef char* sums = run.parts + task.offset
-    while apart < n_parts:
-        part = 0
-        while part + apart < n_parts:
-            run.program.optimizers.add(<real*> (sums + part * run.arena_size),
-                                       <const real*> (sums + (part + apart) * run.arena_size), task.count)
-            part += 2 * apart
-        apart *= 2
-
-
-cdef void task_gradient(const Run* run, const Task* task, const Tape* tape, ssize_t n_rows,
-                        char* gradient) noexcept nogil:
-    """The gradient of the task's parameters over the rows of the tape."""
-    cdef ssize_t k = task.operation, panel = run.program.panel
-    cdef const Operation* op = &run.program.operations[k]
-    cdef const Slot* slot = &tape.slots[k]
-    cdef const real* x = <const real*> inputs_of(tape, k)
-    cdef const real* delta = <const real*> slot.delta
-    cdef real* scratch = <real*> (gradient + panel * panel * run.program.item)
-    if task.part == BLOCK:
-        run.program.dense.weight_gradient(x, delta, <real*> gradient, scratch, tape.rows, n_rows, SHARD, op.n_in,
-                                          op.n_out, task.row_panel, task.column_panel)
-    elif task.part == NARROW_BLOCK:
-        run.program.dense.narrow_gradient(x, delta, <real*> gradient, scratch, tape.rows, n_rows, SHARD, op.n_in,
-                                          op.n_out, task.column_panel)
-    elif task.part == BIAS:
-        run.program.dense.bias_gradient(delta, <real*> gradient, scratch, tape.rows, n_rows, SHARD, task.column_panel)
-    else:
-        run.program.normalization.gain_gradient(x, slot.statistics, delta, <real*> gradient, scratch, tape.rows,
-                                                n_rows, SHARD, op.n_in, task.column_panel)
-
 
 cdef void update_entries(Run* run, Task* task, ssize_t n_rows, int thread, char* gradient) noexcept nogil:
     """The update of those inputs' weights alone that have an entry in the batch; the others have no gradient."""
