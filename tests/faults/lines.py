@@ -1,4 +1,4 @@
-"""Ctrl-C at every line of fastnn that a run goes through: a KeyboardInterrupt, and the run goes on to the unbroken bits.
+"""Ctrl-C at every line of fastnn that a run goes through: a KeyboardInterrupt, and then the unbroken bits.
 
 python -m faults.lines 1, in this folder's parent; 10: at every tenth line
 """
