@@ -36,3 +36,46 @@ def test_two_processes_save_to_one_path():
     found = counts("race", 200)
     assert found["loaded network 0"] > 0
     assert found["loaded network 1"] > 0
+
+
+def test_ctrl_c_at_random_moments():
+    found = counts("interrupt", 12)
+    for outcome in found.values():
+        assert outcome["interrupted"] >= 12
+        assert outcome["finished runs"] > 0
+        assert outcome["longest wait"] < 5.0  # 0.25 s; more on a machine that is busy with other tests
+
+
+def test_ctrl_c_at_every_line():
+    found = counts("lines", 30)
+    assert found["interrupted"] > 20
+    assert found["interrupted"] > 10 * found.get("not interrupted", 0)
+
+
+def test_the_interpreter_ends_while_training():
+    found = counts("shutdown", 1)
+    assert len(found) == 7
+    assert all(outcome.endswith(": ended") for outcome in found), found
+
+
+def test_forks():
+    found = counts("forks", 3)
+    assert len(found) == 6
+    assert all(outcome.endswith(": same bits") for outcome in found), found
+
+
+def test_threads_that_train_and_predict_together():
+    found = counts("together", 1)
+    assert found.pop("runs: same bits") == 2
+    assert found.pop("predictions: same bits") >= 16
+    assert not found
+
+
+def test_full_disks():
+    found = counts("full_disk", 5)
+    if "skipped" in found:
+        pytest.skip(f"no small disk: {found['skipped']}")
+    assert sum(found.values()) == 25
+    known = ("saved", "old file whole", "same bits")
+    assert all(outcome.endswith(known) for outcome in found), found
+    assert any(outcome.endswith("old file whole") for outcome in found)

@@ -78,8 +78,10 @@ def _part(target: str) -> Iterator[str]:
     part = f"{_part_prefix(target)}{os.urandom(8).hex()}.part"
     try:
         yield part
-    except BaseException:
+    except BaseException as error:
         _remove(part)
+        if isinstance(error, OSError) and error.filename in (None, part) and error.filename2 is None:
+            error.filename = target  # a write or an fsync names no file, and nobody knows the part
         raise
 
 

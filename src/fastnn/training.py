@@ -242,9 +242,9 @@ class Trainer:
         self.columns = columns
         self._give_states(watching)
 
-        self._fitting, self._stopping = True, False
-        self._watching = watching
-        try:
+        try:  # from here on: Ctrl-C may come between any two lines
+            self._fitting, self._stopping = True, False
+            self._watching = watching
             _fit.Loop(self, data, validation, batch_size, watching, max_seconds).run(epochs, progress)
         finally:
             self._fitting = False

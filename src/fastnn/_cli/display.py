@@ -177,6 +177,9 @@ class ShowProgress(callbacks.Callback):
     def __exit__(self, *_: object) -> None:
         self.progress.stop()
 
+    def on_fit_begin(self, trainer: Any) -> None:
+        self.progress.update(self.task, completed=trainer.epoch)
+
     def on_epoch_end(self, trainer: Any, epoch: int, values: Mapping[str, float]) -> None:
         figures = {"loss": values["loss"]}
         if isinstance(trainer.loss, CrossEntropy):

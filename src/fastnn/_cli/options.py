@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import math
+import re
 from typing import Any
 
 import click
@@ -113,6 +114,26 @@ class Quantiles(click.ParamType):
         if not all(0 < q < 1 for q in quantiles) or list(quantiles) != sorted(set(quantiles)):
             self.fail(f"{value!r} is not a list of rising numbers between 0 and 1, such as 0.1,0.5,0.9", param, ctx)
         return quantiles
+
+
+SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}  # in a unit of time
+
+
+class Interval(click.ParamType):
+    """How often: a time (``90``, ``30s``, ``5m``, ``2h``) or ``10 epochs``, as `fastnn.Checkpoint` takes it."""
+
+    name = "interval"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        if isinstance(value, dict):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?) *(s|m|h|epochs?)?", value.strip().lower())
+        number, unit = (float(found[1]), found[2] or "") if found else (0.0, "")
+        if unit.startswith("epoch") and number.is_integer() and number:
+            return {"epochs": int(number)}
+        if unit not in SECONDS or not 0 < number * SECONDS[unit] < math.inf:
+            self.fail(f"{value!r} is not a time such as 90, 30s, 5m or 2h, nor epochs such as 10epochs", param, ctx)
+        return {"seconds": number * SECONDS[unit]}
 
 
 class GroupedOption(click.Option):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import callbacks, data, layers, losses, optimizers, plot, records, schedules
+from fastnn._cli.checkpoints import RunCheckpoint
 from fastnn._cli.datasets import Dataset
 from fastnn.network import Network
 from fastnn.training import Trainer
@@ -189,7 +190,7 @@ def scaled(X: np.ndarray, divisor: float, dtype: str) -> np.ndarray:
         return X.astype(dtype, copy=False) / np.dtype(dtype).type(divisor)
 
 
-def fit(prepared: Prepared, watching: list[callbacks.Callback]) -> Result:
+def fit(prepared: Prepared, watching: list[callbacks.Callback], saving: RunCheckpoint | None = None) -> Result:
     """Trains, and tests on the rows held out. Ctrl-C ends the training; what is there by then is tested.
 
     Raises
@@ -199,7 +200,7 @@ def fit(prepared: Prepared, watching: list[callbacks.Callback]) -> Result:
     """
     chosen, trainer, given = prepared.chosen, prepared.trainer, prepared.given()
     given["callbacks"] = [*prepared.stopping, *watching]
-    seconds, interrupted = timed_fit(trainer, chosen.epochs, given)
+    seconds, interrupted = timed_fit(trainer, chosen.epochs, given, saving)
     labels = trainer.network.predict(prepared.test[0]).argmax(axis=1)
     n_classes = len(prepared.source.classes)
     confusion = np.bincount(prepared.test[1] * n_classes + labels, minlength=n_classes**2).reshape(n_classes, n_classes)
@@ -207,14 +208,20 @@ def fit(prepared: Prepared, watching: list[callbacks.Callback]) -> Result:
     return Result(seconds, interrupted, best_epoch, float(confusion.trace() / confusion.sum()), confusion)
 
 
-def timed_fit(trainer: Trainer, epochs: int, given: Mapping[str, Any]) -> tuple[float, bool]:
-    """Trains; gives the seconds, and whether Ctrl-C ended it."""
+def timed_fit(
+    trainer: Trainer, epochs: int, given: Mapping[str, Any], saving: RunCheckpoint | None = None
+) -> tuple[float, bool]:
+    """Trains up to so many epochs in all; gives the seconds, and whether Ctrl-C ended it, which is saved then."""
     start, interrupted = time.perf_counter(), False
+    if saving is not None:
+        given = {**given, "callbacks": [*given["callbacks"], saving]}  # last: so that it saves what the others did
     try:
-        trainer.fit(epochs=epochs, **given)
+        trainer.fit(epochs=epochs - trainer.epoch, **given)
     except KeyboardInterrupt:
         interrupted = True
-    return time.perf_counter() - start, interrupted
+        if saving is not None:
+            saving.save(trainer)
+    return time.perf_counter() - start if saving is None else saving.elapsed, interrupted
 
 
 def write(folder: Path, prepared: Prepared, result: Result) -> dict[str, Path]:

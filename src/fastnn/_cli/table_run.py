@@ -242,6 +242,14 @@ class TableRun:
     def model(self) -> TableModel:
         return TableModel(self.parts.preprocessor, self.trainer.network, self.parts.target)
 
+    def described(self, options: TableOptions) -> dict[str, Any]:
+        """The options of the table, what was left open filled in."""
+        target = self.parts.target
+        found = {"target": target.name, "task": TASKS[0] if isinstance(target, Classes) else TASKS[1]}
+        if isinstance(target, Quantity) and target.quantiles:
+            found["quantiles"] = target.quantiles
+        return options.described() | found
+
     def given(self) -> dict[str, Any]:
         """What the trainer is given: arguments of ``fit``, and of ``run_record``."""
         train, validation = self.parts.train, self.parts.validation

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from fastnn import records
-from fastnn._cli import display, run, table_display, table_run
+from fastnn._cli import checkpoints, display, run, table_display, table_run
 from fastnn._cli.datasets import Failure, RunFailure, reason
 from fastnn._cli.run import Hyperparameters
 from fastnn._cli.table_files import open_table
@@ -36,6 +36,8 @@ def train(
     loss: str | None,
     batch_by_rows: bool,
     folder: Path,
+    checkpoint_every: dict[str, Any] | None,
+    resume: bool,
     out: Console,
 ) -> bool:
     """Trains on a table, shows and writes what came of it; whether Ctrl-C ended that.
@@ -57,6 +59,8 @@ def train(
         chosen = dataclasses.replace(chosen, loss=parts.loss, batch_size=size)
         prepared = table_run.prepare(parts, chosen)
         folder.mkdir(parents=True, exist_ok=True)
+        described = prepared.described(options)
+        prepared, saving = checkpoints.begin(prepared, folder, checkpoint_every, resume, described, parts.fingerprints)
     except (OSError, TypeError, ValueError) as error:
         raise Failure(reason(error)) from None
     network = prepared.trainer.network
@@ -67,7 +71,7 @@ def train(
     try:
         with display.ShowProgress(out, chosen.epochs) as progress:
             seconds, interrupted = run.timed_fit(
-                prepared.trainer, chosen.epochs, {**given, "callbacks": [*prepared.stopping, progress]}
+                prepared.trainer, chosen.epochs, {**given, "callbacks": [*prepared.stopping, progress]}, saving
             )
         scores = table_run.score(
             prepared.model,
@@ -75,6 +79,8 @@ def train(
             parts.target.predicted(network.predict(parts.test.X), network._output_activation),
         )
         paths = _write(folder, path, options, prepared, scores, seconds, interrupted)
+        if saving is not None and not interrupted:
+            saving.remove()
     except DivergedError as error:
         raise RunFailure(error) from None
     except OSError as error:

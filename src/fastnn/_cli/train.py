@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from fastnn._cli import display, run, table_train
+from fastnn._cli import checkpoints, display, run, table_train
 from fastnn._cli.datasets import DATASETS, Failure, RunFailure, is_table, reason
 from fastnn._cli.options import GroupedCommand, Name
 from fastnn._cli.table_run import DEFAULTS, LEARNING_RATES, TableOptions
@@ -29,7 +29,15 @@ class Source(Name):
 @click.argument("dataset", type=Source(tuple(DATASETS)), metavar="DATA")
 @training_options
 @click.pass_context
-def train(ctx: click.Context, dataset: str, output: Path | None, quiet: bool, **given: Any) -> None:
+def train(
+    ctx: click.Context,
+    dataset: str,
+    output: Path | None,
+    quiet: bool,
+    checkpoint_every: dict[str, Any] | None,
+    resume: bool,
+    **given: Any,
+) -> None:
     """Train a network and test it on rows held out.
 
     DATA is a table (.csv, .tsv, .parquet, .arrow), of which a column is predicted from the others, or the name of a
@@ -37,6 +45,9 @@ def train(ctx: click.Context, dataset: str, output: Path | None, quiet: bool, **
 
     Writes model.safetensors, record.json and learning_curve.png. `fastnn predict` applies the model, to a table as it
     is: what was done to the columns is in the model file.
+
+    With --checkpoint-every it saves checkpoint.safetensors while it trains. Should the run be broken off, the same
+    command with --resume goes on from there, and ends with the same bits; then the checkpoint is removed.
     """
     chosen_by_hand = {
         name for name in given if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
@@ -60,22 +71,31 @@ def train(ctx: click.Context, dataset: str, output: Path | None, quiet: bool, **
     folder = output or Path("runs", dataset if dataset in DATASETS else Path(dataset).stem)
     out = display.console(quiet)
     if dataset in DATASETS:
-        interrupted = _on_built_in(dataset, chosen, folder, out)
+        interrupted = _on_built_in(dataset, chosen, folder, checkpoint_every, resume, out)
     else:
         loss = None if is_loss_open else chosen.loss
         by_rows = "batch_size" not in chosen_by_hand
-        interrupted = table_train.train(dataset, TableOptions(**table), chosen, loss, by_rows, folder, out)
+        interrupted = table_train.train(
+            dataset, TableOptions(**table), chosen, loss, by_rows, folder, checkpoint_every, resume, out
+        )
     if interrupted:
         click.echo("fastnn: interrupted; what was trained by then has been written", err=True)
         ctx.exit(INTERRUPTED)
 
 
-def _on_built_in(dataset: str, chosen: run.Hyperparameters, folder: Path, out: display.Console) -> bool:
+def _on_built_in(
+    dataset: str,
+    chosen: run.Hyperparameters,
+    folder: Path,
+    checkpoint_every: dict[str, Any] | None,
+    resume: bool,
+    out: display.Console,
+) -> bool:
     """Trains on a built-in data set; whether Ctrl-C ended that."""
     source = DATASETS[dataset]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        prepared = run.prepare(source, chosen)
+        prepared, saving = checkpoints.begin(run.prepare(source, chosen), folder, checkpoint_every, resume)
     except (OSError, ValueError) as error:
         raise Failure(reason(error)) from None
     network = prepared.trainer.network
@@ -85,8 +105,10 @@ def _on_built_in(dataset: str, chosen: run.Hyperparameters, folder: Path, out: d
     display.show(out, display.hyperparameter_table(chosen.described()))
     try:
         with display.ShowProgress(out, chosen.epochs, prepared.validation_accuracy) as progress:
-            result = run.fit(prepared, [progress])
+            result = run.fit(prepared, [progress], saving)
         paths = run.write(folder, prepared, result)
+        if saving is not None and not result.interrupted:
+            saving.remove()
     except DivergedError as error:
         raise RunFailure(error) from None
     except OSError as error:

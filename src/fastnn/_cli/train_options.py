@@ -10,7 +10,7 @@ import click
 
 from fastnn import optimizers
 from fastnn._cli import run
-from fastnn._cli.options import Name, Names, Number, Quantiles, Units, Word, group
+from fastnn._cli.options import Interval, Name, Names, Number, Quantiles, Units, Word, group
 from fastnn._cli.table_run import TASKS
 
 in_table = group("Table")
@@ -191,6 +191,14 @@ OPTIONS = (
         metavar="FOLDER",
         help="Where model, record and picture go.",
     ),
+    in_output(
+        "--checkpoint-every",
+        type=Interval(),
+        metavar="TIME|EPOCHS",
+        without="never",
+        help="Save the run so often while it trains: 90, 30s, 5m, 2h, 10epochs.",
+    ),
+    in_output("--resume", is_flag=True, help="Go on with a run that was broken off, from its checkpoint."),
     in_output("--quiet", "-q", is_flag=True, help="Print one line at the end."),
 )
 
