@@ -44,28 +44,37 @@ def run(command: Sequence[str | Path], what: str, cwd: Path | None = None) -> st
 
 
 def build(given: argparse.Namespace) -> int:
-    folder: Path = given.folder
+    folder: Path = given.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise Failure(f"{folder} must be empty: what is in it would pass for part of the release")
     with working_folder(None) as scratch:
-        tree = scratch / "tree"
-        for name in distributions.tracked():
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, tree / name)
-        run([sys.executable, "-m", "build", "--sdist", "--outdir", folder.resolve(), tree], "the sdist")
-        (sdist,) = folder.glob("*.tar.gz")
+        sdist = make_sdist(folder, scratch) if given.sdist is None else Path(shutil.copy2(given.sdist, folder))
         print(sdist.name, flush=True)
         for python in given.pythons:
-            place = Environment.new(scratch / f"build-{version(python)}", python)
-            raw = scratch / f"wheel-{version(python)}"
-            place.pip("wheel", "--no-deps", "--no-cache-dir", "--wheel-dir", str(raw), str(sdist.resolve()))
-            (wheel,) = raw.glob("*.whl")
-            # The tag then says which C library the wheel needs, without which no index takes it.
-            command = [sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", folder.resolve(), wheel]
-            run(command, f"auditwheel of {wheel.name}")
-            print(*sorted(path.name for path in folder.glob(f"*cp{version(python).replace('.', '')[:3]}-*.whl")))
+            print(make_wheel(sdist, python, scratch).name, flush=True)
     return 0
+
+
+def make_sdist(folder: Path, scratch: Path) -> Path:
+    """Of the files under version control, in a tree of their own."""
+    tree = scratch / "tree"
+    for name in distributions.tracked():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, tree / name)
+    run([sys.executable, "-m", "build", "--sdist", "--outdir", folder, tree], "the sdist")
+    (sdist,) = folder.glob("*.tar.gz")
+    return sdist
+
+
+def make_wheel(sdist: Path, python: str, scratch: Path) -> Path:
+    """A wheel beside the sdist, made of it alone, whose tag says which C library it needs: no index takes others."""
+    place = Environment.new(scratch / f"build-{version(python)}", python)
+    raw, named = scratch / f"raw-{version(python)}", scratch / f"named-{version(python)}"
+    place.pip("wheel", "--no-deps", "--no-cache-dir", "--wheel-dir", str(raw), str(sdist))
+    run([sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", named, *raw.glob("*.whl")], "auditwheel")
+    (wheel,) = named.glob("*.whl")
+    return Path(shutil.copy2(wheel, sdist.parent))
 
 
 # ----------------------------------------------------------------------- check
@@ -134,6 +143,7 @@ def main() -> int:
         command.set_defaults(function=function)
         command.add_argument("--folder", type=Path, required=True, help="of the sdist and the wheels")
         command.add_argument("--pythons", nargs="+", default=[sys.executable], metavar="PYTHON", help="names or paths")
+    commands.choices["build"].add_argument("--sdist", type=Path, help="one that is there, to make wheels of")
     command.add_argument("--work", type=Path, help="where to make environments and leave them; default: temporary")
     given = parser.parse_args()
     try:
