@@ -235,3 +235,20 @@ def test_what_fastnn_does_not_have_is_refused_by_name(case, tmp_path):
 def test_nodes_that_the_output_does_not_need_do_not_matter(tmp_path):
     nodes = gemm(node("Relu", "g"), node("Cos", "g", "unused"))
     assert loaded(model_of(nodes, {"W": W, "B": B}), tmp_path).layers == (fn.Input(4), fn.Dense(3, "relu"))
+
+
+@pytest.mark.parametrize("place", ["constant", "initializer"])
+def test_a_model_cannot_name_a_file_to_be_read(place, tmp_path, monkeypatch):
+    """Whoever made it would learn from the network what was in that file."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.bin").write_bytes(W.tobytes())
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=W.shape, data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value="mine.bin")
+    if place == "constant":
+        model = model_of([node("Constant", "", "w", value=tensor), node("MatMul", "x w")], {})
+    else:
+        model = model_of([node("MatMul", "x w")], {})
+        model.graph.initializer.append(tensor)
+    (tmp_path / "other.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ValueError, match="the tensor 'w' lies in another file"):
+        fn.onnx.load("other.onnx")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 import onnx
-from onnx import ModelProto, TensorProto
+from onnx import ModelProto
 
 from fastnn import _check, _describe, _durable
 from fastnn.network import Network
 from fastnn.onnx.models import DESCRIPTION, STRUCTURE, VERSIONS, network_model, structure
-from fastnn.onnx.reader import array_of, read_network
+from fastnn.onnx.reader import array_of, check_inside, read_network
 from fastnn.onnx.tables import table_model
 from fastnn.tables import TableModel
 
@@ -104,8 +104,7 @@ def _parsed(content: bytes, name: str) -> tuple[ModelProto, dict[str, str]]:
         if not model.graph.node:
             raise ValueError("it has no nodes")
         for tensor in model.graph.initializer:
-            if tensor.data_location == TensorProto.EXTERNAL:
-                raise ValueError(f"the tensor {tensor.name!r} lies in another file; save the model as one file")
+            check_inside(tensor)  # before the checker looks for it
         onnx.checker.check_model(model)
         return model, {entry.key: entry.value for entry in model.metadata_props}
     except Exception as error:  # the parser and the checker have their own exceptions, in libraries below onnx

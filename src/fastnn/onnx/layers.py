@@ -70,6 +70,8 @@ def _layer_norm(graph: Graph, value: str, gain: str, bias: str, epsilon: float) 
 
 
 def _silu(graph: Graph, x: str) -> str:
+    if graph.dtype == "float64":  # ONNX Runtime may fuse the product to an operator that it has for float32 alone
+        return graph.add("Div", x, graph.add("Add", graph.add("Exp", graph.add("Neg", x)), graph.number(1.0)))
     return graph.add("Mul", x, graph.add("Sigmoid", x))
 
 

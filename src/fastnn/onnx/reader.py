@@ -268,8 +268,15 @@ def _has_graphs(node: NodeProto) -> bool:
     return any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute)
 
 
+def check_inside(tensor: TensorProto) -> None:
+    """Raises ValueError if the values lie in another file: whoever made the model would choose which one is opened."""
+    if tensor.data_location == TensorProto.EXTERNAL:
+        raise ValueError(f"the tensor {tensor.name!r} lies in another file; save the model as one file")
+
+
 def array_of(tensor: TensorProto) -> np.ndarray:
-    """The values of a tensor."""
+    """The values of a tensor, which it has to hold itself."""
+    check_inside(tensor)
     try:
         return numpy_helper.to_array(tensor)
     except (KeyError, TypeError, ValueError) as error:  # a KeyError for a dtype that does not exist

@@ -71,7 +71,8 @@ def confusion_matrix(
         _number(ax, image, counts, shares)
     if n > _MOST_SHARES:
         ticks = [0, 0.01, 0.1, 0.25, 0.5, 1]
-        bar = ax.figure.colorbar(image, ax=ax, label="share of the true class", ticks=ticks, format="{x:.0%}")
+        percent = _style.matplotlib("ticker").PercentFormatter(1.0, 0)
+        bar = ax.figure.colorbar(image, ax=ax, label="share of the true class", ticks=ticks, format=percent)
         bar.outline.set_visible(False)
     hits = int(counts.trace())
     _style.title(ax, f"accuracy {hits / len(true):.1%}: {hits:,} of {_style.counted(len(true), 'row')}")
