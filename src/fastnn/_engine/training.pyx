@@ -10,7 +10,7 @@ from fastnn._engine.atomics cimport atomic_exchange, atomic_load, atomic_store
 from fastnn._engine.data cimport Data
 from fastnn._engine.divergence cimport operation_of_outputs, operation_of_parameters
 from fastnn._engine.evaluation cimport evaluate
-from fastnn._engine.memory cimport Arena, take
+from fastnn._engine.memory cimport PADDING, Arena, take
 from fastnn._engine.layout cimport cut_batch, new_scratch, new_sortings, new_tapes, new_tasks, new_transposed
 from fastnn._engine.model cimport WORTH_A_TRIAL, Model, choose_threads
 from fastnn._engine.pace cimport Pace
@@ -204,13 +204,14 @@ cdef class Training:
             self.tapes = new_tapes(&self.c, self.tape_rows, self.n_tapes)
         if batch > self.batch_capacity or n_targets != self.c.loss.n_targets:
             rows = max(batch, self.batch_capacity)
-            self.losses = Arena(rows * (3 * sizeof(double) + sizeof(int64_t) + n_targets * self.c.program.item) + 512)
+            self.losses = Arena(rows * (3 * sizeof(double) + sizeof(int64_t) + n_targets * self.c.program.item)
+                                + 5 * PADDING)
             end = self.losses.base
             self.c.losses = <double*> take(&end, rows * sizeof(double))
             self.c.hits = <double*> take(&end, rows * sizeof(double))
             self.c.row_weights = <double*> take(&end, rows * sizeof(double))
             self.c.labels = <int64_t*> take(&end, rows * sizeof(int64_t))
-            self.c.targets = end
+            self.c.targets = take(&end, rows * n_targets * self.c.program.item)
             self.batch_capacity = rows
         self.c.loss.labels = self.c.labels if has_labels else NULL
         self.c.loss.targets = NULL if has_labels else <const real*> self.c.targets
