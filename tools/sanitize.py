@@ -26,11 +26,12 @@ from pathlib import Path
 from builds import ROOT, Failure, compile_sources, copy_sources, environment, working_folder
 
 SUPPRESSIONS = Path(__file__).with_name("suppressions")
+EVERYTHING = ["kernels_*", "engine", "training", "sparse", "resume", "network", "gradients"]
 TESTS = {
-    "address": ("kernels_*", "engine", "training", "sparse", "resume", "network", "gradients"),
-    "undefined": ("kernels_*", "engine", "training", "sparse", "resume", "network", "gradients"),
-    "thread": ("engine", "same_bits", "sparse"),
-    "memcheck": ("kernels_batch", "kernels_sparse"),
+    "address": EVERYTHING,
+    "undefined": EVERYTHING,
+    "thread": ["engine", "same_bits", "sparse", "training", "-k", "thread or interrupt or two_runs"],
+    "memcheck": ["kernels_batch", "kernels_sparse"],
 }
 # That a report has been made, in a log: once a report.
 REPORT = re.compile(r"^SUMMARY: \w+Sanitizer|runtime error:|^==\d+== (?=\S.*\n==\d+==    at )", re.MULTILINE)
@@ -56,15 +57,12 @@ MODES = {
     ),
     "undefined": Mode(
         flags="-fsanitize=undefined,float-cast-overflow",
-        settings={"UBSAN_OPTIONS": "print_stacktrace=1:suppressions={suppressions}/undefined.txt:log_path={log}"},
+        settings={"UBSAN_OPTIONS": "print_stacktrace=1:log_path={log}"},
     ),
     "thread": Mode(
         flags="-fsanitize=thread -fno-omit-frame-pointer",
         preload=("libtsan.so",),
-        settings={
-            "TSAN_OPTIONS": "die_after_fork=0:allocator_may_return_null=1:history_size=4:"
-            "suppressions={suppressions}/thread.txt:log_path={log}"
-        },
+        settings={"TSAN_OPTIONS": "die_after_fork=0:allocator_may_return_null=1:history_size=4:log_path={log}"},
     ),
     "memcheck": Mode(
         settings={"PYTHONMALLOC": "malloc"},
@@ -79,6 +77,14 @@ def chosen(names: str) -> list[Mode]:
     if not set(found) <= set(MODES) or (len(found) > 1 and set(found) != {"address", "undefined"}):
         raise argparse.ArgumentTypeError(f"must be one of {', '.join(MODES)}, or address,undefined; got {names!r}")
     return [MODES[name] for name in found]
+
+
+def usual_tests(mode: str) -> list[str]:
+    """`TESTS` as arguments for pytest."""
+    found = []
+    for word in TESTS[mode]:
+        found += sorted(str(path) for path in ROOT.glob(f"tests/test_{word}.py")) or [word]
+    return found
 
 
 def library_file(name: str) -> str:
@@ -125,8 +131,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="where to build and to leave it; default: a temporary folder")
     given, tests = parser.parse_known_args()
     if not tests:
-        name = next(name for name, mode in MODES.items() if mode is given.modes[0])
-        tests = [str(path) for test in TESTS[name] for path in sorted(ROOT.glob(f"tests/test_{test}.py"))]
+        tests = usual_tests(next(name for name, mode in MODES.items() if mode is given.modes[0]))
     with working_folder(given.folder) as folder:
         try:
             library = build(given.modes, given.isas, given.level, folder)

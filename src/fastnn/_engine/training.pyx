@@ -239,7 +239,10 @@ cdef class Training:
     # ------------------------------------------------------------------- runs
 
     cdef int begin(self, bint updates) except -1:
-        """Says whether the steps are to update or to leave their gradient; before anything else of a run is changed."""
+        """Says whether the steps are to update or to leave their gradient.
+
+        Before anything else of a run is changed, or even looked at: until then another thread may be running.
+        """
         if self.busy:
             raise RuntimeError("this trainer is already running in another thread")
         if not updates and self.gradient_arena is None:
@@ -347,9 +350,10 @@ cdef class Training:
 
     def step(self, X, y, weights, double learning_rate):
         """One update on one batch; returns its loss before the update."""
-        cdef Progress progress = self.c.progress
+        cdef Progress progress
         data = Data(X, y, weights)
         self.begin(True)
+        progress = self.c.progress
         self.c.learning_rates, self.c.n_rates = &learning_rate, 1
         self.c.deadline = 0
         self.c.progress.position = 0
@@ -367,9 +371,10 @@ cdef class Training:
 
         Dropout masks are those of the coming step.
         """
-        cdef Progress progress = self.c.progress
+        cdef Progress progress
         data = Data(X, y, weights)
         self.begin(False)
+        progress = self.c.progress
         self.c.progress.position = 0
         try:
             self.perform(data, (<Data> data).n)
