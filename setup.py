@@ -20,6 +20,9 @@ ARM = MACHINE in ("aarch64", "arm64")
 # multiply and an add unasked, and nothing may reorder.
 SPEED = ["/O2"] if MSVC else ["-O3", "-g0", *shlex.split(os.environ.get("CFLAGS", ""))]
 COMMON = SPEED + (["/fp:strict"] if MSVC else ["-fno-fast-math", "-ffp-contract=off", "-fno-math-errno"])
+# Symbols are left out, unless CFLAGS ask for them with -g.
+HAS_SYMBOLS = any(flag.startswith("-g") and flag != "-g0" for flag in SPEED)
+LINK = [] if MSVC or sys.platform == "darwin" or HAS_SYMBOLS else ["-Wl,-s"]
 ISA_FLAGS = {"portable": []}
 if X86:
     ISA_FLAGS["avx2"] = ["/arch:AVX2"] if MSVC else ["-mavx2", "-mfma"]
@@ -30,6 +33,12 @@ if X86:
     )
 if ARM:
     ISA_FLAGS["neon"] = []
+
+# All of them, or those named in FASTNN_BUILD_ISAS: for a build of one's own that others would only make longer.
+WANTED = os.environ.get("FASTNN_BUILD_ISAS", "").split()
+if unknown := set(WANTED) - set(ISA_FLAGS):
+    raise SystemExit(f"FASTNN_BUILD_ISAS may name {', '.join(ISA_FLAGS)} here; got {', '.join(sorted(unknown))}")
+ISA_FLAGS = {isa: flags for isa, flags in ISA_FLAGS.items() if isa in WANTED or not WANTED}
 
 REALS = {"float32": "32", "float64": "64"}
 KERNELS = ("dense", "activations", "normalization", "losses", "optimizers", "random", "functions", "batch", "sparse")
@@ -86,7 +95,7 @@ def translated(given, folder, flags, macros=()):
     for extension in found:
         extension.define_macros = list(macros)
         extension.extra_compile_args = COMMON + flags
-        extension.extra_link_args = [] if MSVC or sys.platform == "darwin" else ["-Wl,-s"]
+        extension.extra_link_args = LINK
     return found
 
 

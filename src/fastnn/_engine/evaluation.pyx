@@ -8,7 +8,7 @@ from libc.string cimport memcpy
 
 from fastnn._engine.data cimport Data
 from fastnn._engine.forward cimport apply_activation, forward_rows, forward_sparse
-from fastnn._engine.memory cimport Arena, take
+from fastnn._engine.memory cimport PADDING, Arena, take
 from fastnn._engine.model cimport BLOCK_ROWS, WORTH_A_WAKE, Buffers, Model, choose_threads
 from fastnn._engine.program cimport Operation, Program, SparseInput, Tape
 from fastnn._engine.sums cimport lane_sum
@@ -47,7 +47,7 @@ cdef tuple evaluate(Model model, Program program, int loss_kind, LossBatch loss,
     threads = choose_threads(threads, multiply_adds, WORTH_A_WAKE)
     job.sparse = data.sparse_input(&program)
     buffers = model.buffers(BLOCK_ROWS, threads, not job.sparse.is_direct)
-    job.scratch_size = BLOCK_ROWS * (sizeof(int64_t) + sizeof(double) + loss.n_targets * program.item) + 192
+    job.scratch_size = BLOCK_ROWS * (sizeof(int64_t) + sizeof(double) + loss.n_targets * program.item) + 3 * PADDING
     scratch = Arena(job.scratch_size * threads)
     job.program, job.top, job.tapes = program, &model.program.operations[program.n_operations - 1], buffers.tapes
     job.loss, job.loss_kind, job.scratch = loss, loss_kind, (<Arena> scratch).base
@@ -82,7 +82,7 @@ cdef void evaluate_rows(void* context, int thread, int n_threads) noexcept nogil
     cdef char* next = job.scratch + thread * job.scratch_size
     cdef int64_t* labels = <int64_t*> take(&next, BLOCK_ROWS * sizeof(int64_t))
     cdef double* weights = <double*> take(&next, BLOCK_ROWS * sizeof(double))
-    cdef char* targets = next
+    cdef char* targets = take(&next, BLOCK_ROWS * n_targets * program.item)
     cdef LossBatch loss = job.loss
     loss.outputs, loss.deltas, loss.rows, loss.scale = <const real*> y, NULL, tape.rows, 1
     loss.labels = labels if loss.labels != NULL else NULL

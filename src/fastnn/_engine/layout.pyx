@@ -5,7 +5,7 @@ Each ``new_*`` function allocates one arena and points the run into it; the call
 
 from libc.stdint cimport int32_t
 
-from fastnn._engine.memory cimport Arena, take
+from fastnn._engine.memory cimport PADDING, Arena, take
 from fastnn._engine.model cimport Model, Tensor
 from fastnn._engine.program cimport (
     ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, Tape, panels_of, panels_size
@@ -67,7 +67,7 @@ cdef Arena new_tasks(Run* run, Model model):
         tensor = &model.layout[t]
         run.n_tasks += panels_of(&run.program, tensor.rows) * panels_of(&run.program, tensor.columns)
         run.n_norm_blocks += norm_blocks_of(tensor)
-    arena = Arena(run.n_tasks * sizeof(Task) + run.n_norm_blocks * (sizeof(NormBlock) + sizeof(double)) + 3 * 64)
+    arena = Arena(run.n_tasks * sizeof(Task) + run.n_norm_blocks * (sizeof(NormBlock) + sizeof(double)) + 3 * PADDING)
     next = arena.base
     run.tasks = <Task*> take(&next, run.n_tasks * sizeof(Task))
     run.norm_blocks = <NormBlock*> take(&next, run.n_norm_blocks * sizeof(NormBlock))
@@ -125,7 +125,7 @@ cdef Arena new_scratch(Run* run, int n_threads):
 
 cdef Arena new_sortings(Run* run, ssize_t entries, int n_threads):
     """For each thread: the entries of a chunk of sparse rows, as they are sorted back and forth."""
-    cdef Arena arena = Arena(n_threads * (sizeof(Sorting) + 2 * entries_size(run, entries)) + 64)
+    cdef Arena arena = Arena(n_threads * (sizeof(Sorting) + 2 * entries_size(run, entries)) + PADDING)
     cdef char* next = arena.base
     cdef int t
     run.sortings = <Sorting*> take(&next, n_threads * sizeof(Sorting))
@@ -136,7 +136,7 @@ cdef Arena new_sortings(Run* run, ssize_t entries, int n_threads):
 
 
 cdef ssize_t entries_size(const Run* run, ssize_t n) noexcept:
-    return n * (2 * <ssize_t> sizeof(int32_t) + run.program.item) + 3 * 64
+    return n * (2 * <ssize_t> sizeof(int32_t) + run.program.item) + 3 * PADDING
 
 
 cdef void lay_out_entries(SparseEntries* entries, char** next, const Run* run, ssize_t n) noexcept:
@@ -148,7 +148,7 @@ cdef void lay_out_entries(SparseEntries* entries, char** next, const Run* run, s
 cdef Arena new_tapes(Run* run, ssize_t rows, ssize_t n):
     """The buffers of n forward and backward passes over so many rows."""
     cdef ssize_t t, size = <ssize_t> lay_out_tape(&run.program, NULL, NULL, rows, not run.sparse.is_direct)
-    cdef Arena arena = Arena(n * (size + sizeof(Tape)) + 64)
+    cdef Arena arena = Arena(n * (size + sizeof(Tape)) + PADDING)
     cdef char* next = arena.base
     run.tapes = <Tape*> take(&next, n * sizeof(Tape))
     for t in range(n):

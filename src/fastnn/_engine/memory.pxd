@@ -1,5 +1,14 @@
 # Memory that the engine computes in: zeroed, aligned to cache lines, freed with its owner.
 
+cdef extern from "simd.h" nogil:
+    enum:
+        GAP
+    void forbid(const void* start, size_t size) noexcept
+
+cdef enum:
+    PADDING = 64 + GAP           # what a part takes beyond its size, at most
+
+
 cdef class Arena:
     cdef void* raw
     cdef char* base
@@ -9,5 +18,7 @@ cdef class Arena:
 cdef inline char* take(char** next, size_t size) noexcept nogil:
     """Cuts `size` bytes off the front. Walking from NULL measures what a layout needs."""
     cdef char* start = next[0]
-    next[0] = start + ((size + 63) & ~<size_t> 63)
+    cdef size_t taken = ((size + 63) & ~<size_t> 63) + GAP
+    next[0] = <char*> (<size_t> start + taken)       # C lets no pointer be moved on from NULL
+    forbid(<char*> (<size_t> start + size), taken - size)
     return start

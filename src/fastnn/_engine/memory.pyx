@@ -23,6 +23,8 @@ cdef class Arena:
         if alignment == HUGE_PAGE:
             use_huge_pages(self.base, size)
         self.size = size
+        forbid(self.raw, self.base - <char*> self.raw)
+        forbid(self.base + size, <char*> self.raw + alignment - self.base)
 
     def __dealloc__(self):
         PyMem_RawFree(self.raw)

@@ -122,6 +122,8 @@ cdef class Model:
                 self.add_tensor(k, True, True, 1, op.n_out, &end)
         self.parameters = Arena(<size_t> end)
         for t in range(self.n_tensors):
+            end = self.parameters.base + self.layout[t].offset
+            take(&end, self.layout[t].size)
             op = &self.program.operations[self.layout[t].operation]
             if self.layout[t].is_bias:
                 op.bias = self.parameters.base + self.layout[t].offset

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t, uint64_t
 
-from fastnn._engine.atomics cimport atomic_int
+from fastnn._engine.atomics cimport atomic_int, atomic_llong
 from fastnn._engine.program cimport Program, SparseInput, Tape
 from fastnn._engine.rules cimport Hyperparameters, Powers
 from fastnn._kernels.table cimport LossBatch, SparseEntries, UpdateRule
@@ -96,7 +96,7 @@ cdef struct Run:
     const double* learning_rates
     ssize_t n_rates, rates_used
     Progress progress
-    long long steps              # updates done
+    atomic_llong steps           # updates done; others may look while they are
     double batch_loss            # of the latest batch
     double now                   # in seconds of the clock, read ...
     double row_work              # ... every so many multiply-adds, of which a row takes so many

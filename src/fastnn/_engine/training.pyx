@@ -10,7 +10,7 @@ from fastnn._engine.atomics cimport atomic_exchange, atomic_load, atomic_store
 from fastnn._engine.data cimport Data
 from fastnn._engine.divergence cimport operation_of_outputs, operation_of_parameters
 from fastnn._engine.evaluation cimport evaluate
-from fastnn._engine.memory cimport Arena, take
+from fastnn._engine.memory cimport PADDING, Arena, take
 from fastnn._engine.layout cimport cut_batch, new_scratch, new_sortings, new_tapes, new_tasks, new_transposed
 from fastnn._engine.model cimport WORTH_A_TRIAL, Model, choose_threads
 from fastnn._engine.pace cimport Pace
@@ -204,13 +204,14 @@ cdef class Training:
             self.tapes = new_tapes(&self.c, self.tape_rows, self.n_tapes)
         if batch > self.batch_capacity or n_targets != self.c.loss.n_targets:
             rows = max(batch, self.batch_capacity)
-            self.losses = Arena(rows * (3 * sizeof(double) + sizeof(int64_t) + n_targets * self.c.program.item) + 512)
+            self.losses = Arena(rows * (3 * sizeof(double) + sizeof(int64_t) + n_targets * self.c.program.item)
+                                + 5 * PADDING)
             end = self.losses.base
             self.c.losses = <double*> take(&end, rows * sizeof(double))
             self.c.hits = <double*> take(&end, rows * sizeof(double))
             self.c.row_weights = <double*> take(&end, rows * sizeof(double))
             self.c.labels = <int64_t*> take(&end, rows * sizeof(int64_t))
-            self.c.targets = end
+            self.c.targets = take(&end, rows * n_targets * self.c.program.item)
             self.batch_capacity = rows
         self.c.loss.labels = self.c.labels if has_labels else NULL
         self.c.loss.targets = NULL if has_labels else <const real*> self.c.targets
@@ -238,7 +239,10 @@ cdef class Training:
     # ------------------------------------------------------------------- runs
 
     cdef int begin(self, bint updates) except -1:
-        """Says whether the steps are to update or to leave their gradient; before anything else of a run is changed."""
+        """Says whether the steps are to update or to leave their gradient.
+
+        Before anything else of a run is changed, or even looked at: until then another thread may be running.
+        """
         if self.busy:
             raise RuntimeError("this trainer is already running in another thread")
         if not updates and self.gradient_arena is None:
@@ -346,9 +350,10 @@ cdef class Training:
 
     def step(self, X, y, weights, double learning_rate):
         """One update on one batch; returns its loss before the update."""
-        cdef Progress progress = self.c.progress
+        cdef Progress progress
         data = Data(X, y, weights)
         self.begin(True)
+        progress = self.c.progress
         self.c.learning_rates, self.c.n_rates = &learning_rate, 1
         self.c.deadline = 0
         self.c.progress.position = 0
@@ -366,9 +371,10 @@ cdef class Training:
 
         Dropout masks are those of the coming step.
         """
-        cdef Progress progress = self.c.progress
+        cdef Progress progress
         data = Data(X, y, weights)
         self.begin(False)
+        progress = self.c.progress
         self.c.progress.position = 0
         try:
             self.perform(data, (<Data> data).n)

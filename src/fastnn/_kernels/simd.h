@@ -99,6 +99,24 @@ static inline void use_huge_pages(void *start, size_t size) { madvise(start, siz
 static inline void use_huge_pages(void *start, size_t size) { (void)start; (void)size; }
 #endif
 
+/* Bytes that nothing may touch lie between the parts of an arena where AddressSanitizer watches, and is told of them.
+ * Layouts are measured at addresses from 0 on, where it has no memory: that is below all it allocates. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+enum { GAP = 64 };
+static inline void forbid(const void *start, size_t size) {
+    if ((size_t)start >> 40) __asan_poison_memory_region(start, size);
+}
+#else
+enum { GAP = 0 };
+static inline void forbid(const void *start, size_t size) { (void)start; (void)size; }
+#endif
+
 #if defined(__clang__)
 #define COMPILER "Clang " __clang_version__
 #elif defined(__GNUC__)
