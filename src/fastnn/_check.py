@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,6 +62,13 @@ def seed(value: Any, argument: str = "seed") -> int:
     return integer(value, argument, 0, MAX_SEED)
 
 
+def threads(value: Any) -> int | str:
+    """``value`` as a number of threads, or ``"auto"``."""
+    if isinstance(value, str):
+        return choice(value, ("auto",), "threads")
+    return integer(value, "threads", 1, 64)
+
+
 def number(
     value: Any,
     argument: str,
@@ -97,6 +104,20 @@ def boolean(value: Any, argument: str) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{argument} must be True or False; got {described(value)}")
     return bool(value)
+
+
+def text(value: Any, argument: str) -> str:
+    """``value`` as a string."""
+    if not isinstance(value, str):
+        raise TypeError(f"{argument} must be a string; got {described(value)}")
+    return value
+
+
+def mapping(value: Any, argument: str) -> Mapping[Any, Any]:
+    """``value``, if it maps something to something."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{argument} must be a mapping; got {described(value)}")
+    return value
 
 
 def dtype_name(value: Any, argument: str = "dtype") -> str:

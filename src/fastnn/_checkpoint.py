@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import _check, _describe, _files, callbacks, losses, metrics, optimizers
-from fastnn._fit import Event
-from fastnn.history import History
+from fastnn import _check, _describe, _files, _restored, callbacks, losses, metrics, optimizers
 from fastnn.network import Network
 
 if TYPE_CHECKING:
@@ -70,19 +68,11 @@ def unpack(metadata: dict[str, Any], tensors: dict[str, np.ndarray], name: str =
             _describe.from_data(metadata["metrics"], metrics.METRICS.values(), "a metric"),
             metadata["class_weight"],
         )
-        trainer.history = History(metadata["history"])
-        trainer.columns = tuple(metadata["columns"])
-        if trainer._plateau is not None:
-            trainer._plateau.set_state(metadata["plateau"])
-        trainer._epoch_rows = metadata["epoch_rows"]
-        if metadata["weight_by_class"] is not None:
-            trainer._weight_by_class = np.array(metadata["weight_by_class"])
-        trainer._training.set_state(_under(state, _OPTIMIZER))
+        _restored.restore(trainer, metadata, _under(state, _OPTIMIZER))
         trainer._callback_states = {
-            key: (values, _under(state, f"{_CALLBACK}{key}/")) for key, values in metadata["callbacks"].items()
+            key: (dict(_check.mapping(values, f"the state of {key}")), _under(state, f"{_CALLBACK}{key}/"))
+            for key, values in _check.mapping(metadata["callbacks"], "callbacks").items()
         }
-        if metadata["untold"] is not None:
-            trainer._untold = Event(*metadata["untold"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{name!r} is damaged or not a fastnn trainer: {error}") from error
     return trainer
@@ -94,6 +84,8 @@ def save(trainer: Trainer, path: str | os.PathLike[str], keep_previous: bool) ->
 
 
 def load(path: str | os.PathLike[str], threads: int | str | None) -> Trainer:
+    if threads is not None:
+        threads = _check.threads(threads)
     metadata, tensors = _files.read(path, ("trainer",))
     if threads is not None:
         metadata["threads"] = threads

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -74,6 +75,12 @@ def shape_of(operation: tuple[Any, ...], kind: str) -> tuple[int, ...]:
         _, n_in, n_out, *_ = operation
         return (n_out, n_in) if kind == "weight" else (n_out,)
     return (operation[1],)
+
+
+def n_parameters(checked: tuple[Layer, ...]) -> int:
+    """How many numbers the parameters of such a network hold."""
+    operations, names, _ = compiled(checked)
+    return sum(math.prod(shape_of(operations[number], kind)) for number, kind in names.values())
 
 
 def following_activation(layers: tuple[Layer, ...], position: int) -> str:

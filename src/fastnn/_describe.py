@@ -118,7 +118,10 @@ def from_data(data: Any, classes: Iterable[type], argument: str) -> Any:
             return tuple(build(value) for value in item)
         return item
 
-    return build(data)
+    try:
+        return build(data)
+    except RecursionError:
+        raise ValueError(f"{argument} must not hold others so deeply") from None
 
 
 def to_text(data: Any) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import math
 import os
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -162,11 +163,22 @@ class EarlyStopping(Callback):
         monitored(self.monitor, trainer.columns)
         if self.stopped and self._ended:
             self._begin()
-        elif self.stopped:
+        self._check_parameters(trainer)
+        if self.stopped:
             trainer.stop()
         elif self._last_parameters and _same(trainer.network.parameters, self._best_parameters):
             trainer.network.parameters.update(self._last_parameters)
         self._last_parameters = {}
+
+    def _check_parameters(self, trainer: Trainer) -> None:
+        """Raises if the parameters kept are of another network, before an epoch is spent on what cannot end well."""
+        shapes = trainer.network._shapes
+        for kept in (self._best_parameters, self._last_parameters):
+            if kept and {name: array.shape for name, array in kept.items()} != shapes:
+                raise ValueError(
+                    "callbacks must hold an EarlyStopping of this network; got one that keeps another's parameters: "
+                    "make a new one"
+                )
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, values: Mapping[str, float]) -> None:
         column = monitored(self.monitor, values)
@@ -194,8 +206,11 @@ class EarlyStopping(Callback):
         return values, arrays | {f"last:{name}": array for name, array in self._last_parameters.items()}
 
     def set_state(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        self.best, self.best_epoch = values["best"], values["best_epoch"]
-        self.wait, self.stopped, self._ended = values["wait"], values["stopped"], values["ended"]
+        with _damage("EarlyStopping"):
+            best = _best_of(values)
+            best_epoch, wait = (_check.integer(values[name], name, 0) for name in ("best_epoch", "wait"))
+            stopped, ended = (_check.boolean(values[name], name) for name in ("stopped", "ended"))
+        self.best, self.best_epoch, self.wait, self.stopped, self._ended = best, best_epoch, wait, stopped, ended
         self._best_parameters = {name[5:]: array for name, array in arrays.items() if name.startswith("best:")}
         self._last_parameters = {name[5:]: array for name, array in arrays.items() if name.startswith("last:")}
 
@@ -312,7 +327,8 @@ class Checkpoint(Callback):
         return {"best": self.best}, {}
 
     def set_state(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        self.best = values["best"]
+        with _damage("Checkpoint"):
+            self.best = _best_of(values)
 
     def __repr__(self) -> str:
         given = [f"{name}={getattr(self, name)!r}" for name in ("epochs", "steps", "seconds", "monitor")]
@@ -335,6 +351,22 @@ def monitored(column: str | None, values: Collection[str]) -> str:
     if column not in values:
         raise ValueError(f"monitor must be a column of the history, {', '.join(values)}; got {column!r}")
     return column
+
+
+@contextlib.contextmanager
+def _damage(name: str) -> Iterator[None]:
+    """Errors about a state from a file, in its terms."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"the saved state of {name} is damaged: {error}") from None
+
+
+def _best_of(values: Mapping[str, Any]) -> float | None:
+    best = values["best"]
+    if best is not None and type(best) not in (int, float):
+        raise TypeError(f"best must be a number or None; got {_check.described(best)}")
+    return best
 
 
 def _same(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> bool:

@@ -324,9 +324,9 @@ class Network:
         try:
             described = _describe.from_data(metadata["layers"], classes, "a layer")
             network = cls._restored(described, metadata["seed"], metadata["dtype"], parameters)
+            network.metadata = dict(_check.mapping(metadata.get("metadata", {}), "its metadata"))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{name!r} is damaged or not a fastnn model: {error}") from error
-        network.metadata = dict(metadata.get("metadata", {}))
         if metadata.get("digest") != network.digest():
             raise ValueError(f"{name!r} is damaged: its parameters do not have the digest it states")
         return network

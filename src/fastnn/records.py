@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import _describe, _durable, _fit, _prepare, data
+from fastnn import _compile, _describe, _durable, _fit, _prepare, data, initializers
 from fastnn._config import config
 from fastnn._engine.environment import standard_environment
 from fastnn._files import NUMERICS_VERSION
 from fastnn.callbacks import Callback, EarlyStopping
+from fastnn.layers import LAYERS, Layer
 from fastnn.training import Trainer
 
 if TYPE_CHECKING:
@@ -167,6 +168,19 @@ def check(record: Mapping[str, Any], name: str) -> None:
             f"{name} is of numerics version {version}; this fastnn has {NUMERICS_VERSION}, which gives other bits by "
             f"design: take the fastnn that wrote it, {record['environment']['fastnn']}, or one of the same version"
         )
+
+
+def layers_of(record: Mapping[str, Any], name: str) -> tuple[Layer, ...]:
+    """The layers in a record, before memory is taken for them."""
+    network = record["network"]
+    try:
+        layers = _compile.checked(_describe.from_data(network["layers"], (*LAYERS, *initializers.CLASSES), "a layer"))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"{name} is damaged, or holds layers of your own: 'network.layers': {error}") from None
+    stated = network.get("parameters")
+    if stated is not None and stated != (number := _compile.n_parameters(layers)):
+        raise ValueError(f"{name} is damaged: its layers have {number:,} parameters, not {stated!r}")
+    return layers
 
 
 def data_entry(X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> dict[str, Any]:

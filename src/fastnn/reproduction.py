@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import _check, _describe, _fit, _prepare, data, initializers, losses, metrics, optimizers, records
+from fastnn import _check, _describe, _fit, _prepare, data, losses, metrics, optimizers, records
 from fastnn.callbacks import Callback, EarlyStopping
-from fastnn.layers import LAYERS
 from fastnn.network import Network
 from fastnn.training import Trainer
 
@@ -81,6 +80,8 @@ def reproduce(
         If the record is damaged or of another numerics version, the data are others, or the run holds what a record
         cannot: an unfinished epoch, updates by ``Trainer.step``, a callback or another part of your own that is
         missing here.
+    MemoryError
+        If the run is of a network that does not fit in memory.
 
     Reproducibility
     ---------------
@@ -104,7 +105,10 @@ def reproduce(
     fraction = training["validation_fraction"]
     n = np.shape(X)[0]
     if fraction is not None:
-        n = len(data.split_rows(n, fraction)[0])
+        try:
+            n = len(data.split_rows(n, fraction)[0])
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name} is damaged: 'training.validation_fraction': {error}") from None
     per_epoch = 1 if trainer.batch_size == "full" else -(-n // int(trainer.batch_size))
     if training["steps"] != training["epochs"] * per_epoch:
         raise ValueError(
@@ -128,16 +132,16 @@ def _rebuilt(record: Mapping[str, Any], name: str, threads: int | str) -> Traine
     """The trainer before its first update."""
     network, training, seeds = record["network"], record["training"], record["seeds"]
 
-    def described(section: str, entry: str, classes: Iterable[type], argument: str) -> Any:
+    def described(entry: str, classes: Iterable[type], argument: str) -> Any:
         try:
-            return _describe.from_data(record[section][entry], classes, argument)
+            return _describe.from_data(training[entry], classes, argument)
         except (AttributeError, TypeError, ValueError) as error:
-            raise ValueError(f"{name}: '{section}.{entry}' is damaged, or a part of your own: {error}") from None
+            raise ValueError(f"{name}: 'training.{entry}' is damaged, or a part of your own: {error}") from None
 
-    layers = described("network", "layers", (*LAYERS, *initializers.CLASSES), "a layer")
-    loss = described("training", "loss", losses.LOSSES.values(), "a loss")
-    optimizer = described("training", "optimizer", optimizers.CLASSES, "an optimizer")
-    reported = described("training", "metrics", metrics.METRICS.values(), "a metric")
+    layers = records.layers_of(record, name)
+    loss = described("loss", losses.LOSSES.values(), "a loss")
+    optimizer = described("optimizer", optimizers.CLASSES, "an optimizer")
+    reported = described("metrics", metrics.METRICS.values(), "a metric")
     _check.integer(training["epochs"], f"{name}: 'training.epochs'", 0)
     try:
         return Trainer(

@@ -395,8 +395,13 @@ class PlateauState:
 
     def set_state(self, state: Mapping[str, float]) -> None:
         """Takes back what `get_state` gave."""
-        self.learning_rate, self.best = float(state["learning_rate"]), float(state["best"])
-        self.bad_epochs, self.cooling = int(state["bad_epochs"]), int(state["cooling"])
+        state = _check.mapping(state, "the state of ReduceOnPlateau")
+        best = state["best"]
+        if type(best) not in (int, float):  # it may be infinite
+            raise TypeError(f"best must be a number; got {_check.described(best)}")
+        counts = [_check.integer(state[name], name, 0) for name in ("bad_epochs", "cooling")]
+        self.learning_rate, self.best = _check.number(state["learning_rate"], "learning_rate", 0.0), float(best)
+        self.bad_epochs, self.cooling = counts
 
     def update(self, value: float) -> None:
         """Takes in the value of one more epoch."""

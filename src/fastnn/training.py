@@ -110,10 +110,7 @@ class Trainer:
         else:
             self.batch_size = _check.integer(batch_size, "batch_size")
         self.seed = _check.seed(seed)
-        if isinstance(threads, str):
-            self.threads: int | str = _check.choice(threads, ("auto",), "threads")
-        else:
-            self.threads = _check.integer(threads, "threads", 1, 64)
+        self.threads: int | str = _check.threads(threads)
         self.shuffle = _check.boolean(shuffle, "shuffle")
         self.metrics = _prepare.metrics(metrics, self.loss, network.n_outputs)
         self.class_weight = _prepare.class_weight(class_weight, self.loss, network.n_outputs)

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import _check, _describe, initializers, losses, optimizers, records
-from fastnn.layers import LAYERS
+from fastnn import _check, _describe, losses, optimizers, records
 from fastnn.losses import Loss
 from fastnn.network import Network
 from fastnn.optimizers import Optimizer
@@ -155,11 +154,11 @@ def _of_files(path: Path) -> Run:
 
 def _untrained(record: Mapping[str, Any], name: str) -> Network:
     """A network of the layers that a record describes."""
+    layers = records.layers_of(record, name)
     try:
-        layers = _describe.from_data(record["network"]["layers"], (*LAYERS, *initializers.CLASSES), "a layer")
         return Network(layers, 0, record["network"]["dtype"])
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ValueError(f"{name} is damaged, or holds layers of your own: 'network.layers': {error}") from None
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} is damaged: 'network.dtype': {error}") from None
 
 
 def _described(record: Mapping[str, Any], entry: str, base: type, classes: Iterable[type]) -> Any:

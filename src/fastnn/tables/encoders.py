@@ -221,6 +221,7 @@ class Unused(Description):
     def __post_init__(self) -> None:
         _check_name(self.name)
         _check.choice(self.reason, REASONS, "reason")
+        _check.text(self.detail, "detail")
 
     @property
     def explanation(self) -> str:
