@@ -194,7 +194,7 @@ OPTIONS = (
     in_output(
         "--checkpoint-every",
         type=Interval(),
-        metavar="TIME|EPOCHS",
+        metavar="TIME",
         without="never",
         help="Save the run so often while it trains: 90, 30s, 5m, 2h, 10epochs.",
     ),
