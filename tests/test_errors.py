@@ -10,7 +10,7 @@ import fastnn as fn
 import fastnn.onnx
 import fastnn.plot
 import fastnn.sklearn
-from fastnn import callbacks, data, initializers, losses, metrics, optimizers, schedules, tables
+from fastnn import callbacks, data, initializers, losses, metrics, optimizers, records, reproduction, schedules, tables
 
 X = np.ones((12, 5), dtype=np.float32)
 Y = np.arange(12) % 3
@@ -91,7 +91,16 @@ ROWS = [
     (fastnn.onnx.export, {"model": 5, "path": "x"}, "model", "Network or a TableModel", "int 5"),
     (fastnn.onnx.load, {"path": "/no/such"}, "No such file", "", "/no/such"),
     (fastnn.plot.page, {"run": 5, "path": "x"}, "run", "a Trainer", "int 5"),
-    (fastnn.plot.confusion_matrix, {"counts": [[1, 2]]}, "counts|confusion", "square|shape", "2"),
+    (fastnn.plot.confusion_matrix, {"y_true": [1.5], "y_pred": [1]}, "y_true", "integers or strings", "float64"),
+    (fastnn.plot.learning_curve, {"history": {"loss": [1.0]}, "metric": "x"}, "metric", "column of history", "'x'"),
+    (fastnn.plot.network, {"network": 5}, "network", "Network", "int 5"),
+    (fastnn.plot.weights, {"network": NET, "shape": 7}, "shape", "height, width", "7"),
+    (fastnn.plot.schedule, {"schedule": "x", "epochs": 2, "steps_per_epoch": 1}, "schedule", "chedule", "'x'"),
+    (fastnn.plot.predicted, {"y_true": ["a"], "y_pred": [1.0]}, "y_true", "real numbers", "str|U1"),
+    (fastnn.sklearn.MLPClassifier(max_iter=-1).fit, {"X": X, "y": Y}, "max_iter", "range|at least", "-1"),
+    (fastnn.sklearn.MLPRegressor(activation="x").fit, {"X": X, "y": Y}, "activation", "relu", "'x'"),
+    (records.read, {"path": "/no/such"}, "No such file", "", "/no/such"),
+    (reproduction.reproduce, {"record": {}, "X": X, "y": Y}, "record", "version 1|knows 1", "None"),
 ]
 
 
