@@ -107,7 +107,7 @@ def test_deep_descriptions_are_refused():
     column = f'{{"version": 1, "columns": [{text}], "unused": []}}'
     with pytest.raises(ValueError, match="damaged"):
         tables.Preprocessor.from_json(column)
-    with pytest.raises(ValueError, match="JSON|damaged"):
+    with pytest.raises(ValueError, match="not JSON"):
         tables.Preprocessor.from_json("[" * 100_000)
 
 

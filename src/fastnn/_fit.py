@@ -85,8 +85,7 @@ class Loop:
         with Interrupts(self.training) as self.interrupts, Progress(progress, self, last) as self.progress:
             for callback in self.callbacks:
                 callback.on_fit_begin(trainer)
-            if trainer._untold is not None:
-                trainer._untold.tell(trainer)
+            trainer._tell_untold(self.callbacks)
             while trainer.epoch < last and not self.is_over():
                 self.train()
                 if self.training.position < len(self.data):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn import _check
 from fastnn._builder import Builder
 from fastnn.layers import Activation, Dense, Dropout, LayerNorm, activation_of
 from fastnn.network import Network
@@ -80,7 +81,7 @@ def _activation_module(activation: Activation) -> nn.Module:
 def from_torch(module: nn.Module) -> Network:
     """The network that a PyTorch module of layers in sequence is; see `fastnn.Network.from_torch`."""
     if not isinstance(module, nn.Module):
-        raise TypeError(f"module must be a torch.nn.Module; got a {type(module).__name__}")
+        raise TypeError(f"module must be a torch.nn.Module; got {_check.described(module)}")
     builder = Builder()
     for place, part in _flattened(module, ""):
         try:

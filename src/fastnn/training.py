@@ -484,13 +484,16 @@ class Trainer:
 
     def _give_states(self, callbacks: Iterable[Callback]) -> None:
         """Hands what a file held about callbacks to the first ones of the same class."""
-        named = dict(_checkpoint.keyed(callbacks))
-        for key, callback in named.items():
+        for key, callback in _checkpoint.keyed(callbacks):
             if key in self._callback_states:
                 callback.set_state(*self._callback_states[key])
+
+    def _tell_untold(self, callbacks: Iterable[Callback]) -> None:
+        """Tells callbacks, which have all begun, what they have yet to hear; a file has no say any more."""
         self._callback_states = {}
         if self._untold is not None:
-            self._untold.meet(named)
+            self._untold.meet(dict(_checkpoint.keyed(callbacks)))
+            self._untold.tell(self)
 
     def __repr__(self) -> str:
         return (

@@ -1,7 +1,6 @@
-"""Fuzzes one target, guided by coverage; needs atheris.
+"""Fuzzes one target from a seeded generator: ``python -m fuzz TARGET NUMBER [SEED]``, in this folder's parent.
 
-python -m fuzz trainer -max_total_time=300, in this folder's parent. Without atheris, ``python -m fuzz trainer 10000``
-makes so many inputs by a seeded generator; a second number is its seed.
+`fuzz.guided` lets the coverage of the code choose what to go on from.
 """
 
 import random
@@ -31,36 +30,7 @@ def shake(name: str, number: int, folder: Path, seed: int = 0, most: int = 2) ->
     return counts
 
 
-def guided(name: str, arguments: list[str], folder: Path) -> None:
-    import atheris
-
-    with atheris.instrument_imports(include=["fastnn", "safetensors", "onnx"]):
-        import fastnn.onnx
-        import fastnn.plot
-        import fastnn.tables  # noqa: F401
-    target = TARGETS[name]
-    use(folder)
-    corpus, path = folder / "corpus", folder / f"input{target.suffix}"
-    corpus.mkdir()
-    for number, content in enumerate(target.seeds(folder)):
-        (corpus / str(number)).write_bytes(content)
-
-    def run(content: bytes) -> None:
-        path.write_bytes(content)
-        target.run(path)
-
-    def change(content: bytes, most: int, seed: int) -> bytes:
-        chance = random.Random(seed)
-        return (target.change(content, chance) if chance.random() < 0.9 else atheris.Mutate(content, most))[:most]
-
-    options = ["-timeout=20", "-rss_limit_mb=3000", "-max_len=100000", *arguments]
-    atheris.Setup([sys.argv[0], *options, str(corpus)], run, custom_mutator=change)
-    atheris.Fuzz()
-
-
 if __name__ == "__main__":
+    name, number, seed = [*sys.argv[1:], "0"][:3]
     with tempfile.TemporaryDirectory() as temporary:
-        if sys.argv[2:] and sys.argv[2].isdecimal():
-            print(shake(sys.argv[1], int(sys.argv[2]), Path(temporary), seed=int((sys.argv[3:] or ["0"])[0])))
-        else:
-            guided(sys.argv[1], sys.argv[2:], Path(temporary))
+        print(shake(name, int(number), Path(temporary), int(seed)))

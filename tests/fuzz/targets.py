@@ -254,7 +254,7 @@ def _run_preprocessor(path: Path) -> str:
 
 
 def _csv_seeds(_: Path) -> list[bytes]:
-    quoted = 'name;"a, b"\n"x ""y""";1,5\nz;NA\n"line\nbreak";3e5\n'
+    quoted = 'name;"a, b";c\n"x ""y""";1,5;1\nz;NA;2\n"line\nbreak";3e5;3\n'
     plain = "age,town,member,when\n31,Bonn,true,2024-02-29\n,Kiel,false,2024-03-01\n1e400,NA,,\n"
     return [quoted.encode(), plain.encode(), b"\xef\xbb\xbfa\tb\r\n1\t2\r\n\r\n", b"a\n1\n\n2\n"]
 
