@@ -36,3 +36,14 @@ def test_two_processes_save_to_one_path():
     found = counts("race", 200)
     assert found["loaded network 0"] > 0
     assert found["loaded network 1"] > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads resident memory as Linux tells it")
+def test_long_runs_take_no_more_memory():
+    """A network or its buffers leaked once a cycle would be a megabyte; a float kept of each update, as much."""
+    found = counts("growth", 40)
+    assert found["updates"] > 40_000
+    assert found["updates: resident"] < 300_000, found
+    assert found["cycles: resident"] < 1_000_000, found
+    assert found["updates: Python"] < 20_000, found
+    assert found["cycles: Python"] < 20_000, found
