@@ -79,3 +79,14 @@ def test_full_disks():
     known = ("saved", "old file whole", "same bits")
     assert all(outcome.endswith(known) for outcome in found), found
     assert any(outcome.endswith("old file whole") for outcome in found)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads resident memory as Linux tells it")
+def test_long_runs_take_no_more_memory():
+    """A network or its buffers leaked once a cycle would be a megabyte; a float kept of each update, as much."""
+    found = counts("growth", 40)
+    assert found["updates"] > 40_000
+    assert found["updates: resident"] < 300_000, found
+    assert found["cycles: resident"] < 1_000_000, found
+    assert found["updates: Python"] < 20_000, found
+    assert found["cycles: Python"] < 20_000, found

@@ -7,9 +7,10 @@ argument, what was expected and what came. Nothing here changes anything.
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 MAX_SEED = 2**64 - 1
+MAX_SPARSE_COLUMNS = 2**31 - 1  # numbered in int32
+LISTED = 100  # names in an error message
 _NUMERIC_KINDS = "fiub"
 
 
@@ -30,6 +33,12 @@ def nearest(value: str, choices: Iterable[str]) -> str:
 
     found = difflib.get_close_matches(value.lower(), list(choices), 1, 0.5)
     return f" (did you mean {found[0]!r}?)" if found else ""
+
+
+def listing(names: Collection[str]) -> str:
+    """The names in an error message, or how they begin if they are many."""
+    more = f", … ({len(names):,} in all)" if len(names) > LISTED else ""
+    return ", ".join(itertools.islice(names, LISTED)) + more
 
 
 def choice(value: Any, choices: Iterable[str], argument: str) -> str:
@@ -251,6 +260,10 @@ def sparse_features(X: Any, n_features: int, dtype: np.dtype, argument: str = "X
     order in a copy.
     """
     _rows_of(tuple(X.shape), n_features, argument)
+    if n_features > MAX_SPARSE_COLUMNS:
+        raise ValueError(
+            f"{argument} must have at most {MAX_SPARSE_COLUMNS:,} features where it is sparse; got {n_features:,}"
+        )
     given = csr(X)
     values, columns, starts = _ordered(given, argument)
     result = np.require(converted(values, dtype), None, ["C_CONTIGUOUS", "ALIGNED"])
@@ -349,7 +362,7 @@ def same_rows(n: int, other: int, argument: str, reference: str = "X") -> None:
 
 
 def sample_weight(value: ArrayLike | None, n: int, argument: str = "sample_weight") -> np.ndarray | None:
-    """The weights of ``n`` rows as contiguous float64, at least 0 and not all 0; None stays None."""
+    """The weights of ``n`` rows as contiguous float64, at least 0 and in all above 0; None stays None."""
     if value is None:
         return None
     array = numeric(value, argument)
@@ -361,6 +374,23 @@ def sample_weight(value: ArrayLike | None, n: int, argument: str = "sample_weigh
         if (weights < 0).any():
             row = int((weights < 0).argmax())
             raise ValueError(f"{argument} must be at least 0; got {weights[row]} in row {row}")
-        if not weights.any():
-            raise ValueError(f"{argument} must not be 0 in every row")
+        weights_in_range(weights, argument)
     return weights
+
+
+def weights_in_range(weights: np.ndarray, argument: str) -> None:
+    """Raises unless the float64 weights of rows, finite and at least 0, have a sum to divide by, whatever the batch."""
+    if not weights.any():
+        raise ValueError(f"{argument} must not be 0 in every row")
+    smallest = np.finfo(np.float64).tiny  # below it 1 / weight may be infinite
+    tiny = (weights > 0) & (weights < smallest)
+    if tiny.any():
+        row = int(tiny.argmax())
+        raise ValueError(f"{argument} must be 0 or at least {smallest:g}; got {weights[row]} in row {row}")
+    largest = np.finfo(np.float64).max / (2 * len(weights))  # no order of summing overflows then
+    if weights.max() > largest:
+        row = int(weights.argmax())
+        raise ValueError(
+            f"{argument} must be at most {largest:g} with {len(weights)} rows, for a finite sum; "
+            f"got {weights[row]} in row {row}"
+        )

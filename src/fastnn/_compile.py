@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fastnn import _check, _streams
 from fastnn.layers import Activation, Dense, Dropout, Input, Layer, LayerNorm, activation_of
 
+_PADDING = 64  # units that a layer is padded by are fewer
+_MOST_OUTPUTS = sys.maxsize >> 18  # bytes for a row: no buffer for the rows of all threads overflows
 Tensor = tuple[int, str]  # what the engine calls a parameter tensor: (operation, "weight" or "bias")
 
 
@@ -93,3 +96,21 @@ def following_activation(layers: tuple[Layer, ...], position: int) -> str:
         if isinstance(layer, Activation):
             name = layer.name
     return name
+
+
+def check_size(operations: Sequence[tuple[Any, ...]], shapes: Iterable[tuple[int, ...]], item: int) -> None:
+    """Raises MemoryError before sizes, in numbers of ``item`` bytes, leave the range of the engine's whole numbers."""
+    shapes = list(shapes)
+    if sum(size(shape, _PADDING) for shape in shapes) * item > sys.maxsize // 16:  # with optimizer state, and to spare
+        wanted = sum(size(shape) for shape in shapes) * item
+        raise MemoryError(f"the parameters of the network would take {wanted:,} bytes: more than can be addressed")
+    units = sum(operation[2] if operation[0] == "dense" else operation[1] for operation in operations)
+    if (units + _PADDING * len(operations)) * item > _MOST_OUTPUTS:
+        raise MemoryError(
+            f"the outputs of the layers would take {units * item:,} bytes a row: more than can be addressed"
+        )
+
+
+def size(shape: tuple[int, ...], padding: int = 0) -> int:
+    """Numbers in a tensor of that shape."""
+    return (shape[0] + padding) * (shape[1] + padding if len(shape) > 1 else 1)

@@ -78,6 +78,7 @@ def write(
     """Writes a file in one go: whoever looks sees the old file or the whole new one."""
     import json
 
+    from safetensors import SafetensorError
     from safetensors.numpy import save
 
     arrays = {name: np.asarray(array, array.dtype.newbyteorder("<"), order="C") for name, array in tensors.items()}
@@ -85,7 +86,10 @@ def write(
     header = {"format": FORMAT_VERSION, "numerics": NUMERICS_VERSION, **metadata, "crc32": crcs}
     with standard_environment():  # reading and writing a number as text calculates
         text = json.dumps(header)[:-1]
-    content = save(arrays, metadata={_KEY: text + _SEAL.format(_checksum(text, arrays))})
+    try:
+        content = save(arrays, metadata={_KEY: text + _SEAL.format(_checksum(text, arrays))})
+    except SafetensorError as error:  # names, shapes and the text may take 100 million bytes
+        raise ValueError(f"{len(arrays):,} tensors are too many for a safetensors file ({error})") from None
     _durable.replace(path, content, keep_previous)
 
 

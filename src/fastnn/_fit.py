@@ -137,6 +137,8 @@ class Loop:
         loss_sum, hit_sum, weight_sum = training.sums
         with standard_environment():
             values = {"loss": loss_sum / weight_sum}
+            if not math.isfinite(values["loss"]):  # though the losses of all batches were
+                raise trainer._diverged(Diverged(training.steps, "the loss", -1))
             if trainer.loss.classifies:
                 values["accuracy"] = hit_sum / weight_sum
         values["learning_rate"] = float(trainer._rates(training.steps - 1, training.steps)[0])

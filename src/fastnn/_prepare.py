@@ -138,9 +138,11 @@ def folded(given: Dataset, weights_by_class: np.ndarray | None) -> Dataset:
     weights = weights_by_class[_labels(given.y)]
     with standard_environment():
         if given.weights is not None:
-            weights = weights * given.weights
+            with np.errstate(over="ignore"):
+                weights = weights * given.weights
         if not weights.any():
             raise ValueError("class_weight and sample_weight must not make every row's weight 0")
+        _check.weights_in_range(weights, "class_weight times sample_weight")
     return Dataset(given.X, given.y, weights)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 _empty, _ndarray = np.empty, np.ndarray  # looked up faster
-_PADDING = 64  # units that a layer is padded by are fewer
 
 
 class Network:
@@ -93,7 +91,7 @@ class Network:
         }
         if parameters is not None:
             self._check_shapes(parameters)
-        self._check_size()
+        _compile.check_size(operations, self._shapes.values(), self._np_dtype.itemsize)
         self._model = Model(operations, self.dtype, _dispatch.tables(self.dtype))
         self.n_features: int = self._model.n_inputs
         self.n_outputs: int = self._model.n_outputs
@@ -109,17 +107,12 @@ class Network:
         network.parameters.update(parameters)
         return network
 
-    def _check_size(self) -> None:
-        """Raises MemoryError before sizes leave the range of the engine's whole numbers."""
-        padded = sum(_size(shape, _PADDING) for shape in self._shapes.values())
-        if padded * self._np_dtype.itemsize > sys.maxsize // 16:  # with optimizer state, and to spare
-            size = self.n_parameters * self._np_dtype.itemsize
-            raise MemoryError(f"the parameters of the network would take {size:,} bytes: more than can be addressed")
-
     def _check_shapes(self, parameters: Mapping[str, np.ndarray]) -> None:
         missing = self._names.keys() - parameters.keys()
         if missing:
-            raise ValueError(f"parameters must hold every tensor of the network; missing: {', '.join(sorted(missing))}")
+            raise ValueError(
+                f"parameters must hold every tensor of the network; missing: {_check.listing(sorted(missing))}"
+            )
         for name, shape in self._shapes.items():
             if parameters[name].shape != shape:
                 raise ValueError(f"parameter {name!r} must have shape {shape}; got shape {parameters[name].shape}")
@@ -137,7 +130,7 @@ class Network:
     @property
     def n_parameters(self) -> int:
         """How many numbers the parameters hold."""
-        return sum(_size(shape) for shape in self._shapes.values())
+        return sum(_compile.size(shape) for shape in self._shapes.values())
 
     def predict(self, X: ArrayLike, out: np.ndarray | None = None) -> np.ndarray:
         """The outputs of the last layer.
@@ -372,8 +365,9 @@ class Parameters(MutableMapping[str, np.ndarray]):
     def _tensor(self, name: str) -> _compile.Tensor:
         names = self._network._names
         if name not in names:
-            hint = _check.nearest(name, names) if isinstance(name, str) else ""
-            raise KeyError(f"the parameters are {', '.join(names)}; got {name!r}{hint}")
+            is_like = isinstance(name, str) and len(names) <= _check.LISTED
+            hint = _check.nearest(name, names) if is_like else ""
+            raise KeyError(f"the parameters are {_check.listing(names)}; got {name!r}{hint}")
         return names[name]
 
     def _checked(self, name: str, value: ArrayLike) -> np.ndarray:
@@ -397,7 +391,3 @@ class Parameters(MutableMapping[str, np.ndarray]):
 
     def __repr__(self) -> str:
         return f"Parameters({', '.join(f'{name}: {shape}' for name, shape in self._network._shapes.items())})"
-
-
-def _size(shape: tuple[int, ...], padding: int = 0) -> int:
-    return (shape[0] + padding) * (shape[1] + padding if len(shape) > 1 else 1)

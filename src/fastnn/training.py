@@ -11,7 +11,7 @@ import numpy as np
 
 from fastnn import _check, _checkpoint, _fit, _prepare
 from fastnn._engine.environment import standard_environment
-from fastnn._engine.random import first_nonfinite
+from fastnn._engine.random import MAX_SHUFFLED, first_nonfinite
 from fastnn._engine.training import Diverged, Training
 from fastnn.callbacks import Callback, monitored
 from fastnn.errors import DivergedError
@@ -424,6 +424,10 @@ class Trainer:
         """Rows in a batch, if ``n`` rows can be trained on now."""
         if self._training.position and n != self._epoch_rows:
             raise ValueError(f"X must be the {self._epoch_rows} rows of the epoch that is under way; got {n} rows")
+        if self.shuffle and n > MAX_SHUFFLED:
+            raise ValueError(
+                f"X must have at most {MAX_SHUFFLED:,} rows to be shuffled; got {n:,} (shuffle=False takes more)"
+            )
         if isinstance(self.batch_size, str):
             return n
         if self.batch_size > n:

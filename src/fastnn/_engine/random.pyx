@@ -24,6 +24,8 @@ cdef enum:
     DIGITS = 1 << DIGIT
     SHUFFLE_STREAM = 1           # of the random numbers
 
+MAX_SHUFFLED = 2**32             # rows: a key and the row's number are sorted as one whole number of 64 bits
+
 
 def use(random64, batch_float32, batch_float64):
     """Sets the kernels that compute: capsules of the random kernels for float64 and of the batch kernels."""
@@ -35,6 +37,8 @@ def use(random64, batch_float32, batch_float64):
 
 def permutation(ssize_t n, uint64_t seed, uint64_t epoch):
     """The order of rows in an epoch: int64 (n,), row numbers sorted by (random key, row number)."""
+    if n > MAX_SHUFFLED:
+        raise ValueError(f"at most {MAX_SHUFFLED:,} rows can be shuffled; got {n:,}")
     cdef uint64_t[::1] rows = np.empty(n, dtype=np.uint64), spare = np.empty(n, dtype=np.uint64)
     cdef uint32_t[::1] keys = np.empty((n + 3) // 4 * 4, dtype=np.uint32)
     cdef ssize_t i, shift
@@ -101,15 +105,17 @@ def first_nonfinite(a):
     cdef Py_buffer view
     cdef BatchKernels* batch = batch32 if a.dtype == np.float32 else batch64
     cdef ssize_t found = -1
+    cdef ssize_t rows
     if a.size == 0:
         return -1
     PyObject_GetBuffer(a, &view, PyBUF_STRIDES)
+    rows = view.shape[0] if view.strides[0] else 1       # the same row throughout is looked at once
     try:
         with nogil:
             if view.ndim == 1:
-                found = batch.first_nonfinite(<const char*> view.buf, 0, view.strides[0], 1, view.shape[0])
+                found = batch.first_nonfinite(<const char*> view.buf, 0, view.strides[0], 1, rows)
             else:
-                found = batch.first_nonfinite(<const char*> view.buf, view.strides[0], view.strides[1], view.shape[0],
+                found = batch.first_nonfinite(<const char*> view.buf, view.strides[0], view.strides[1], rows,
                                               view.shape[1])
     finally:
         PyBuffer_Release(&view)

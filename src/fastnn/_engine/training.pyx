@@ -47,7 +47,7 @@ cdef Arena enough(Arena arena, size_t size):
     return arena if arena is not None and arena.size >= size else Arena(size)
 
 
-cdef ssize_t MAX_BATCH = <ssize_t> 1 << 40      # rows, so that no size of a buffer overflows
+cdef ssize_t MAX_BATCH = <ssize_t> 1 << 32      # rows: dropout's random numbers count them in 32 bits
 cdef double ROW_OVERHEAD = 500       # multiply-adds in the time that a row takes whatever the network
 
 
@@ -192,16 +192,18 @@ cdef class Training:
     cdef int reserve(self, ssize_t batch, bint has_labels, ssize_t n_targets, int threads) except -1:
         """Buffers for batches of this many rows, and the chunks in which they are taken."""
         cdef ssize_t rows, n_chunks, n_levels, n_tapes
+        cdef bint has_inputs = not self.c.sparse.is_direct
         cdef char* end
         if batch > MAX_BATCH:
-            raise MemoryError(f"a batch of {batch:,} rows is more than can be addressed")
+            raise MemoryError(f"a batch must have at most {MAX_BATCH:,} rows; got {batch:,}")
         cut_batch(&self.c, batch, threads)
         rows = self.c.chunk | 1                     # odd: no stride between panels is a multiple of 4 KB
         n_tapes = threads if self.c.part else 1
-        if rows > self.tape_rows or n_tapes > self.n_tapes or self.has_inputs == self.c.sparse.is_direct:
-            self.has_inputs = not self.c.sparse.is_direct
-            self.tape_rows, self.n_tapes = max(rows, self.tape_rows), max(n_tapes, self.n_tapes)
-            self.tapes = new_tapes(&self.c, self.tape_rows, self.n_tapes)
+        if rows > self.tape_rows or n_tapes > self.n_tapes or has_inputs != self.has_inputs:
+            rows, n_tapes = max(rows, self.tape_rows), max(n_tapes, self.n_tapes)
+            self.tapes = new_tapes(&self.c, rows, n_tapes)
+            # Only once there is memory, for a run that there was none for may be followed by a smaller one.
+            self.tape_rows, self.n_tapes, self.has_inputs = rows, n_tapes, has_inputs
         if batch > self.batch_capacity or n_targets != self.c.loss.n_targets:
             rows = max(batch, self.batch_capacity)
             self.losses = Arena(rows * (3 * sizeof(double) + sizeof(int64_t) + n_targets * self.c.program.item)
@@ -229,11 +231,11 @@ cdef class Training:
 
     cdef int reserve_sortings(self, Data data, int threads) except -1:
         """Room for the entries of a chunk of sparse rows, whichever rows those are."""
-        cdef ssize_t entries = data.sparse.most_entries(self.c.chunk)
+        cdef ssize_t entries = data.sparse.most_entries(self.c.chunk), n_sortings
         if entries > self.entries_capacity or threads > self.n_sortings:
-            self.entries_capacity = max(entries, self.entries_capacity)
-            self.n_sortings = max(threads, self.n_sortings)
-            self.sortings = new_sortings(&self.c, self.entries_capacity, self.n_sortings)
+            entries, n_sortings = max(entries, self.entries_capacity), max(threads, self.n_sortings)
+            self.sortings = new_sortings(&self.c, entries, n_sortings)
+            self.entries_capacity, self.n_sortings = entries, n_sortings
         return 0
 
     # ------------------------------------------------------------------- runs
