@@ -3,8 +3,6 @@
 import io
 import json
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -211,9 +209,7 @@ def test_predictions_are_the_models_whatever_the_files(folder, model, tmp_path):
         for ending, read in {"csv": pl.read_csv, "parquet": pl.read_parquet, "arrow": pl.read_ipc}.items():
             ok("predict", model, folder / f"flats.{source}", "-o", tmp_path / f"p.{ending}")
             np.testing.assert_array_equal(read(tmp_path / f"p.{ending}")["prediction"].to_numpy(), expected)
-    # In a process of its own: click before 8.2 does not tell a command's notes, on stderr, from its output.
-    words = ["fastnn.cli", "predict", model, folder / "flats.csv", "-o", "-"]
-    text = subprocess.run([sys.executable, "-m", *words], capture_output=True, check=True, encoding="utf-8").stdout
+    text = run("predict", model, folder / "flats.csv", "-o", "-").stdout  # and notes on stderr
     np.testing.assert_array_equal(pl.read_csv(io.StringIO(text))["prediction"].to_numpy(), expected)
 
 

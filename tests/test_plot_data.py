@@ -41,6 +41,7 @@ def counts_in(ax):
     }
 
 
+@pytest.mark.filterwarnings("ignore:The number of unique classes")  # by scikit-learn, of few rows
 @settings(max_examples=10, deadline=None)
 @given(n=st.integers(1, 300), n_classes=st.integers(2, 25), seed=st.integers(0, 99))
 def test_counts_and_shares_as_in_scikit_learn(n, n_classes, seed):
