@@ -132,3 +132,10 @@ def test_bad_arguments(call, error, fragments):
         call()
     for fragment in fragments:
         assert fragment in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [1.2379400392854257e29, 0.1, -1 / 3, 1e-310, 0.0, 1e308])
+@pytest.mark.parametrize("n", [1, 3, 10, 97])
+def test_a_constant_feature_becomes_zero(value, n):
+    X = np.column_stack([np.full(n, value), np.arange(n)])
+    np.testing.assert_array_equal(fn.data.standardize(X)[:, 0], 0.0)

@@ -132,12 +132,13 @@ class Standardizer:
         n, n_features = rows.shape
         mean, scale = np.empty(n_features), np.empty(n_features)
         for j in range(n_features):
+            if (rows[:, j] == rows[0, j]).all():  # the rounded mean of equal numbers may be another
+                mean[j], scale[j] = rows[0, j], 1.0
+                continue
             column = rows[:, j].astype(np.float64)
             mean[j] = random.lane_sum(column) / n
             column -= mean[j]
-            # The rounding of the mean leaves a little variance to a constant column, and squares may underflow to none.
-            constant = (rows[:, j] == rows[0, j]).all()
-            scale[j] = 1.0 if constant else np.sqrt(random.lane_sum(column * column) / n) or 1.0
+            scale[j] = np.sqrt(random.lane_sum(column * column) / n) or 1.0  # squares may underflow
         self.mean, self.scale = mean, scale
 
     def transform(self, X: ArrayLike) -> np.ndarray:
