@@ -321,7 +321,7 @@ def _change_onnx(content: bytes, chance: random.Random) -> bytes:
         for _ in range(chance.choice((1, 1, 2, 4))):
             mutate.of_message(model.graph if chance.random() < 0.8 else model, chance)
     if STRUCTURE in properties and chance.random() < 0.7:
-        names = [tensor.name for tensor in model.graph.initializer if isinstance(tensor.name, str)]  # bytes if not UTF-8
+        names = [tensor.name for tensor in model.graph.initializer if isinstance(tensor.name, str)]
         parameters = [name for name in names if name.partition(".")[0].isdecimal()]
         properties[STRUCTURE].value = structure(model, parameters)
     return model.SerializeToString()
