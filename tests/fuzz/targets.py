@@ -314,7 +314,7 @@ def _change_onnx(content: bytes, chance: random.Random) -> bytes:
     except Exception:  # what earlier changes made is no longer a model
         return mutate.of_bytes(content, chance)
     properties = {entry.key: entry for entry in model.metadata_props}
-    if DESCRIPTION in properties and chance.random() < 0.5:
+    if DESCRIPTION in properties and isinstance(properties[DESCRIPTION].value, str) and chance.random() < 0.5:
         changed = mutate.of_json(properties[DESCRIPTION].value.encode(), chance)
         properties[DESCRIPTION].value = changed.decode("utf-8", "replace")
     else:
