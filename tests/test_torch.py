@@ -217,7 +217,7 @@ def test_what_fastnn_does_not_have_is_refused_by_name(module, message):
 
 
 def test_what_is_not_a_module_or_not_finite_is_refused():
-    with pytest.raises(TypeError, match=r"module must be a torch\.nn\.Module; got a dict"):
+    with pytest.raises(TypeError, match=r"module must be a torch\.nn\.Module; got dict"):
         fn.Network.from_torch(nn.Linear(2, 2).state_dict() and {})
     module = nn.Linear(2, 2)
     with torch.no_grad():

@@ -314,14 +314,15 @@ def _change_onnx(content: bytes, chance: random.Random) -> bytes:
     except Exception:  # what earlier changes made is no longer a model
         return mutate.of_bytes(content, chance)
     properties = {entry.key: entry for entry in model.metadata_props}
-    if DESCRIPTION in properties and chance.random() < 0.5:
+    if DESCRIPTION in properties and isinstance(properties[DESCRIPTION].value, str) and chance.random() < 0.5:
         changed = mutate.of_json(properties[DESCRIPTION].value.encode(), chance)
         properties[DESCRIPTION].value = changed.decode("utf-8", "replace")
     else:
         for _ in range(chance.choice((1, 1, 2, 4))):
             mutate.of_message(model.graph if chance.random() < 0.8 else model, chance)
     if STRUCTURE in properties and chance.random() < 0.7:
-        parameters = [tensor.name for tensor in model.graph.initializer if tensor.name.partition(".")[0].isdecimal()]
+        names = [tensor.name for tensor in model.graph.initializer if isinstance(tensor.name, str)]
+        parameters = [name for name in names if name.partition(".")[0].isdecimal()]
         properties[STRUCTURE].value = structure(model, parameters)
     return model.SerializeToString()
 
