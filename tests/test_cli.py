@@ -332,7 +332,7 @@ def test_reproduce_finds_what_differs(short, tmp_path, section, entry, value, wh
         ("environment", "numerics_version", 99, "numerics version 99; this fastnn has"),
         ("environment", "numerics_version", None, "no entry 'environment.numerics_version'"),
         ("network", "digest", "aee4", "not a SHA-256: 'aee4'"),
-        ("network", "layers", [{"type": "Convolution"}], "'network.layers' is damaged, or a part of your own"),
+        ("network", "layers", [{"type": "Convolution"}], "is damaged, or holds layers of your own"),
         ("network", "layers", [], "at least one Dense"),
         ("network", "dtype", "float16", "float16"),
         ("training", "optimizer", {"type": "Adam", "rate": 1}, "'training.optimizer' is damaged"),

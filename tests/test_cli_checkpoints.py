@@ -255,7 +255,7 @@ def test_runs_that_are_killed_go_on(tmp_path, source):
     kills = 0
     while kills < 3:
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-        more = ["--checkpoint-every", "0.02", "--resume"]
+        more = ["--checkpoint-every", "2epochs", "--resume"]
         with subprocess.Popen([*arguments, *more], stderr=subprocess.PIPE, text=True) as running:
             deadline = time.monotonic() + 60
             while running.poll() is None and time.monotonic() < deadline:

@@ -19,7 +19,18 @@ SOURCES = Path(__file__).parent.parent / "src/fastnn"  # what is installed has n
 
 NUMERIC_PATH = (
     *("_arrays", "_builder", "_check", "_checkpoint", "_compile", "_describe", "_files", "_fit", "_maps", "_objective"),
-    *("_prepare", "_streams", "callbacks", "data", "elementary", "gradients", "history", "initializers", "inspection"),
+    *(
+        "_prepare",
+        "_restored",
+        "_streams",
+        "callbacks",
+        "data",
+        "elementary",
+        "gradients",
+        "history",
+        "initializers",
+        "inspection",
+    ),
     *("layers", "losses", "metrics", "network", "optimizers", "records", "reproduction", "schedules", "training"),
     *("tables/cells", "tables/encoders", "tables/model", "tables/preprocessor", "tables/scores", "tables/targets"),
 )
@@ -66,11 +77,13 @@ METHODS |= {"accumulate", "reduceat", "outer", "matmul", "norm", "fsum", "hypot"
 BUILT_IN = {"sum", "pow", "round", "divmod", "complex"}
 MODULES = {"random", "statistics", "cmath", "decimal", "fractions"}
 
+TOTAL_SIZE = "sum(((shape[0] + padding) * (shape[1] + padding if len(shape) > 1 else 1) for shape in shapes))"
+OUTPUTS = "sum((operation[2] if operation[0] == 'dense' else operation[1] for operation in operations))"
 # What is named like the above and is exact all the same.
 EXCEPTIONS = {
     ("data", "counts.sum"): "whole numbers",
-    ("network", "sum((_size(shape) for shape in self._shapes.values()))"): "whole numbers",
-    ("network", "sum((_size(shape, _PADDING) for shape in self._shapes.values()))"): "whole numbers",
+    ("_compile", TOTAL_SIZE): "whole numbers",
+    ("_compile", OUTPUTS): "whole numbers",
     ("network", "sum(widths)"): "whole numbers",
     ("tables/encoders", "scaler.mean"): "an attribute of the Standardizer",
     ("tables/targets", "scaler.mean"): "an attribute of the Standardizer",

@@ -28,7 +28,7 @@ TAG = "cpython-311-x86_64-linux-gnu.so"
 WHOLE = [
     *(f"fastnn/{name}" for name in SOURCES if not name.endswith(".pyx")),
     *(f"fastnn/{name}.{TAG}" for name in [*KERNELS, "_engine/steps"]),
-    *(f"{INFO}/licenses/{name}" for name in distributions.LICENCES),
+    *(f"{INFO}/licenses/{name}" for name in sorted(distributions.LICENCES)),
     f"{INFO}/RECORD",
 ]
 

@@ -10,6 +10,7 @@ import bisect
 import itertools
 import math
 import operator
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -382,12 +383,12 @@ def weights_in_range(weights: np.ndarray, argument: str) -> None:
     """Raises unless the float64 weights of rows, finite and at least 0, have a sum to divide by, whatever the batch."""
     if not weights.any():
         raise ValueError(f"{argument} must not be 0 in every row")
-    smallest = np.finfo(np.float64).tiny  # below it 1 / weight may be infinite
+    smallest = sys.float_info.min  # below it 1 / weight may be infinite
     tiny = (weights > 0) & (weights < smallest)
     if tiny.any():
         row = int(tiny.argmax())
         raise ValueError(f"{argument} must be 0 or at least {smallest:g}; got {weights[row]} in row {row}")
-    largest = np.finfo(np.float64).max / (2 * len(weights))  # no order of summing overflows then
+    largest = sys.float_info.max / (2 * len(weights))  # no order of summing overflows then
     if weights.max() > largest:
         row = int(weights.argmax())
         raise ValueError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -83,7 +82,7 @@ def shape_of(operation: tuple[Any, ...], kind: str) -> tuple[int, ...]:
 def n_parameters(checked: tuple[Layer, ...]) -> int:
     """How many numbers the parameters of such a network hold."""
     operations, names, _ = compiled(checked)
-    return sum(math.prod(shape_of(operations[number], kind)) for number, kind in names.values())
+    return total_size(shape_of(operations[number], kind) for number, kind in names.values())
 
 
 def following_activation(layers: tuple[Layer, ...], position: int) -> str:
@@ -101,8 +100,8 @@ def following_activation(layers: tuple[Layer, ...], position: int) -> str:
 def check_size(operations: Sequence[tuple[Any, ...]], shapes: Iterable[tuple[int, ...]], item: int) -> None:
     """Raises MemoryError before sizes, in numbers of ``item`` bytes, leave the range of the engine's whole numbers."""
     shapes = list(shapes)
-    if sum(size(shape, _PADDING) for shape in shapes) * item > sys.maxsize // 16:  # with optimizer state, and to spare
-        wanted = sum(size(shape) for shape in shapes) * item
+    if total_size(shapes, _PADDING) * item > sys.maxsize // 16:  # with optimizer state, and to spare
+        wanted = total_size(shapes) * item
         raise MemoryError(f"the parameters of the network would take {wanted:,} bytes: more than can be addressed")
     units = sum(operation[2] if operation[0] == "dense" else operation[1] for operation in operations)
     if (units + _PADDING * len(operations)) * item > _MOST_OUTPUTS:
@@ -111,6 +110,6 @@ def check_size(operations: Sequence[tuple[Any, ...]], shapes: Iterable[tuple[int
         )
 
 
-def size(shape: tuple[int, ...], padding: int = 0) -> int:
-    """Numbers in a tensor of that shape."""
-    return (shape[0] + padding) * (shape[1] + padding if len(shape) > 1 else 1)
+def total_size(shapes: Iterable[tuple[int, ...]], padding: int = 0) -> int:
+    """Numbers in tensors of these shapes."""
+    return sum((shape[0] + padding) * (shape[1] + padding if len(shape) > 1 else 1) for shape in shapes)

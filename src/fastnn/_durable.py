@@ -80,7 +80,7 @@ def _part(target: str) -> Iterator[str]:
         yield part
     except BaseException as error:
         _remove(part)
-        if isinstance(error, OSError) and error.filename in (None, part) and error.filename2 is None:
+        if isinstance(error, OSError) and error.errno and error.filename in (None, part) and not error.filename2:
             error.filename = target  # a write or an fsync names no file, and nobody knows the part
         raise
 

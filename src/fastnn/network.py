@@ -130,7 +130,7 @@ class Network:
     @property
     def n_parameters(self) -> int:
         """How many numbers the parameters hold."""
-        return sum(_compile.size(shape) for shape in self._shapes.values())
+        return _compile.total_size(self._shapes.values())
 
     def predict(self, X: ArrayLike, out: np.ndarray | None = None) -> np.ndarray:
         """The outputs of the last layer.
