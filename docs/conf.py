@@ -38,6 +38,7 @@ PAGES = {
     "benchmarks/README.md": "/benchmarks.md",
     "CONTRIBUTING.md": "/contributing.md",
     "CHANGELOG.md": "/changelog.md",
+    "SECURITY.md": "/security.md",
 }
 
 
