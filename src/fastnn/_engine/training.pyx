@@ -288,9 +288,9 @@ cdef class Training:
             self.busy = False
         raise_pending()
         if self.c.loss_diverged:
-            raise Diverged(self.c.steps + 1, "the loss", operation)
+            raise Diverged(self.steps + 1, "the loss", operation)
         if atomic_load(&self.c.parameter_diverged):
-            raise Diverged(self.c.steps, "a parameter", operation)
+            raise Diverged(self.steps, "a parameter", operation)
         return 0
 
     cdef int run_teams(self, int threads) except -1:
@@ -411,7 +411,8 @@ cdef class Training:
     @property
     def steps(self):
         """Updates done in all."""
-        return self.c.steps
+        cdef long long steps = self.c.steps              # as what it is, an atomic number, it is none to Clang
+        return steps
 
     @property
     def sums(self):
@@ -432,7 +433,7 @@ cdef class Training:
     def get_state(self):
         """Everything a later run needs beside the parameters: {name: array}."""
         state = {
-            "counters": np.array([self.c.steps, self.c.progress.position], dtype=np.int64),
+            "counters": np.array([self.steps, self.c.progress.position], dtype=np.int64),
             "sums": np.array(self.sums, dtype=np.float64),
             "powers": np.array([self.c.powers.beta1, self.c.powers.beta2, self.c.powers.momentum_decay,
                                 self.c.powers.momentum], dtype=np.float64),
@@ -443,7 +444,9 @@ cdef class Training:
 
     def set_state(self, state):
         """Takes what ``get_state`` gave, of a training of the same network and optimizer."""
-        self.c.steps, self.c.progress.position = map(int, state["counters"])
+        cdef long long steps
+        steps, self.c.progress.position = map(int, state["counters"])
+        self.c.steps = steps
         self.c.progress.loss_sum, self.c.progress.hit_sum, self.c.progress.weight_sum = map(float, state["sums"])
         powers = &self.c.powers
         powers.beta1, powers.beta2, powers.momentum_decay, powers.momentum = map(float, state["powers"])
