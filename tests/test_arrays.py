@@ -377,3 +377,11 @@ def test_the_core_imports_none_of_the_libraries():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("name", ["tocsr", "format", "data"])
+def test_a_column_of_a_frame_does_not_make_it_sparse(rng, name):
+    X = rng.normal(size=(5, 2)).astype(np.float32)
+    frame = library("pandas").DataFrame(X, columns=[name, "b"])
+    net = fn.Network([fn.Input(2), fn.Dense(3)], seed=0)
+    np.testing.assert_array_equal(net.predict(frame), net.predict(X))

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-_NUMERIC_KINDS = "fiub"
+from fastnn._check import NUMERIC_KINDS
+
 _HOST_MEMORY = (1, 3, 11)  # of DLPack's kinds of devices: that of the processor, pinned for CUDA or for ROCm
 # How the dtypes of data frames begin that NumPy would be given as numbers, though they are none.
 _CATEGORIES = ("category", "categorical", "enum", "dictionary")
@@ -32,7 +33,7 @@ def as_numbers(value: Any, argument: str) -> np.ndarray:
         array = _read(value, argument) if names is None else _of_columns(value, names, argument)
     else:
         array = value
-    if array.dtype.kind in _NUMERIC_KINDS:
+    if array.dtype.kind in NUMERIC_KINDS:
         return array
     if array.dtype.name == "bfloat16":  # as JAX has it, of the package ml_dtypes; exact
         return array.astype(np.float32)
@@ -108,11 +109,11 @@ def _of_columns(frame: Any, names: list[Any], argument: str) -> np.ndarray:
     if not names:
         return np.empty((len(frame), 0))
     array = _read(frame, argument)
-    if array.dtype.kind in _NUMERIC_KINDS:
+    if array.dtype.kind in NUMERIC_KINDS:
         return array
     columns = [np.asarray(_column(frame, position)) for position in range(len(names))]
     for name, dtype, column in zip(names, dtypes, columns, strict=True):
-        if column.dtype.kind not in _NUMERIC_KINDS:
+        if column.dtype.kind not in NUMERIC_KINDS:
             raise TypeError(
                 f"{argument} must hold real numbers; got the column {name!r} of dtype {dtype}{_missing_among(column)}"
             )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MAX_SEED = 2**64 - 1
 MAX_SPARSE_COLUMNS = 2**31 - 1  # numbered in int32
 LISTED = 100  # names in an error message
-_NUMERIC_KINDS = "fiub"
+NUMERIC_KINDS = "fiub"
 
 
 def nearest(value: str, choices: Iterable[str]) -> str:
@@ -165,6 +165,12 @@ def listed(value: Any, single: type | tuple[type, ...], argument: str) -> tuple[
         raise TypeError(f"{argument} must be a sequence; got {described(value)}") from None
 
 
+def instance(value: Any, cls: type, argument: str) -> None:
+    """Raises unless ``value`` is a ``cls``."""
+    if not isinstance(value, cls):
+        raise TypeError(f"{argument} must be a {cls.__name__}; got {described(value)}")
+
+
 def described(value: Any) -> str:
     """``value`` in an error message: its type, and what it is if that is short."""
     text = repr(value)
@@ -174,7 +180,7 @@ def described(value: Any) -> str:
 
 def numeric(value: ArrayLike, argument: str) -> np.ndarray:
     """``value`` as an ndarray of real numbers, as it is where it is one already; see `fastnn._arrays`."""
-    if type(value) is np.ndarray and value.dtype.kind in _NUMERIC_KINDS:
+    if type(value) is np.ndarray and value.dtype.kind in NUMERIC_KINDS:
         return value
     from fastnn import _arrays
 
@@ -241,7 +247,7 @@ def _rows_of(shape: tuple[int, ...], n_features: int, argument: str) -> None:
 
 def is_sparse(value: Any) -> bool:
     """Whether ``value`` is a sparse matrix or array in CSR, or can be had in CSR, as those of SciPy."""
-    return _is_csr(value) or hasattr(value, "tocsr")
+    return _is_csr(value) or hasattr(type(value), "tocsr")  # pandas makes an attribute of any column
 
 
 def _is_csr(value: Any) -> bool:

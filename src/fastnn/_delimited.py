@@ -61,7 +61,7 @@ def layout(path: str) -> Layout:
     twice = [name for place, name in enumerate(names) if name in names[:place]]
     if twice:
         raise ValueError(f"{path}: the column name {twice[0]!r} occurs twice in the header")
-    if all(map(_is_number, names)):
+    if all(map(is_number, names)):
         raise ValueError(f"{path}: expected the names of the columns in the first row; got {text.strip()[:60]!r}")
     return result
 
@@ -70,7 +70,8 @@ def _fields(text: str, separator: str) -> list[str]:
     return next(csv.reader(text.splitlines(keepends=True), delimiter=separator), [""])
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a cell holds a number as Python writes it."""
     try:
         float(text)
     except ValueError:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastnn import _prepare
+from fastnn import _compile, _prepare
 from fastnn._engine import random
 from fastnn._engine.environment import standard_environment
 from fastnn._engine.training import Diverged, Training
@@ -66,7 +66,7 @@ class Objective:
         """Gives the network the parameters of ``vector``, which are finite in its dtype."""
         network, start = self.network, 0
         for name, shape in network._shapes.items():
-            size = shape[0] * (shape[1] if len(shape) > 1 else 1)
+            size = _compile.total_size([shape])
             part = vector[start : start + size].reshape(shape).astype(network._np_dtype)
             network._model.write(*network._names[name], part)
             start += size

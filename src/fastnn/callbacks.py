@@ -141,8 +141,7 @@ class EarlyStopping(Callback):
         restore_best: bool = True,
         mode: str = "auto",
     ) -> None:
-        if monitor is not None and not isinstance(monitor, str):
-            raise TypeError(f"monitor must be a column of the history; got {_check.described(monitor)}")
+        _check_monitor(monitor)
         self.patience = _check.integer(patience, "patience")
         self.monitor = monitor
         self.min_delta = _check.number(min_delta, "min_delta", 0.0)
@@ -270,8 +269,7 @@ class Checkpoint(Callback):
     ) -> None:
         if not isinstance(path, (str, os.PathLike)):
             raise TypeError(f"path must be the path of a file; got {_check.described(path)}")
-        if monitor is not None and not isinstance(monitor, str):
-            raise TypeError(f"monitor must be a column of the history; got {_check.described(monitor)}")
+        _check_monitor(monitor)
         intervals = (epochs, steps, seconds)
         if monitor is not None and any(interval is not None for interval in intervals):
             raise ValueError("monitor saves after the best epochs, and excludes epochs, steps and seconds; got both")
@@ -334,6 +332,11 @@ class Checkpoint(Callback):
         given = [f"{name}={getattr(self, name)!r}" for name in ("epochs", "steps", "seconds", "monitor")]
         shown = [text for text in given if not text.endswith("=None")]
         return f"Checkpoint({', '.join([repr(self.path), *shown])})"
+
+
+def _check_monitor(monitor: Any) -> None:
+    if monitor is not None and not isinstance(monitor, str):
+        raise TypeError(f"monitor must be a column of the history; got {_check.described(monitor)}")
 
 
 def is_better(value: float, best: float | None, column: str, mode: str, min_delta: float = 0.0) -> bool:

@@ -146,8 +146,7 @@ def _prepared(
     dtype: str | None = None,
 ) -> tuple[Training, Network, _prepare.Dataset]:
     """A copy of the network, a training of it that stands before its first update, and the checked data."""
-    if not isinstance(network, Network):
-        raise TypeError(f"network must be a Network; got {_check.described(network)}")
+    _check.instance(network, Network, "network")
     resolved: Loss = _check.one_of(loss, Loss, LOSSES, "loss")
     resolved.check_outputs(network.n_outputs, network._output_activation)
     copy = network.astype(dtype or network.dtype)

@@ -83,11 +83,10 @@ class _Layers:
     """Each layer of a network as a model of its own, with a copy of its parameters."""
 
     def __init__(self, network: Network) -> None:
-        if not isinstance(network, Network):
-            raise TypeError(f"network must be a Network; got {_check.described(network)}")
+        _check.instance(network, Network, "network")
         self.models: dict[int, Model | None] = {}
         tables = _dispatch.tables(network.dtype)
-        place_of = network._positions
+        names = network._names_by_layer
         units = 0
         for place, (layer, (_, units_out, _)) in enumerate(zip(network.layers, network._rows(), strict=True)):
             operations = compiled((Input(units), layer))[0] if place and isinstance(layer, _COMPUTING) else []
@@ -96,9 +95,8 @@ class _Layers:
                 self.models[place] = None
                 continue
             model = self.models[place] = Model(operations, network.dtype, tables)
-            for operation, kind in network._names.values():
-                if place_of[operation] == place:
-                    model.write(0, kind, network._model.read(operation, kind))
+            for kind, name in names.get(place, {}).items():
+                model.write(0, kind, network.parameters[name])
 
     def outputs(self, rows: np.ndarray) -> dict[int, np.ndarray]:
         found: dict[int, np.ndarray] = {}

@@ -123,6 +123,14 @@ class Network:
         return Parameters(self)
 
     @property
+    def _names_by_layer(self) -> dict[int, dict[str, str]]:
+        """The names of the weight and the bias of each layer that has them, by its place in ``layers``."""
+        found: dict[int, dict[str, str]] = {}
+        for name, (operation, kind) in self._names.items():
+            found.setdefault(self._positions[operation], {})[kind] = name
+        return found
+
+    @property
     def _rows_per_block(self) -> int:
         """Rows that are evaluated at a time: some tens of milliseconds of work, a function of the layers alone."""
         return max(128, 2**31 // self.n_parameters // 128 * 128)

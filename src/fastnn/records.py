@@ -76,28 +76,13 @@ def run_record(
         and updates made), ``seeds``, ``data`` (shapes, fingerprints), ``history``, ``environment``, and the further
         entries. `write` makes a JSON file of it, `fastnn.reproduction` repeats the run.
     """
-    network = trainer.network
+    given = {
+        "validation_fraction": validation_fraction,
+        "callbacks": [callback_data(callback) for callback in _fit.checked_callbacks(callbacks)],
+    }
     record: dict[str, Any] = {
         "record_version": RECORD_VERSION,
-        "network": {
-            "layers": _describe.to_data(network.layers),
-            "dtype": network.dtype,
-            "parameters": network.n_parameters,
-            "digest": network.digest(),
-        },
-        "training": {
-            "loss": _describe.to_data(trainer.loss),
-            "optimizer": _describe.to_data(trainer.optimizer),
-            "batch_size": trainer.batch_size,
-            "shuffle": trainer.shuffle,
-            "metrics": _describe.to_data(trainer.metrics),
-            "class_weight": trainer.class_weight,
-            "validation_fraction": validation_fraction,
-            "callbacks": [callback_data(callback) for callback in _fit.checked_callbacks(callbacks)],
-            "epochs": trainer.epoch,
-            "steps": trainer.steps,
-        },
-        "seeds": {"network": network.seed, "trainer": trainer.seed},
+        **standing(trainer, given),
         "data": {
             **data_entry(X, y, sample_weight),
             "validation": None if validation_data is None else data_entry(*_prepare.validation(validation_data)),
@@ -111,6 +96,31 @@ def run_record(
         else:
             record[name] = value
     return plain(record)
+
+
+def standing(trainer: Trainer, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of a record that a trainer itself knows; ``given`` is what else ``fit`` was told of the training."""
+    network = trainer.network
+    return {
+        "network": {
+            "layers": _describe.to_data(network.layers),
+            "dtype": network.dtype,
+            "parameters": network.n_parameters,
+            "digest": network.digest(),
+        },
+        "training": {
+            "loss": _describe.to_data(trainer.loss),
+            "optimizer": _describe.to_data(trainer.optimizer),
+            "batch_size": trainer.batch_size,
+            "shuffle": trainer.shuffle,
+            "metrics": _describe.to_data(trainer.metrics),
+            "class_weight": trainer.class_weight,
+            **given,
+            "epochs": trainer.epoch,
+            "steps": trainer.steps,
+        },
+        "seeds": {"network": network.seed, "trainer": trainer.seed},
+    }
 
 
 def write(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:

@@ -99,8 +99,7 @@ class Trainer:
         metrics: Sequence[str | Metric] | str | Metric = (),
         class_weight: Mapping[int, float] | ArrayLike | str | None = None,
     ) -> None:
-        if not isinstance(network, Network):
-            raise TypeError(f"network must be a Network; got {_check.described(network)}")
+        _check.instance(network, Network, "network")
         self.network = network
         self.loss: Loss = _check.one_of(loss, Loss, LOSSES, "loss")
         self.loss.check_outputs(network.n_outputs, network._output_activation)

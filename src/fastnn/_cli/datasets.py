@@ -106,21 +106,13 @@ def _read_csv(path: str) -> np.ndarray:
         except ValueError:
             if position == 0:
                 continue
-            wrong = next(cell for cell in cells if not _is_number(cell))
+            wrong = next(cell for cell in cells if not _delimited.is_number(cell))
             raise ValueError(f"{path}: line {number}: {wrong!r} is not a number") from None
         if len(cells) != len(table[0]):
             raise ValueError(f"{path}: line {number} has {len(cells)} columns; the lines before have {len(table[0])}")
     if not table:
         raise ValueError(f"{path}: no rows of numbers")
     return np.array(table)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def write_predictions(path: str, labels: list[str], outputs: np.ndarray, classes: list[str]) -> None:

@@ -159,6 +159,11 @@ def stopping(chosen: Hyperparameters) -> tuple[callbacks.EarlyStopping, ...]:
     return () if chosen.patience is None else (callbacks.EarlyStopping(chosen.patience),)
 
 
+def best_epoch(stopping: tuple[callbacks.EarlyStopping, ...]) -> int | None:
+    """The epoch whose parameters early stopping kept, if it was chosen."""
+    return stopping[0].best_epoch if stopping else None
+
+
 def parts(
     source: Dataset, dtype: str, test_fraction: float, validation_fraction: float, seed: int
 ) -> tuple[Rows, Rows | None, Rows]:
@@ -204,8 +209,8 @@ def fit(prepared: Prepared, watching: list[callbacks.Callback], saving: RunCheck
     labels = trainer.network.predict(prepared.test[0]).argmax(axis=1)
     n_classes = len(prepared.source.classes)
     confusion = np.bincount(prepared.test[1] * n_classes + labels, minlength=n_classes**2).reshape(n_classes, n_classes)
-    best_epoch = prepared.stopping[0].best_epoch if prepared.stopping else None
-    return Result(seconds, interrupted, best_epoch, float(confusion.trace() / confusion.sum()), confusion)
+    best = best_epoch(prepared.stopping)
+    return Result(seconds, interrupted, best, float(confusion.trace() / confusion.sum()), confusion)
 
 
 def timed_fit(

@@ -86,10 +86,9 @@ def train(
     except OSError as error:
         raise Failure(reason(error)) from None
 
-    best = prepared.stopping[0].best_epoch if prepared.stopping else None
     summary: dict[str, Any] = {
         "training time": f"{seconds:.2f} s, {prepared.trainer.history.epochs} epochs",
-        "best epoch": best,
+        "best epoch": run.best_epoch(prepared.stopping),
         "digest": network.digest(),
         **paths,
     }
@@ -136,7 +135,7 @@ def _write(
             "test_scores": scores.model,
             "baseline_scores": scores.baseline,
             "confusion": scores.confusion,
-            "best_epoch": prepared.stopping[0].best_epoch if prepared.stopping else None,
+            "best_epoch": run.best_epoch(prepared.stopping),
             "seconds": seconds,
             "interrupted": interrupted,
         },

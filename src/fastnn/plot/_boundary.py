@@ -65,8 +65,7 @@ def decision_boundary(
     ImportError
         If matplotlib is missing; the message says how to install it.
     """
-    if not isinstance(network, Network):
-        raise TypeError(f"network must be a Network; got {_check.described(network)}")
+    _check.instance(network, Network, "network")
     if network.n_features != 2:
         raise ValueError(f"network must have 2 features to be drawn in a plane; got {network.n_features}")
     resolution = _check.integer(resolution, "resolution", 2, 2000)

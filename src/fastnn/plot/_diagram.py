@@ -41,8 +41,7 @@ def network(network: Network, ax: Axes | None = None) -> Axes:
     ImportError
         If matplotlib is missing; the message says how to install it.
     """
-    if not isinstance(network, Network):
-        raise TypeError(f"network must be a Network; got {_check.described(network)}")
+    _check.instance(network, Network, "network")
     rows = [(layer, units, size) for layer, (_, units, size) in zip(network.layers, network._rows(), strict=True)]
     ax = _style.axes(ax, size_of(network))
     available = ax.get_window_extent().height / ax.figure.dpi  # inches

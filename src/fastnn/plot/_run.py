@@ -94,26 +94,11 @@ def of(source: Any) -> Run:
 
 
 def _of_trainer(trainer: Trainer) -> Run:
-    network = trainer.network
-    record = {
-        "network": {"dtype": network.dtype, "parameters": network.n_parameters, "digest": network.digest()},
-        "training": {
-            "loss": _describe.to_data(trainer.loss),
-            "optimizer": _describe.to_data(trainer.optimizer),
-            "batch_size": trainer.batch_size,
-            "shuffle": trainer.shuffle,
-            "metrics": _describe.to_data(trainer.metrics),
-            "class_weight": trainer.class_weight,
-            "epochs": trainer.epoch,
-            "steps": trainer.steps,
-        },
-        "seeds": {"network": network.seed, "trainer": trainer.seed},
-        "environment": records.environment(),
-    }
+    record = {**records.standing(trainer, {}), "environment": records.environment()}
     return Run(
         "A run of fastnn",
         records.plain(record),
-        network,
+        trainer.network,
         True,
         trainer.loss,
         trainer.optimizer,

@@ -55,11 +55,9 @@ def weights(
     ImportError
         If matplotlib is missing; the message says how to install it.
     """
-    if not isinstance(network, Network):
-        raise TypeError(f"network must be a Network; got {_check.described(network)}")
+    _check.instance(network, Network, "network")
     place = next(i for i, layer in enumerate(network.layers) if isinstance(layer, Dense))
-    operation = next(number for number, position in network._positions.items() if position == place)
-    weight = network._model.read(operation, "weight").astype(np.float64)
+    weight = network.parameters[network._names_by_layer[place]["weight"]].astype(np.float64)
     n_units, n_features = weight.shape
     size = None if shape is None else _size(shape, n_features)
     shown = list(range(n_units)) if units is None else [_check.integer(u, "units", 0, n_units - 1) for u in units]
