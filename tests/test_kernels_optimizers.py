@@ -152,9 +152,9 @@ def test_padding_stays_zero(k, case):
     assert not np.any(state)
 
 
-def one_step(k, w, g, **rule):
+def one_step(k, w, g, kind="sgd", **rule):
     w, g = np.array(w, dtype=k.dtype), np.array(g, dtype=k.dtype)
-    numbers = Optimizer(rule.pop("kind", "sgd"), 0.1).rule() | rule
+    numbers = Optimizer(kind, 0.1).rule() | {"kind": getattr(E, kind.upper())} | rule
     state = [np.zeros(COUNT, k.dtype) for _ in range(3)]
     failed = k.optimizers.update(make("UpdateRule", **numbers), w, g, *state, COUNT, k.panel, None)
     return w, failed
@@ -173,6 +173,17 @@ def test_a_parameter_that_would_not_be_finite_keeps_its_value(k, bad, at):
         assert failed == 1
         assert got[at] == w.astype(k.dtype)[at]
         assert (np.delete(got, at) == np.delete(one_step(k, np.ones(COUNT), np.ones(COUNT), **penalty)[0], at)).all()
+
+
+@pytest.mark.parametrize("kind", ["adam", "nadam", "rmsprop", "adagrad"])
+@pytest.mark.parametrize("at", [0, 31, COUNT - 1])
+def test_squares_that_overflow_are_told(k, kind, at):
+    g = np.ones(COUNT)
+    g[at] = 2 * np.sqrt(np.finfo(k.dtype).max)
+    for factor, failed in ((1, 0), (g, 1)):
+        got, found = one_step(k, np.ones(COUNT), np.ones(COUNT) * factor, kind, beta2=0.5)
+        assert found == failed
+        assert np.isfinite(got).all()
 
 
 def test_clipping_lets_nan_through_and_bounds_infinity(k):

@@ -141,9 +141,10 @@ def test_a_network_that_diverged_has_its_last_finite_parameters(data):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS[1:])
 def test_squares_of_gradients_that_overflow(data, optimizer):
-    """An adaptive step by an infinite root is 0, by IEEE arithmetic: the parameters stay, finite."""
+    """By an infinite root every further step would be 0, and a run that stands still look like one that learns."""
     X, y = data
-    assert is_digest(everywhere(X, y * 1e37, optimizer=optimizer(1e-3)))
+    found = everywhere(X, y * 1e37, optimizer=optimizer(1e-3))
+    assert "training diverged in epoch 1, step 1: the update of the parameters of layer 4, Dense(1)," in found
 
 
 # ----------------------------------------------------------------- weights

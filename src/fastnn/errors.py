@@ -2,7 +2,7 @@
 
 
 class DivergedError(FloatingPointError):
-    """A loss or a parameter became NaN or infinite; the network holds the last finite parameters.
+    """A loss or an update became NaN or infinite; the network holds the last finite parameters.
 
     Attributes
     ----------
@@ -11,7 +11,8 @@ class DivergedError(FloatingPointError):
     learning_rate : float
         Of that step.
     what : str
-        What left the finite range first: the outputs, or the parameters, of a layer, or the loss alone.
+        What left the finite range first: the outputs of a layer, the update of its parameters (they, or the squares of
+        gradients that an adaptive optimizer keeps), or the loss alone.
     layer : int or None
         The place of that layer in ``network.layers``.
     """

@@ -481,7 +481,7 @@ class Trainer:
         what, layer = error.what, None
         if error.operation >= 0:
             layer = self.network._positions[error.operation]
-            part = "outputs" if what == "the loss" else "parameters"
+            part = "outputs" if what == "the loss" else "update of the parameters"
             what = f"the {part} of layer {layer}, {self.network.layers[layer]!r},"
         return DivergedError(self.epoch + 1, error.step, float(self._rates(error.step - 1, error.step)[0]), what, layer)
 

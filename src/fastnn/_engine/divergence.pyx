@@ -33,11 +33,10 @@ cdef bint is_nonfinite(const Run* run, const char* panels, ssize_t n_rows, ssize
 
 
 cdef ssize_t operation_of_parameters(Run* run) noexcept nogil:
-    """The first one with a parameter that would have left the finite range; forgets that any did."""
+    """The last one whose update left the finite range, which gradients reach first; forgets that any did."""
     cdef ssize_t t, found = -1
     for t in range(run.n_tasks):
         if run.tasks[t].diverged:
             run.tasks[t].diverged = False
-            if found < 0:
-                found = run.program.operations[run.tasks[t].operation].index
+            found = max(found, <ssize_t> run.program.operations[run.tasks[t].operation].index)
     return found

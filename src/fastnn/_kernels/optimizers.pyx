@@ -144,6 +144,7 @@ cdef inline bint steps(int kind, bint option, bint momentum, int extras, const U
     cdef Scalars s = rounded(rule)
     cdef vr before[2]
     cdef vr w, g, check
+    cdef const real* squares = state1 if kind == ADAM or kind == NADAM else state0
     cdef bint diverged = False
     cdef ssize_t i, k, at
     for i in range(count // PANEL):
@@ -172,6 +173,8 @@ cdef inline bint steps(int kind, bint option, bint momentum, int extras, const U
                 else:
                     w = adagrad(&s, w, g, state0, at)
                 check = vr_fma(w, vr_set(0), check)              # 0, or NaN where w is not finite
+                if kind != SGD:
+                    check = vr_fma(vr_load(squares + at), vr_set(0), check)
                 vr_store(parameter + at, w)
         if vr_has_nan(check):
             diverged = True

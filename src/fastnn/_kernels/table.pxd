@@ -125,7 +125,8 @@ ctypedef struct OptimizerKernels:
     # One step over `count` contiguous parameters (a multiple of P): rows of a panel whose columns from `width` on are
     # padding, which need not be looked at. state: up to three arrays, unused ones NULL.
     # factors: NULL; or the gradient is the outer product of factors[count / P] and gradient[P], each rounded once.
-    # A parameter that would leave the finite range keeps its value; the result tells whether one did.
+    # A parameter that would leave the finite range keeps its value; the result tells whether one did, or a mean of
+    # squares: by its infinite root no step would ever move the parameter again.
     bint (*update)(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1,
                    real* state2, ssize_t count, ssize_t width, const real* factors) noexcept nogil
     # The sum of squares, in float64, of a gradient's block of 16 outputs starting at o0 (a multiple of 16): gradient in
