@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fastnn as fn
-from fastnn import _maps
+from fastnn import _maps, _pieces
 
 # Trains on a file four times as large as what may be resident, and prints the most that was resident by then. In order:
 # shuffled, a page of a row brings its neighbours along, and all of so small a file is there after some hundred rows.
@@ -17,10 +17,10 @@ PROGRAM = """
 import json, sys
 import numpy as np
 import fastnn as fn
-from fastnn import _fit, _maps
+from fastnn import _fit, _maps, _pieces
 
 path, budget = sys.argv[1], int(sys.argv[2])
-_maps.BUDGET, _maps.BLOCK_BYTES, _fit.SLICE_SECONDS = budget, budget // 4, 0.004
+_maps.BUDGET, _pieces.BYTES, _fit.SLICE_SECONDS = budget, budget // 4, 0.004
 X = np.load(path, mmap_mode="r")
 y = np.arange(len(X)) % 3
 net = fn.Network([fn.Input(X.shape[1]), fn.Dense(256, "relu"), fn.Dense(3)], seed=0)
@@ -61,7 +61,7 @@ def test_a_large_file_trains_in_bounded_memory(path):
 
 def test_maps_are_trained_on_with_the_bits_of_arrays(tmp_path, monkeypatch):
     monkeypatch.setattr(_maps, "BUDGET", 0)
-    monkeypatch.setattr(_maps, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(_pieces, "BYTES", 1000)
     X, y = np.random.default_rng(0).standard_normal((2000, 20), np.float32), np.arange(2000) % 3
     np.save(tmp_path / "X.npy", X)
     digests = set()
@@ -98,7 +98,7 @@ def test_which_arrays_lie_in_files(tmp_path, monkeypatch):
 @pytest.mark.parametrize("place", [(0, 0), (999, 3), (500, 2)])
 def test_a_nan_in_a_map_is_found_where_it_is(tmp_path, monkeypatch, place):
     monkeypatch.setattr(_maps, "BUDGET", 0)
-    monkeypatch.setattr(_maps, "BLOCK_BYTES", 160)
+    monkeypatch.setattr(_pieces, "BYTES", 160)
     X = np.zeros((1000, 4), np.float32)
     X[place] = np.nan
     np.save(tmp_path / "X.npy", X)

@@ -20,6 +20,7 @@ SOURCES = Path(__file__).parent.parent / "src/fastnn"  # what is installed has n
 NUMERIC_PATH = (
     *("_arrays", "_builder", "_check", "_checkpoint", "_compile", "_describe", "_files", "_fit", "_maps", "_objective"),
     *(
+        "_pieces",
         "_prepare",
         "_restored",
         "_streams",
@@ -44,7 +45,8 @@ ALLOWED = {
     "numpy": {
         "types and constants": "ndarray generic dtype bool_ floating inf nan",
         "numbers": "int32 float32 float64 int64 uint64 uint8 intp",
-        "memory, no arithmetic": "array asarray ascontiguousarray require empty zeros ones full arange concatenate",
+        "memory, no arithmetic": "array asarray ascontiguousarray require empty empty_like zeros ones full arange",
+        "joined": "concatenate",
         "memory of others, and copies": "from_dlpack stack",
         "choice and comparison, no rounding": "where minimum maximum clip array_equal isfinite isnan shape",
         "order": "argsort sort unique",

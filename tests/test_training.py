@@ -157,7 +157,7 @@ def test_evaluation_in_blocks(blobs, make_trainer, monkeypatch):
     weights = np.linspace(0, 1, 103)
     trainer = make_trainer(metrics=[fn.metrics.TopK(2)])
     whole = trainer.evaluate(X, y, weights)
-    monkeypatch.setattr(fn.Network, "_rows_per_block", 10)
+    monkeypatch.setattr(trainer.network, "_rows_per_block", 10)
     assert trainer.evaluate(X, y, weights) == pytest.approx(whole, rel=1e-12)
 
 

@@ -191,8 +191,10 @@ def converted(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """``array`` in ``dtype``; itself, not a copy, where it is of that dtype."""
     if array.dtype == dtype:
         return array
+    from fastnn import _pieces
+
     with standard_environment(), np.errstate(over="ignore"):
-        return array.astype(dtype)
+        return _pieces.converted(array, dtype)
 
 
 def finite(array: np.ndarray, argument: str, original: np.ndarray | None = None, given: Any = None) -> None:

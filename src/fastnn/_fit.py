@@ -111,7 +111,7 @@ class Loop:
         is_new, trainer._epoch_rows = not trainer._epoch_rows, n
         if is_new:
             self.tell("on_epoch_begin", trainer.epoch + 1)
-        order = random.permutation(n, trainer.seed, trainer.epoch) if trainer.shuffle else None
+        order = random.permutation(n, trainer.seed, trainer.epoch, self.interrupts.check) if trainer.shuffle else None
         first = training.steps
         rates = trainer._rates(first, first + -(-(n - training.position) // self.batch_size))
         while training.position < n and not self.is_over():

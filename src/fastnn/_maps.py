@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastnn import _pieces
 from fastnn._engine import random
 
 if TYPE_CHECKING:
     import mmap
 
 BUDGET = 1 << 30  # bytes of files that may be resident
-BLOCK_BYTES = 1 << 26  # that are looked through between two looks at the budget
 
 
 def mapped_file(array: np.ndarray) -> mmap.mmap | None:
@@ -49,12 +49,9 @@ def give_back(file: mmap.mmap | None) -> None:
 def first_nonfinite(array: np.ndarray) -> int:
     """The flat index of the first NaN or infinity of an array of one or two dimensions, or -1."""
     file = mapped_file(array)
-    if file is None:
-        return random.first_nonfinite(array)
-    rows = max(1, BLOCK_BYTES // max(1, array[:1].nbytes))
-    for start in range(0, len(array), rows):
-        found = random.first_nonfinite(array[start : start + rows])
+    for rows in _pieces.slices(array):
+        found = random.first_nonfinite(array[rows])
         if found >= 0:
-            return start * (array.size // len(array)) + found
+            return rows.start * (array.size // len(array)) + found
         give_back(file)
     return -1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import _check, data
+from fastnn import _check, _pieces, data
 from fastnn._engine.environment import standard_environment
 from fastnn.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from fastnn.metrics import METRICS, Accuracy, Metric, TopK
@@ -29,7 +29,8 @@ class Dataset:
 
     def rows(self, index: np.ndarray) -> Dataset:
         """A copy of some rows."""
-        return Dataset(self.X[index], self.y[index], None if self.weights is None else self.weights[index])
+        X = _pieces.taken(self.X, index) if isinstance(self.X, np.ndarray) else self.X[index]
+        return Dataset(X, self.y[index], None if self.weights is None else self.weights[index])
 
 
 def dataset(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import _check, _compile, _describe, _dispatch, _files, _streams, initializers
+from fastnn import _check, _compile, _describe, _dispatch, _files, _maps, _streams, initializers
 from fastnn._engine.environment import standard_environment
 from fastnn._engine.model import Model
 from fastnn._engine.random import first_nonfinite
@@ -17,6 +17,8 @@ from fastnn.layers import LAYERS, Activation, Dense, Input, Layer, LayerNorm, ac
 if TYPE_CHECKING:
     import torch
     from numpy.typing import ArrayLike
+
+    from fastnn._engine.sparse import SparseMatrix
 
 _empty, _ndarray = np.empty, np.ndarray  # looked up faster
 
@@ -95,6 +97,9 @@ class Network:
         self._model = Model(operations, self.dtype, _dispatch.tables(self.dtype))
         self.n_features: int = self._model.n_inputs
         self.n_outputs: int = self._model.n_outputs
+        # Rows that are evaluated at a time: some tens of milliseconds of work, a function of the layers alone.
+        row_work = self.n_parameters + 16 * (self.n_features + self.n_outputs)
+        self._rows_per_block = max(128, 2**31 // row_work // 128 * 128)
         last = self.layers[-1]
         has_activation = isinstance(last, (Dense, Activation))
         self._output_activation = activation_of(last).name if has_activation else "identity"  # type: ignore[arg-type]
@@ -129,11 +134,6 @@ class Network:
         for name, (operation, kind) in self._names.items():
             found.setdefault(self._positions[operation], {})[kind] = name
         return found
-
-    @property
-    def _rows_per_block(self) -> int:
-        """Rows that are evaluated at a time: some tens of milliseconds of work, a function of the layers alone."""
-        return max(128, 2**31 // self.n_parameters // 128 * 128)
 
     @property
     def n_parameters(self) -> int:
@@ -173,7 +173,7 @@ class Network:
             or X.dtype is not dtype
             or len(shape := X.shape) != 2
             or shape[1] != self.n_features
-            or not shape[0]
+            or not 0 < shape[0] <= self._rows_per_block
             or first_nonfinite(X) >= 0
         ):
             given = X
@@ -189,7 +189,9 @@ class Network:
         elif type(out) is not _ndarray or out.dtype is not dtype or out.shape != expected:
             self._check_out(out, expected)
         try:
-            if type(X) is _ndarray:
+            if shape[0] > self._rows_per_block:
+                self._predict_blocks(X, out)
+            elif type(X) is _ndarray:
                 self._model.forward(X, out)
             else:
                 self._model.forward_sparse(X, out)
@@ -203,6 +205,16 @@ class Network:
         self._check_out(out, (self.n_outputs,))
         self.predict(x[None, :], out[None, :])
         return out
+
+    def _predict_blocks(self, X: np.ndarray | SparseMatrix, out: np.ndarray) -> None:
+        """Block by block, so that Ctrl-C is heard, and pages of a memory-mapped file are given back."""
+        forward, file = self._model.forward_sparse, None
+        if isinstance(X, np.ndarray):
+            forward, file = self._model.forward, _maps.mapped_file(X)
+        for start in range(0, len(out), self._rows_per_block):
+            rows = slice(start, start + self._rows_per_block)
+            forward(X[rows], out[rows])
+            _maps.give_back(file)
 
     def _check_out(self, out: Any, shape: tuple[int, ...]) -> None:
         expected = f"out must be an ndarray of shape {shape} and dtype {self.dtype}"

@@ -3,6 +3,8 @@
 python -m faults.interrupt 200, in this folder's parent
 """
 
+import functools
+import hashlib
 import json
 import os
 import random
@@ -19,13 +21,23 @@ import numpy as np
 import fastnn as fn
 from faults import jobs
 
-WAITS = {"small steps": 0.03, "long steps": 0.3, "long validation": 0.2}  # the longest before a press, in seconds
+WAITS = {  # the longest before a press, in seconds
+    "small steps": 0.03,
+    "long steps": 0.3,
+    "long validation": 0.2,
+    "many rows": 2.0,
+    "predictions": 0.5,
+}
 
 
 def long_trainer():
     """Steps of some hundred milliseconds, which Ctrl-C does not wait for."""
     network = fn.Network([fn.Input(64), fn.Dense(512, "relu"), fn.Dense(512, "relu"), fn.Dense(1)], seed=1)
     return fn.Trainer(network, "mean_squared", "adam", batch_size="full", seed=5)
+
+
+def new_large_batches():
+    return fn.Trainer(fn.Network([fn.Input(7), fn.Dense(3)]), "cross_entropy", "sgd", batch_size=4096, seed=5)
 
 
 def finish_long(trainer):
@@ -39,6 +51,22 @@ def finish_validation(trainer):
     X_val, y_val = (np.resize(array, (300_000, *array.shape[1:])) for array in (X, y))
     trainer.fit(X, y, epochs=3 - trainer.epoch, validation_data=(X_val, y_val))
     return trainer.network.digest()
+
+
+def finish_many_rows(trainer):
+    """Rows to be converted, held out and shuffled: work outside of the steps."""
+    X = repeated_rows(5_000_000, "float64")
+    trainer.fit(X, np.zeros(len(X), int), epochs=1 - trainer.epoch, validation_fraction=0.1)
+    return trainer.network.digest()
+
+
+def finish_predictions(network):
+    return hashlib.sha256(network.predict(repeated_rows(3_000_000, "float32"))).hexdigest()
+
+
+@functools.cache  # it takes longer than a wait may
+def repeated_rows(n, dtype):
+    return np.resize(jobs.data()[0].astype(dtype), (n, 7))
 
 
 def interrupts(folder: Path, presses: int, seed: int = 0) -> dict:
@@ -61,6 +89,11 @@ def interrupts(folder: Path, presses: int, seed: int = 0) -> dict:
         "small steps": (new_watched, finish_watched),
         "long steps": (long_trainer, finish_long),
         "long validation": (jobs.new_trainer, finish_validation),
+        "many rows": (new_large_batches, finish_many_rows),
+        "predictions": (
+            lambda: fn.Network([fn.Input(7), fn.Dense(64, "gelu"), fn.Dense(64, "gelu"), fn.Dense(3)]),
+            finish_predictions,
+        ),
     }
     result = {}
     for kind, (new, finish) in kinds.items():

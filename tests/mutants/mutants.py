@@ -428,7 +428,7 @@ MUTANTS = [
     Mutant(
         6,
         "a shuffle by some of the key",
-        [(f"{N}/random.pyx", "for shift in range(3):", "for shift in range(1):")],
+        [(f"{N}/random.pyx", "range(32, 32 + 3 * DIGIT, DIGIT)", "range(32, 32 + DIGIT, DIGIT)")],
         engine=("random",),
     ),
     # ----------------------------------------------------- optimizers and schedules

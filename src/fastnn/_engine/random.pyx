@@ -6,6 +6,7 @@ All are computed by the kernels, so that they are the same bits on every machine
 import numpy as np
 
 from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
@@ -23,6 +24,7 @@ cdef enum:
     DIGIT = 11                   # bits that a pass of the radix sort looks at
     DIGITS = 1 << DIGIT
     SHUFFLE_STREAM = 1           # of the random numbers
+    PIECE = 1 << 22              # rows that are shuffled without listening; a multiple of 4, the words of a block
 
 MAX_SHUFFLED = 2**32             # rows: a key and the row's number are sorted as one whole number of 64 bits
 
@@ -35,42 +37,62 @@ def use(random64, batch_float32, batch_float64):
     batch64 = <BatchKernels*> PyCapsule_GetPointer(batch_float64, "fastnn.batch")
 
 
-def permutation(ssize_t n, uint64_t seed, uint64_t epoch):
-    """The order of rows in an epoch: int64 (n,), row numbers sorted by (random key, row number)."""
+def pieces(ssize_t n, check):
+    """(first, last) of pieces of n rows in order; before each, Ctrl-C is heard and check(), which may raise, called."""
+    cdef ssize_t first
+    for first in range(0, n, PIECE):
+        PyErr_CheckSignals()
+        if check is not None:
+            check()
+        yield first, min(n, first + PIECE)
+
+
+def permutation(ssize_t n, uint64_t seed, uint64_t epoch, check=None):
+    """The order of rows in an epoch: int64 (n,), row numbers sorted by (random key, row number).
+
+    check is called now and then, and ends the work by raising.
+    """
     if n > MAX_SHUFFLED:
         raise ValueError(f"at most {MAX_SHUFFLED:,} rows can be shuffled; got {n:,}")
     cdef uint64_t[::1] rows = np.empty(n, dtype=np.uint64), spare = np.empty(n, dtype=np.uint64)
-    cdef uint32_t[::1] keys = np.empty((n + 3) // 4 * 4, dtype=np.uint32)
-    cdef ssize_t i, shift
-    if n == 0:
-        return np.empty(0, dtype=np.int64)
-    with nogil:
-        kernels.philox(seed, 0, epoch, SHUFFLE_STREAM, &keys[0], (n + 3) // 4)
-        for i in range(n):
-            rows[i] = <uint64_t> keys[i] << 32 | <uint64_t> i
-        # Three stable passes: the keys' low, middle and high bits. Equal keys stay in the order of their rows.
-        for shift in range(3):
-            sort_by_digit(&rows[0], &spare[0], n, 32 + DIGIT * <int> shift)
-            rows, spare = spare, rows
-        for i in range(n):
-            rows[i] = <uint32_t> rows[i]
+    cdef uint32_t[::1] keys = np.empty((min(n, <ssize_t> PIECE) + 3) // 4 * 4, dtype=np.uint32)
+    cdef ssize_t i, first, last
+    cdef int shift
+    for first, last in pieces(n, check):
+        with nogil:
+            kernels.philox(seed, first // 4, epoch, SHUFFLE_STREAM, &keys[0], (last - first + 3) // 4)
+            for i in range(first, last):
+                rows[i] = <uint64_t> keys[i - first] << 32 | <uint64_t> i
+    # Three stable passes: the keys' low, middle and high bits. Equal keys stay in the order of their rows.
+    for shift in range(32, 32 + 3 * DIGIT, DIGIT):
+        sort_by_digit(rows, spare, shift, check)
+        rows, spare = spare, rows
+    for first, last in pieces(n, check):
+        with nogil:
+            for i in range(first, last):
+                rows[i] = <uint32_t> rows[i]
     return np.asarray(rows).view(np.int64)
 
 
-cdef void sort_by_digit(const uint64_t* source, uint64_t* target, ssize_t n, int shift) noexcept nogil:
+cdef int sort_by_digit(const uint64_t[::1] source, uint64_t[::1] target, int shift, check) except -1:
     cdef ssize_t[DIGITS] start
-    cdef ssize_t i, digit, count, total = 0
+    cdef ssize_t i, first, last, digit, count, total = 0
     memset(start, 0, sizeof(start))
-    for i in range(n):
-        start[(source[i] >> shift) & (DIGITS - 1)] += 1
+    for first, last in pieces(len(source), check):
+        with nogil:
+            for i in range(first, last):
+                start[(source[i] >> shift) & (DIGITS - 1)] += 1
     for digit in range(DIGITS):
         count = start[digit]
         start[digit] = total
         total += count
-    for i in range(n):
-        digit = (source[i] >> shift) & (DIGITS - 1)
-        target[start[digit]] = source[i]
-        start[digit] += 1
+    for first, last in pieces(len(source), check):
+        with nogil:
+            for i in range(first, last):
+                digit = (source[i] >> shift) & (DIGITS - 1)
+                target[start[digit]] = source[i]
+                start[digit] += 1
+    return 0
 
 
 def uniform(uint64_t seed, uint32_t stream, shape):
