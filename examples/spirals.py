@@ -60,7 +60,7 @@ def animate(path: str, trainer: fn.Trainer, X: np.ndarray, y: np.ndarray, epochs
     with writer.saving(figure, path, dpi=80):
         for frame in range(FRAMES + 1):
             if frame:
-                trainer.fit(X, y, epochs=epochs * frame // FRAMES - trainer.epoch)
+                trainer.fit(X, y, max_epochs=epochs * frame // FRAMES)
             chances = trainer.network.predict(points).reshape(SIDE, SIDE, CLASSES)
             surface.set_data(0.35 + 0.65 * (chances @ colours))
             accuracy = trainer.evaluate(X, y)["accuracy"]

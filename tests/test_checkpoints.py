@@ -84,6 +84,64 @@ def test_going_on_gives_the_unbroken_bits(blobs, make_trainer, path, interval):
     assert dict(resumed.history) == dict(unbroken.history)
 
 
+@pytest.mark.parametrize("restore_best", [True, False])
+@pytest.mark.parametrize("max_epochs", [3, 40])
+def test_one_call_begins_a_run_goes_on_and_leaves_it_at_its_end(blobs, make_trainer, path, max_epochs, restore_best):
+    """However often the process dies, at any step and in any callback."""
+    X, y = blobs
+
+    class Power(fn.Callback):
+        def __init__(self, calls):
+            self.calls = calls
+
+        def on_step_end(self, trainer, step):
+            self.calls -= 1
+            if self.calls == 0:
+                raise RuntimeError("the power went")
+
+        def on_epoch_end(self, trainer, epoch, values):
+            self.on_step_end(trainer, 0)
+
+        def on_fit_end(self, trainer):
+            self.on_step_end(trainer, 0)
+
+    def run(*more):
+        trainer = fn.Trainer.load(path) if path.exists() else make_trainer()
+        stopping = fn.EarlyStopping(patience=2, restore_best=restore_best)
+        callbacks = [stopping, fn.Checkpoint(path, epochs=2), *more]
+        trainer.fit(X, y, max_epochs=max_epochs, validation_fraction=0.3, callbacks=callbacks)
+        return trainer.epoch, trainer.steps, dict(trainer.history), trainer.network.digest(), stopping.best_epoch
+
+    expected = run()
+    assert expected[0] == 3 if max_epochs == 3 else 2 < expected[0] < 40
+    assert run() == expected
+    path.unlink()
+    deaths = 0
+    for calls in [*range(1, 40, 3), 25, 25, 25, 25, 25, 25, 10**9]:
+        try:
+            found = run(Power(calls))
+        except RuntimeError:
+            deaths += 1
+    assert found == expected
+    assert deaths > 4
+    assert run() == expected
+
+
+def test_more_epochs_after_a_stop_are_another_run(blobs, make_trainer):
+    X, y = blobs
+    trainer, stopping = make_trainer(), fn.EarlyStopping(patience=1, min_delta=1e9)
+    trainer.fit(X, y, max_epochs=9, callbacks=stopping)
+    assert (trainer.epoch, stopping.stopped, trainer.max_epochs) == (2, True, 9)
+    assert trainer.fit(X, y, max_epochs=9, callbacks=stopping).epochs == 2
+    assert trainer.fit(X, y, epochs=1, callbacks=stopping).epochs == 3
+    assert trainer.max_epochs is None
+    assert trainer.fit(X, y, max_epochs=2).epochs == 3, "there is nothing to take back"
+    with pytest.raises(ValueError, match="epochs and max_epochs exclude each other; got 1 and 4"):
+        trainer.fit(X, y, 1, max_epochs=4)
+    with pytest.raises(ValueError, match="max_epochs must be an integer of at least 0; got -1"):
+        trainer.fit(X, y, max_epochs=-1)
+
+
 @pytest.mark.parametrize(("monitor", "mode", "best"), [("val_loss", "auto", min), ("val_accuracy", "auto", max)])
 def test_the_best_so_far(blobs, make_trainer, path, monitor, mode, best):
     X, y = blobs

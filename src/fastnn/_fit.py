@@ -78,10 +78,9 @@ class Loop:
         self.deadline = math.inf if max_seconds is None else time.monotonic() + max_seconds
         self.steps_per_epoch = -(-len(data) // batch_size)
 
-    def run(self, epochs: int, progress: bool | str) -> None:
-        """Completes ``epochs`` more epochs, or stops before."""
+    def run(self, last: int, progress: bool | str) -> None:
+        """Completes the epochs up to number ``last``, or stops before."""
         trainer = self.trainer
-        last = trainer.epoch + epochs
         with Interrupts(self.training) as self.interrupts, Progress(progress, self, last) as self.progress:
             for callback in self.callbacks:
                 callback.on_fit_begin(trainer)
@@ -257,7 +256,7 @@ class Progress:
             raise ImportError("progress needs tqdm: pip install 'fastnn[progress]'") from None
         trainer = loop.trainer
         done = -(-trainer._training.position // loop.batch_size)
-        total = (last_epoch - trainer.epoch) * loop.steps_per_epoch - done
+        total = max(0, last_epoch - trainer.epoch) * loop.steps_per_epoch - done
         self.first = trainer._training.steps
         # disable=None: no bar where the output is not a terminal
         self.bar = tqdm(total=total, unit="step", disable=None if wanted == "auto" else False)

@@ -128,9 +128,10 @@ class EarlyStopping(Callback):
     -----
     A run that ended for another reason goes on with the same bits as an unbroken one when the same callback is passed
     again (after ``Trainer.load``: a new one with the same arguments): it keeps the last parameters too, and puts them
-    back first, unless the network was changed meanwhile. After it has stopped a run, the next ``fit`` goes on from the
-    best parameters and counts anew. If Ctrl-C, or a save, came between its decision to stop and the end of that
-    ``fit``, the next one ends at once with the best parameters, as the unbroken run would have.
+    back first, unless the network was changed meanwhile. After it has stopped a run, the next ``fit`` for more
+    ``epochs`` goes on from the best parameters and counts anew; one with ``max_epochs`` ends at once, for it is the
+    same run. If Ctrl-C, or a save, came between its decision to stop and the end of that ``fit``, the next one ends at
+    once with the best parameters, as the unbroken run would have.
     """
 
     def __init__(
@@ -160,7 +161,7 @@ class EarlyStopping(Callback):
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         monitored(self.monitor, trainer.columns)
-        if self.stopped and self._ended:
+        if self.stopped and self._ended and trainer.max_epochs is None:
             self._begin()
         self._check_parameters(trainer)
         if self.stopped:
@@ -254,7 +255,7 @@ class Checkpoint(Callback):
     Examples
     --------
     >>> trainer = fn.Trainer.load("run.safetensors") if os.path.exists("run.safetensors") else new_trainer()
-    >>> trainer.fit(X, y, epochs=100 - trainer.epoch, callbacks=fn.Checkpoint("run.safetensors", seconds=30))
+    >>> trainer.fit(X, y, max_epochs=100, callbacks=[fn.EarlyStopping(), fn.Checkpoint("run.safetensors", seconds=30)])
     """
 
     def __init__(

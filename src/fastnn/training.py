@@ -73,6 +73,8 @@ class Trainer:
         Epochs completed and updates made so far.
     columns : tuple of str
         Those of the history that an epoch of the latest `fit` fills.
+    max_epochs : int or None
+        As given to the latest `fit`.
 
     Reproducibility
     ---------------
@@ -122,6 +124,7 @@ class Trainer:
         self._plateau = None if schedule.plateau is None else _new_plateau(schedule.plateau)
         self.history = History()
         self.columns: tuple[str, ...] = ()
+        self.max_epochs: int | None = None
         self._epoch_rows = 0  # of the epoch under way, if there is one
         self._stopping = self._fitting = False
         self._watching: tuple[Callback, ...] = ()  # the callbacks of the latest fit
@@ -152,8 +155,9 @@ class Trainer:
         self,
         X: ArrayLike,
         y: ArrayLike,
-        epochs: int = 1,
+        epochs: int | None = None,
         *,
+        max_epochs: int | None = None,
         sample_weight: ArrayLike | None = None,
         validation_data: Sequence[ArrayLike] | None = None,
         validation_fraction: float | None = None,
@@ -161,11 +165,11 @@ class Trainer:
         progress: bool | str = False,
         max_seconds: float | None = None,
     ) -> History:
-        """Trains until ``epochs`` more epochs are completed.
+        """Trains until ``epochs`` more epochs are completed, or ``max_epochs`` in all.
 
         Goes on from where the trainer stands: ``fit(epochs=5)`` and ``fit(epochs=20)`` give the bits of
         ``fit(epochs=25)``. An epoch left unfinished, by Ctrl-C, ``max_seconds``, a callback or a save in its middle, is
-        finished first and counts; the data have to be the same ones. ``epochs=n - trainer.epoch`` goes on to n in all.
+        finished first and counts; the data have to be the same ones.
 
         Parameters
         ----------
@@ -175,8 +179,12 @@ class Trainer:
             of the same values have, and converted to it from other formats.
         y : array_like
             Targets, as the loss takes them.
-        epochs : int, default 1
-            0 trains nothing: it only lets callbacks finish a run that was interrupted at its very end.
+        epochs : int, optional
+            So many more; 1 unless ``max_epochs`` is given. 0 trains nothing: it only lets callbacks finish a run that
+            was interrupted at its very end.
+        max_epochs : int, optional
+            So many in all, those of earlier calls included, instead: the same call begins a run, goes on with one that
+            was broken off, and leaves one that is at its end, by `EarlyStopping` too, as it is.
         sample_weight : array_like, shape (n,), optional
             At least 0, not all 0.
         validation_data : (X, y) or (X, y, sample_weight), optional
@@ -211,7 +219,13 @@ class Trainer:
         if self._fitting:
             raise RuntimeError("fit cannot be called while this trainer is already fitting")
         network = self.network
-        epochs = _check.integer(epochs, "epochs", 0)
+        if max_epochs is not None:
+            max_epochs = _check.integer(max_epochs, "max_epochs", 0)
+            if epochs is not None:
+                raise ValueError(f"epochs and max_epochs exclude each other; got {epochs!r} and {max_epochs}")
+            last = max_epochs
+        else:
+            last = self.epoch + (1 if epochs is None else _check.integer(epochs, "epochs", 0))
         watching = _fit.checked_callbacks(callbacks)
         if not isinstance(progress, bool):
             _check.choice(progress, ("auto",), "progress")
@@ -240,8 +254,8 @@ class Trainer:
 
         try:  # from here on: Ctrl-C may come between any two lines
             self._fitting, self._stopping = True, False
-            self._watching = watching
-            _fit.Loop(self, data, validation, batch_size, watching, max_seconds).run(epochs, progress)
+            self._watching, self.max_epochs = watching, max_epochs
+            _fit.Loop(self, data, validation, batch_size, watching, max_seconds).run(last, progress)
         finally:
             self._fitting = False
         return self.history

@@ -42,21 +42,21 @@ def new_large_batches():
 
 def finish_long(trainer):
     X = np.random.default_rng(3).normal(size=(3000, 64)).astype(np.float32)
-    trainer.fit(X, X[:, 0], epochs=6 - trainer.epoch)
+    trainer.fit(X, X[:, 0], max_epochs=6)
     return trainer.network.digest()
 
 
 def finish_validation(trainer):
     X, y = jobs.data()
     X_val, y_val = (np.resize(array, (300_000, *array.shape[1:])) for array in (X, y))
-    trainer.fit(X, y, epochs=3 - trainer.epoch, validation_data=(X_val, y_val))
+    trainer.fit(X, y, max_epochs=3, validation_data=(X_val, y_val))
     return trainer.network.digest()
 
 
 def finish_many_rows(trainer):
     """Rows to be converted, held out and shuffled: work outside of the steps."""
     X = repeated_rows(5_000_000, "float64")
-    trainer.fit(X, np.zeros(len(X), int), epochs=1 - trainer.epoch, validation_fraction=0.1)
+    trainer.fit(X, np.zeros(len(X), int), max_epochs=1, validation_fraction=0.1)
     return trainer.network.digest()
 
 

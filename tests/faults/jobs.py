@@ -24,5 +24,5 @@ def new_trainer():
 def finish(trainer, callbacks=()):
     """The rest of the run, and the digest at its end."""
     X, y = data()
-    trainer.fit(X, y, epochs=EPOCHS - trainer.epoch, validation_fraction=0.2, callbacks=callbacks)
+    trainer.fit(X, y, max_epochs=EPOCHS, validation_fraction=0.2, callbacks=callbacks)
     return trainer.network.digest()

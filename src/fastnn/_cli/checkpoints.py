@@ -49,9 +49,6 @@ class RunCheckpoint(callbacks.Checkpoint):
         super().on_fit_begin(trainer)
         self._start = time.perf_counter()
 
-    def on_fit_end(self, trainer: Trainer) -> None:
-        """Saves nothing: model and record follow, and an early stop that was carried out must not be forgotten."""
-
     def save(self, trainer: Trainer) -> None:
         """Saves now, whatever the interval."""
         self._save(trainer)

@@ -221,7 +221,7 @@ def timed_fit(
     if saving is not None:
         given = {**given, "callbacks": [*given["callbacks"], saving]}  # last: so that it saves what the others did
     try:
-        trainer.fit(epochs=epochs - trainer.epoch, **given)
+        trainer.fit(max_epochs=epochs, **given)
     except KeyboardInterrupt:
         interrupted = True
         if saving is not None:
