@@ -295,3 +295,23 @@ def test_intervals(text, expected):
 def test_wrong_intervals(tmp_path, text):
     assert "5m" in run("train", "digits", "-o", tmp_path / "x", "--checkpoint-every", text, status=2)
     assert not (tmp_path / "x").exists()
+
+
+def test_one_training_at_a_time_in_a_folder(source, tmp_path):
+    out = tmp_path / "run"
+    code = "import sys; from fastnn.cli import main; main()"
+    endless = ["--epochs", "1000000", "--patience", "1000000", "--hidden", "8", "-q", "--checkpoint-every", "1s"]
+    command = [sys.executable, "-c", code, "train", str(source), *endless, "--output", str(out)]
+    other = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while not (out / "checkpoint.safetensors").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        said = run("train", source, *QUICK, "--output", out, status=2)
+        assert "in use by another fastnn train" in said
+        assert not (out / "model.safetensors").exists()
+    finally:
+        other.kill()
+        other.wait()
+    run("train", source, *QUICK, "--output", out)
+    run("train", source, *QUICK, "--output", out)  # nor does a training in this process keep it

@@ -13,6 +13,7 @@ from rich.console import Console
 from fastnn import records
 from fastnn._cli import checkpoints, display, run, table_display, table_run
 from fastnn._cli.datasets import Failure, RunFailure, reason
+from fastnn._cli.folder import claimed
 from fastnn._cli.run import Hyperparameters
 from fastnn._cli.table_files import open_table
 from fastnn._cli.table_run import Division, Scores, TableOptions, TableRun
@@ -58,7 +59,7 @@ def train(
         size = table_run.batch_size(len(parts.train.y)) if batch_by_rows else chosen.batch_size
         chosen = dataclasses.replace(chosen, loss=parts.loss, batch_size=size)
         prepared = table_run.prepare(parts, chosen)
-        folder.mkdir(parents=True, exist_ok=True)
+        click.get_current_context().with_resource(claimed(folder))
         described = prepared.described(options)
         prepared, saving = checkpoints.begin(prepared, folder, checkpoint_every, resume, described, parts.fingerprints)
     except (OSError, TypeError, ValueError) as error:

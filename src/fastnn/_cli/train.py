@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from fastnn._cli import checkpoints, display, run, table_train
 from fastnn._cli.datasets import DATASETS, Failure, RunFailure, is_table, reason
+from fastnn._cli.folder import claimed
 from fastnn._cli.options import GroupedCommand, Name
 from fastnn._cli.table_run import DEFAULTS, LEARNING_RATES, TableOptions
 from fastnn._cli.train_options import training_options
@@ -94,7 +95,7 @@ def _on_built_in(
     """Trains on a built-in data set; whether Ctrl-C ended that."""
     source = DATASETS[dataset]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        click.get_current_context().with_resource(claimed(folder))
         prepared, saving = checkpoints.begin(run.prepare(source, chosen), folder, checkpoint_every, resume)
     except (OSError, ValueError) as error:
         raise Failure(reason(error)) from None
