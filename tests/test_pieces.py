@@ -29,6 +29,10 @@ def test_slices_are_all_rows_in_order(small, shape):
     assert all(array[rows].nbytes <= 1000 or rows.stop - rows.start == 1 for rows in found)
 
 
+def test_the_same_row_throughout_is_one_piece(small):
+    assert list(_pieces.slices(np.broadcast_to(np.zeros(3), (2**58, 3)))) == [slice(0, 2**58)]
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int16", "bool"])
 def test_converted_and_taken(small, rng, order, dtype):

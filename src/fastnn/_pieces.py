@@ -10,8 +10,8 @@ BYTES = 1 << 26  # of a piece: some hundredths of a second
 
 
 def slices(array: np.ndarray) -> Iterator[slice]:
-    """Rows of the array, all of them in order, a piece at a time."""
-    step = max(1, BYTES * len(array) // max(1, array.nbytes))
+    """Rows of the array, all of them in order, a piece at a time; the same row throughout is one piece."""
+    step = max(1, BYTES * len(array) // max(1, array.nbytes) if array.strides[0] else len(array))
     for start in range(0, len(array), step):
         yield slice(start, min(start + step, len(array)))
 
