@@ -162,6 +162,7 @@ ROWS = [
     (metrics.TopK(1), {"outputs": X, "targets": Y + 3}, "targets", "from 0 to 4", "5"),
     (metrics.TopK(1), {"outputs": X, "targets": Y + 0.5}, "targets", "integers", "float64"),
     (metrics.R2(), {"outputs": X, "targets": X[1:]}, "targets", "shape of outputs", r"\(11, 5\)"),
+    (metrics.R2(), {"outputs": X, "targets": W}, "targets", "shape of outputs", r"\(12,\)"),
     (metrics.R2(), {"outputs": X, "targets": X, "weights": [1.0]}, "weights", r"\(12,\)", r"\(1,\)"),
     (data.split, {"X": X, "y": Y[:3]}, "y", "as many rows as X, 12", "3"),
     (data.split, {"X": X, "y": X, "stratify": True}, "y", "1-D", r"\(12, 5\)"),

@@ -1,5 +1,6 @@
 """A valid call of everything public that takes parameters, with a value for each of them."""
 
+import copy
 import inspect
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def write_files(folder):
     """The files that the calls read."""
     NET.save(folder / "network.safetensors")
     TRAINER.save(folder / "trainer.safetensors")
-    MODEL.save(folder / "model.safetensors")
+    copy.deepcopy(MODEL).save(folder / "model.safetensors")
     records.write(folder / "record.json", RECORD)
     fastnn.onnx.export(NET, folder / "network.onnx")
 
