@@ -22,7 +22,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def _asked(n_outputs: Any, dtype: Any) -> tuple[int, np.dtype]:
-    """What targets are asked for; looked at closely only where it is not what a trainer says, which costs a step time."""
+    """What targets are asked for; what a trainer asks, step by step, needs no closer look."""
     if type(n_outputs) is int and n_outputs > 0 and (dtype is _FLOAT32 or dtype is _FLOAT64):
         return n_outputs, dtype
     return _check.integer(n_outputs, "n_outputs"), np.dtype(_check.dtype_name(dtype))
