@@ -11,11 +11,15 @@ import fastnn.onnx
 import fastnn.plot
 import fastnn.sklearn
 from fastnn import callbacks, data, initializers, losses, metrics, optimizers, records, reproduction, schedules, tables
+from fastnn.tables import scores
 
 X = np.ones((12, 5), dtype=np.float32)
 Y = np.arange(12) % 3
 NET = fn.Network([fn.Input(5), fn.Dense(3)])
 TRAINER = fn.Trainer(NET, "cross_entropy", batch_size=4)
+W = np.arange(12.0)
+TABLES = tables.Preprocessor(min_rows=1).fit({"town": ["Bonn", "Kiel", "Kiel"]})
+PLATEAU = schedules.ReduceOnPlateau(0.1)
 OPTIMIZERS = [optimizers.SGD, optimizers.Adam, optimizers.AdamW, optimizers.NAdam, optimizers.RMSprop]
 
 # The callable, arguments, what names the argument, what was expected, what came.
@@ -100,6 +104,122 @@ ROWS = [
     (fastnn.sklearn.MLPClassifier(max_iter=-1).fit, {"X": X, "y": Y}, "max_iter", "range|at least", "-1"),
     (fastnn.sklearn.MLPRegressor(activation="x").fit, {"X": X, "y": Y}, "activation", "relu", "'x'"),
     (records.read, {"path": "/no/such"}, "No such file", "", "/no/such"),
+    # ------------------------------------------------------------------- values out of range
+    (fn.Network, {"layers": [fn.Input(1), fn.Dense(1)], "dtype": None}, "dtype", "'float32'", "None"),
+    (NET.save, {"path": ""}, "path", "path of a file", "''"),
+    (NET.save, {"path": "."}, "directory", "", "'.'"),
+    (TRAINER.save, {"path": ".", "keep_previous": True}, "directory", "", "'.'"),
+    (fn.Network.load, {"path": "a\0b"}, "path", "path of a file", r"'a\\x00b'"),
+    (fn.History, {"columns": {"loss": 5}}, "columns", "lists of values", "int 5"),
+    (
+        fn.gradient_check,
+        {"network": NET, "loss": "huber", "X": X, "y": X, "epsilon": 1},
+        "epsilon",
+        "below|most 0.1",
+        "1.0",
+    ),
+    (
+        fn.gradient_check,
+        {"network": NET, "loss": "huber", "X": X, "y": X, "seed": 2**64},
+        "seed",
+        "at most",
+        str(2**64),
+    ),
+    (fn.Dense, {"units": -(10**5000)}, "Dense units", "at least 1", "int"),
+    (optimizers.Adam, {"beta2": 1.0}, "beta2", "below 1", "1.0"),
+    (optimizers.NAdam, {"beta1": 1.0}, "beta1", "below 1", "1.0"),
+    (optimizers.NAdam, {"momentum_decay": -1}, "momentum_decay", "at least 0", "-1.0"),
+    (optimizers.RMSprop, {"smoothing": 1.0}, "smoothing", "below 1", "1.0"),
+    (optimizers.SGD, {"momentum": 1.0}, "momentum", "below 1", "1.0"),
+    (optimizers.SGD, {"nesterov": True}, "nesterov", "momentum above 0", "0.0"),
+    (optimizers.SGD, {"clip_norm": 0}, "clip_norm", "above 0", "0.0"),
+    (optimizers.SGD, {"clip_value": 0}, "clip_value", "above 0", "0.0"),
+    (optimizers.SGD, {"weight_decay": 10**400}, "weight_decay", "fit in float64", "int"),
+    (optimizers.Adagrad, {"initial_accumulator": -1}, "initial_accumulator", "at least 0", "-1.0"),
+    (schedules.Step, {"learning_rate": 1, "every": 0}, "every", "at least 1", "0"),
+    (schedules.Step, {"learning_rate": 1, "every": 2, "factor": 1.5}, "factor", "at most 1", "1.5"),
+    (schedules.Exponential, {"learning_rate": 1, "factor": 0}, "factor", "above 0", "0.0"),
+    (schedules.Cosine, {"learning_rate": 1, "steps": 5, "minimum": 2}, "minimum", "at most 1", "2.0"),
+    (schedules.OneCycle, {"learning_rate": 1, "steps": 1}, "steps", "at least 2", "1"),
+    (schedules.OneCycle, {"learning_rate": 1, "steps": 9, "warmup_fraction": 2}, "warmup_fraction", "at most 1", "2.0"),
+    (schedules.OneCycle, {"learning_rate": 1, "steps": 9, "end_divisor": 0.5}, "end_divisor", "at least 1", "0.5"),
+    (schedules.InverseScaling, {"learning_rate": 1, "power": -1}, "power", "at least 0", "-1.0"),
+    (schedules.ReduceOnPlateau, {"learning_rate": 1, "factor": 1}, "factor", "below 1", "1.0"),
+    (schedules.ReduceOnPlateau, {"learning_rate": 1, "monitor": 5}, "monitor", "a string", "int 5"),
+    (schedules.Warmup, {"schedule": 0.1, "steps": 0}, "steps", "at least 1", "0"),
+    (schedules.Step(1, 2).rates, {"start": -3, "stop": 2}, "start", "at least 0", "-3"),
+    (schedules.Warmup(1, 2).rates, {"start": 3, "stop": 2}, "stop", "at least 3", "2"),
+    (
+        initializers.Zeros().values,
+        {"shape": (1, 2, 3), "seed": 0, "stream": 0},
+        "shape",
+        r"\(outputs,\)",
+        r"\(1, 2, 3\)",
+    ),
+    (initializers.Zeros().values, {"shape": (1, 0), "seed": 0, "stream": 0}, "shape", "at least 1", "0"),
+    (initializers.Zeros().values, {"shape": (1,), "seed": 0, "stream": 2**32}, "stream", "at most", str(2**32)),
+    (losses.Huber().targets, {"y": Y, "n_outputs": 0, "dtype": "float32"}, "n_outputs", "at least 1", "0"),
+    (metrics.TopK(1), {"outputs": X, "targets": Y + 3}, "targets", "from 0 to 4", "5"),
+    (metrics.TopK(1), {"outputs": X, "targets": Y + 0.5}, "targets", "integers", "float64"),
+    (metrics.R2(), {"outputs": X, "targets": X[1:]}, "targets", "shape of outputs", r"\(11, 5\)"),
+    (metrics.R2(), {"outputs": X, "targets": W}, "targets", "shape of outputs", r"\(12,\)"),
+    (metrics.R2(), {"outputs": X, "targets": X, "weights": [1.0]}, "weights", r"\(12,\)", r"\(1,\)"),
+    (data.split, {"X": X, "y": Y[:3]}, "y", "as many rows as X, 12", "3"),
+    (data.split, {"X": X, "y": X, "stratify": True}, "y", "1-D", r"\(12, 5\)"),
+    (data.split, {"X": X, "y": [{}] * 12, "stratify": True}, "y", "sorted", "dict"),
+    (data.standardize, {"X": X[:0]}, "X", "at least 1", r"\(0, 5\)"),
+    (data.Standardizer().fit(X).transform, {"X": X[:, :2]}, "X", "5 features", "2"),
+    (
+        records.run_record,
+        {"trainer": TRAINER, "X": X, "y": Y, "validation_fraction": 2},
+        "validation_fraction",
+        "below 1",
+        "2",
+    ),
+    (records.write, {"path": "x", "record": {"a": {1}}}, "record", "JSON", "set"),
+    (tables.Classes, {"name": "a", "labels": ["x"], "kind": "text", "counts": [1]}, "labels", "two different", "x"),
+    (tables.Classes, {"name": "a", "labels": "xy", "kind": "text", "counts": [1]}, "labels", "two different", "xy"),
+    (
+        tables.Classes,
+        {"name": "a", "labels": ["x", "y"], "kind": "text", "counts": [0, 0]},
+        "counts",
+        "not all 0",
+        "0, 0",
+    ),
+    (tables.Classes.fit, {"name": "a", "column": []}, "target 'a'", "two classes", "no row"),
+    (tables.Classes.fit, {"name": "a", "column": ["x", "y"], "training": [2]}, "training", "from 0 to 1", "2"),
+    (tables.Quantity, {"name": "a", "mean": 0, "scale": 0, "typical": [1]}, "scale", "above 0", "0.0"),
+    (
+        tables.Quantity,
+        {"name": "a", "mean": 0, "scale": 1, "typical": [1, 2]},
+        "typical",
+        "each output, 1",
+        r"\(1.0, 2.0\)",
+    ),
+    (tables.Quantity.fit, {"name": "a", "column": [1, 2], "quantiles": [1.5]}, "quantiles", "below 1", "1.5"),
+    (tables.Quantity.fit, {"name": "a", "column": []}, "target 'a'", "at least one row", "none"),
+    (tables.Preprocessor, {"unused": {"a": 5}}, "unused", "Unused", "int 5"),
+    (tables.Preprocessor, {"categorical": [5]}, "categorical", "strings", "int 5"),
+    (TABLES.unseen_categories, {"table": {"a": [1]}}, "table", "lacks", "'town'"),
+    (TABLES.transform, {"table": {"twn": ["x"]}}, "table", "lacks", "did you mean 'twn'"),
+    (scores.of_classes, {"labels": Y + 3, "probabilities": X}, "labels", "from 0 to 4", "5"),
+    (scores.of_classes, {"labels": Y[:3], "probabilities": X}, "labels", r"\(12,\)", r"\(3,\)"),
+    (scores.of_quantities, {"y": W, "predicted": W[:3]}, "predicted", r"\(12,\)", r"\(3,\)"),
+    (scores.of_quantiles, {"y": W, "predicted": X, "quantiles": [0.5]}, "quantiles", "5 columns", "got 1"),
+    (scores.of_quantiles, {"y": W, "predicted": X[:, :1], "quantiles": [2]}, "quantiles", "at most 1", "2.0"),
+    (fastnn.plot.best_epoch, {"values": ["a"]}, "values", "numbers", "str 'a'"),
+    (fastnn.plot.learning_curve, {"history": {"loss": []}}, "history", "at least one epoch", "empty"),
+    (fastnn.plot.learning_curve, {"history": {"loss": ["a"]}}, "history", "numbers", "str 'a'"),
+    (fastnn.plot.weights, {"network": NET, "units": [3]}, "units", "at most 2", "3"),
+    (
+        fastnn.plot.schedule,
+        {"schedule": PLATEAU, "epochs": 2, "steps_per_epoch": 1, "history": {}},
+        "history",
+        "'loss'",
+        "none",
+    ),
+    (fastnn.sklearn.MLPClassifier(alpha=10**400).fit, {"X": X, "y": Y}, "alpha", "fit in float64", "int"),
+    (fastnn.sklearn.MLPClassifier().fit, {"X": X, "y": Y, "X_val": X[:, :2], "y_val": Y}, "X_val", "5 features", "2"),
     (reproduction.reproduce, {"record": {}, "X": X, "y": Y}, "record", "version 1|knows 1", "None"),
 ]
 

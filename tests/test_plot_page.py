@@ -102,8 +102,8 @@ def test_several_labels_at_once_have_no_confusion_matrix(sketch, tmp_path, rng):
         ({"data": (np.zeros((2, 7)), [0])}, ValueError, "y of data must have as many rows as X of data, 2; got 1"),
         ({"data": (sparse.csr_array((2, 7)), [0, 1])}, TypeError, "X of data must be a dense array; got a sparse"),
         ({"labels": ["a"]}, ValueError, "labels must name 3 classes; got 1"),
-        ({"labels": 3}, TypeError, "labels must be a sequence; got int 3"),
-        ({"image_shape": (3, 3)}, ValueError, "shape must be .* of 7 pixels"),
+        ({"labels": 3}, TypeError, "labels must be a sequence of classes; got int 3"),
+        ({"image_shape": (3, 3)}, ValueError, "image_shape must be .* of 7 pixels"),
     ],
 )
 def test_bad_arguments(sketch, tmp_path, make_trainer, options, error, message):

@@ -10,6 +10,7 @@ import bisect
 import itertools
 import math
 import operator
+import os
 import sys
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -63,7 +64,8 @@ def integer(value: Any, argument: str, minimum: int = 1, maximum: int | None = N
         raise TypeError(f"{argument} must be an integer; got {described(value)}") from None
     if number < minimum or (maximum is not None and number > maximum):
         upper = "" if maximum is None else f" and at most {maximum}"
-        raise ValueError(f"{argument} must be an integer of at least {minimum}{upper}; got {number}")
+        came = number if abs(number) < 10**40 else described(number)  # Python prints no integer of any length
+        raise ValueError(f"{argument} must be an integer of at least {minimum}{upper}; got {came}")
     return number
 
 
@@ -95,6 +97,8 @@ def number(
         result = float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{argument} must be a number; got {described(value)}") from None
+    except OverflowError:
+        raise ValueError(f"{argument} must fit in float64; got a larger {type(value).__name__}") from None
     too_low = result <= low if above else result < low
     too_high = result >= high if below else result > high
     if too_low or too_high or not math.isfinite(result):
@@ -123,6 +127,16 @@ def text(value: Any, argument: str) -> str:
     return value
 
 
+def path(value: Any, argument: str = "path") -> str:
+    """``value`` as the name of a file."""
+    name = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+    if not isinstance(name, str):
+        raise TypeError(f"{argument} must be the path of a file; got {described(value)}")
+    if not name or "\0" in name:
+        raise ValueError(f"{argument} must be the path of a file; got {name!r}")
+    return name
+
+
 def mapping(value: Any, argument: str) -> Mapping[Any, Any]:
     """``value``, if it maps something to something."""
     if not isinstance(value, Mapping):
@@ -135,8 +149,8 @@ def dtype_name(value: Any, argument: str = "dtype") -> str:
     if isinstance(value, str):
         return choice(value, ("float32", "float64"), argument)
     try:
-        name = np.dtype(value).name
-    except TypeError:
+        name = "" if value is None else np.dtype(value).name  # NumPy takes None for float64
+    except (TypeError, ValueError):
         name = ""
     if name not in ("float32", "float64"):
         raise TypeError(f"{argument} must be 'float32' or 'float64'; got {value!r}")
@@ -173,9 +187,20 @@ def instance(value: Any, cls: type, argument: str) -> None:
 
 def described(value: Any) -> str:
     """``value`` in an error message: its type, and what it is if that is short."""
-    text = repr(value)
     name = type(value).__name__
+    try:
+        text = repr(value)
+    except Exception:  # a class of the user's may fail, and Python refuses very long integers
+        return f"a {name}"
     return f"{name} {text}" if len(text) <= 40 and "\n" not in text else f"a {name}"
+
+
+def anything(value: Any, argument: str) -> np.ndarray:
+    """``value`` as an ndarray of whatever it holds."""
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{argument} must be an array; got rows of unequal length ({error})") from None
 
 
 def numeric(value: ArrayLike, argument: str) -> np.ndarray:
@@ -185,6 +210,34 @@ def numeric(value: ArrayLike, argument: str) -> np.ndarray:
     from fastnn import _arrays
 
     return _arrays.as_numbers(value, argument)
+
+
+def matrix(value: ArrayLike, argument: str) -> np.ndarray:
+    """``value`` as real numbers in rows and columns, at least one of each."""
+    array = numeric(value, argument)
+    if array.ndim != 2 or not array.size:
+        raise ValueError(f"{argument} must have shape (n, k), n and k at least 1; got shape {array.shape}")
+    return array
+
+
+def places(value: ArrayLike, n: int, argument: str) -> np.ndarray:
+    """``value`` as integers that number ``n`` things from 0."""
+    array = numeric(value, argument)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{argument} must hold integers; got an array of dtype {array.dtype}")
+    outside = (array < 0) | (array >= n)
+    if outside.any():
+        raise ValueError(f"{argument} must be from 0 to {n - 1}; got {array[outside][0]}")
+    return array
+
+
+def names(value: Any, argument: str) -> tuple[str, ...]:
+    """``value`` as a tuple of strings; one string stands for itself."""
+    found = listed(value, str, argument)
+    for name in found:
+        if not isinstance(name, str):
+            raise TypeError(f"{argument} must hold strings; got {described(name)}")
+    return found
 
 
 def converted(array: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -8,6 +8,8 @@ import os
 import time
 from collections.abc import Iterator
 
+from fastnn import _check
+
 LEFTOVER_SECONDS = 3600.0  # a part this old was left by a process that died while it wrote
 
 
@@ -33,7 +35,7 @@ def replace(path: str | os.PathLike[str], content: bytes, keep_previous: bool = 
         If that fails; the old file is still there then. Only where the folder, at the very end, cannot be brought onto
         the disk, the new one is.
     """
-    target = os.path.realpath(path)
+    target = _target(path)
     with _part(target) as part:
         try:
             _write(part, content)
@@ -48,7 +50,7 @@ def replace(path: str | os.PathLike[str], content: bytes, keep_previous: bool = 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     """The name of a file to write in a ``with`` statement, which takes the place of ``path`` if no error ends that."""
-    target = os.path.realpath(path)
+    target = _target(path)
     with _part(target) as part:
         yield part
         with open(part, "rb+") as file:
@@ -65,6 +67,14 @@ def remove_leftovers(path: str | os.PathLike[str]) -> None:
                 with contextlib.suppress(OSError):
                     if time.time() - entry.stat().st_mtime > LEFTOVER_SECONDS:
                         os.remove(entry.path)
+
+
+def _target(path: str | os.PathLike[str]) -> str:
+    """The file that is replaced; never a folder, which keeping what was there would move away."""
+    target = os.path.realpath(_check.path(path))
+    if os.path.isdir(target):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    return target
 
 
 def _part_prefix(target: str) -> str:

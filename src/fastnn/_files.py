@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import _durable
+from fastnn import _check, _durable
 from fastnn._engine.environment import standard_environment
 
 if TYPE_CHECKING:
@@ -105,8 +105,9 @@ def read(path: str | os.PathLike[str], kinds: tuple[str, ...]) -> tuple[dict[str
     ValueError
         If it is truncated, damaged, not a fastnn file, of another format, or of another kind.
     """
+    name = _check.path(path)
     try:
-        return _read(os.fspath(path), kinds)
+        return _read(name, kinds)
     except (OSError, ValueError) as error:
         older = _durable.previous(path)
         if not os.path.exists(older):

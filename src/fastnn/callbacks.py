@@ -268,13 +268,11 @@ class Checkpoint(Callback):
         monitor: str | None = None,
         mode: str = "auto",
     ) -> None:
-        if not isinstance(path, (str, os.PathLike)):
-            raise TypeError(f"path must be the path of a file; got {_check.described(path)}")
+        self.path = _check.path(path)
         _check_monitor(monitor)
         intervals = (epochs, steps, seconds)
         if monitor is not None and any(interval is not None for interval in intervals):
             raise ValueError("monitor saves after the best epochs, and excludes epochs, steps and seconds; got both")
-        self.path = os.fspath(path)
         if all(interval is None for interval in intervals):
             epochs = 1
         self.epochs = None if epochs is None else _check.integer(epochs, "epochs")

@@ -62,9 +62,12 @@ def split(
     Which rows go where depends on their number, the fraction and the seed, and with ``stratify`` on ``y``; on no global
     random state, and on no machine.
     """
-    X, y = _check.csr(X) if _check.is_sparse(X) else np.asarray(X), np.asarray(y)
-    if not X.shape or y.ndim == 0:
-        raise ValueError(f"X and y must have rows; got shapes {X.shape} and {y.shape}")
+    given = ("X", X), ("y", y)
+    X = _check.csr(X) if _check.is_sparse(X) else _check.anything(X, "X")
+    y = _check.anything(y, "y")
+    for (name, value), array in zip(given, (X, y), strict=True):
+        if not array.shape:
+            raise ValueError(f"{name} must be an array of rows; got {_check.described(value)}")
     _check.same_rows(X.shape[0], len(y), "y")
     train, test = split_rows(X.shape[0], fraction, seed, y if _check.boolean(stratify, "stratify") else None)
     return X[train], X[test], y[train], y[test]
@@ -90,7 +93,10 @@ def _chosen_by_stratum(order: np.ndarray, strata: np.ndarray, count: int) -> np.
     """The first rows of ``order`` of each stratum; ``count`` in all, by the method of the largest remainder."""
     if strata.ndim != 1:
         raise ValueError(f"y must be 1-D to stratify by; got shape {strata.shape}")
-    _, member, sizes = np.unique(strata, return_inverse=True, return_counts=True)
+    try:
+        _, member, sizes = np.unique(strata, return_inverse=True, return_counts=True)
+    except TypeError as error:
+        raise TypeError(f"y must hold values that can be sorted to stratify by; {error}") from None
     counts, remainders = np.divmod(sizes * count, len(strata))
     most = np.argsort(-remainders, kind="stable")[: count - int(counts.sum())]
     counts[most] += 1
@@ -125,7 +131,7 @@ class Standardizer:
     def fit(self, X: ArrayLike) -> Standardizer:
         """Takes mean and (population) standard deviation of each column of ``X``, shape (n, n_features)."""
         with standard_environment():
-            self._fit(self._rows(X))
+            self._fit(_rows(X, "X"))
         return self
 
     def _fit(self, rows: np.ndarray) -> None:
@@ -146,26 +152,29 @@ class Standardizer:
 
         The values depend on the values of ``X`` alone, not on strides, alignment or byte order.
         """
+        return self._transformed(X, "X")
+
+    def _transformed(self, X: ArrayLike, argument: str) -> np.ndarray:
         if self.mean is None or self.scale is None:
             raise ValueError("the Standardizer must be fitted before it transforms")
-        given = self._rows(X)
+        given = _rows(X, argument)
         if given.shape[1] != len(self.mean):
-            raise ValueError(f"X must have {len(self.mean)} features a row; got {given.shape[1]}")
+            raise ValueError(f"{argument} must have {len(self.mean)} features a row; got {given.shape[1]}")
         with standard_environment():
             return ((given - self.mean) / self.scale).astype(np.float32 if given.dtype == np.float32 else np.float64)
 
     def __repr__(self) -> str:
         return "Standardizer()" if self.mean is None else f"Standardizer(n_features={len(self.mean)})"
 
-    @staticmethod
-    def _rows(X: ArrayLike) -> np.ndarray:
-        array = _check.numeric(X, "X")
-        if array.ndim != 2 or not len(array):
-            raise ValueError(f"X must have shape (n, n_features), n at least 1; got shape {array.shape}")
-        is_single = array.dtype.kind == "f" and array.dtype.itemsize == 4  # of either byte order
-        rows = _check.converted(array, np.dtype(np.float32 if is_single else np.float64))
-        _check.finite(rows, "X", array, X)
-        return rows
+
+def _rows(X: ArrayLike, argument: str) -> np.ndarray:
+    array = _check.numeric(X, argument)
+    if array.ndim != 2 or not len(array):
+        raise ValueError(f"{argument} must have shape (n, n_features), n at least 1; got shape {array.shape}")
+    is_single = array.dtype.kind == "f" and array.dtype.itemsize == 4  # of either byte order
+    rows = _check.converted(array, np.dtype(np.float32 if is_single else np.float64))
+    _check.finite(rows, argument, array, X)
+    return rows
 
 
 def standardize(X: ArrayLike, *others: ArrayLike) -> Any:
@@ -176,7 +185,7 @@ def standardize(X: ArrayLike, *others: ArrayLike) -> Any:
     ndarray, or tuple of ndarray if there are others
     """
     scaler = Standardizer().fit(X)
-    results = tuple(scaler.transform(array) for array in (X, *others))
+    results = (scaler.transform(X), *(scaler._transformed(array, "others") for array in others))
     return results if others else results[0]
 
 
@@ -199,9 +208,10 @@ def fingerprint(X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) ->
     if sample_weight is not None:
         parts.append(("sample_weight", sample_weight))
     for name, given in parts:
-        array = np.asarray(given)
+        array = _check.anything(given, name)
         if array.dtype.kind == "O":
-            raise TypeError(f"{name} must hold numbers or strings of fixed length; got dtype object")
+            came = "dtype object" if array.ndim else _check.described(given)
+            raise TypeError(f"{name} must hold numbers or strings of fixed length; got {came}")
         little = array.dtype.newbyteorder("<")
         result.update(f"{name} {array.shape} {little.str}\n".encode())
         if not array.size:

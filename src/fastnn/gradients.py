@@ -34,7 +34,10 @@ class GradientCheck(Mapping[str, float]):
         return max(self._differences.values())
 
     def __getitem__(self, name: str) -> float:
-        return self._differences[name]
+        try:
+            return self._differences[name]
+        except KeyError:
+            raise KeyError(f"the parameters are {_check.listing(self._differences)}; got {name!r}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._differences)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+from fastnn import _check
+
 
 class History(Mapping[str, list[float]]):
     """What `fastnn.Trainer.fit` records: a mapping of column → list, one entry for each completed epoch.
@@ -16,7 +18,14 @@ class History(Mapping[str, list[float]]):
     """
 
     def __init__(self, columns: Mapping[str, list[float]] | None = None) -> None:
-        self._columns = {name: list(values) for name, values in (columns or {}).items()}
+        given = {} if columns is None else _check.mapping(columns, "columns")
+        for name, values in given.items():
+            if not isinstance(name, str) or not isinstance(values, (list, tuple)):
+                raise TypeError(
+                    "columns must map names to lists of values; "
+                    f"got {_check.described(values)} for {_check.described(name)}"
+                )
+        self._columns = {name: list(values) for name, values in given.items()}
 
     @property
     def epochs(self) -> int:

@@ -38,13 +38,26 @@ class Initializer(Description):
         raise NotImplementedError
 
 
+class _Built(Initializer):
+    """Those of this module, which check what they are asked for in one place."""
+
+    def values(self, shape: tuple[int, ...], seed: int, stream: int) -> np.ndarray:
+        if not isinstance(shape, (tuple, list)) or len(shape) not in (1, 2):
+            raise TypeError(f"shape must be (outputs, inputs) or (outputs,); got {_check.described(shape)}")
+        sizes = tuple(_check.integer(size, "shape") for size in shape)
+        return self._values(sizes, _check.seed(seed), _check.integer(stream, "stream", 0, 2**32 - 1))
+
+    def _values(self, shape: tuple[int, ...], seed: int, stream: int) -> np.ndarray:
+        raise NotImplementedError
+
+
 def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
     fan_out = shape[0]
     fan_in = shape[1] if len(shape) > 1 else shape[0]
     return fan_in, fan_out
 
 
-class _Scaled(Initializer):
+class _Scaled(_Built):
     """Random numbers of a variance that depends on the shape."""
 
     @staticmethod
@@ -53,7 +66,7 @@ class _Scaled(Initializer):
 
 
 class _Uniform(_Scaled):
-    def values(self, shape: tuple[int, ...], seed: int, stream: int) -> np.ndarray:
+    def _values(self, shape: tuple[int, ...], seed: int, stream: int) -> np.ndarray:
         from fastnn._engine import random
 
         limit = math.sqrt(3.0 * self.variance(*_fans(shape)))
@@ -61,7 +74,7 @@ class _Uniform(_Scaled):
 
 
 class _Normal(_Scaled):
-    def values(self, shape: tuple[int, ...], seed: int, stream: int) -> np.ndarray:
+    def _values(self, shape: tuple[int, ...], seed: int, stream: int) -> np.ndarray:
         from fastnn._engine import random
 
         return random.normal(seed, stream, shape) * math.sqrt(self.variance(*_fans(shape)))
@@ -116,7 +129,7 @@ class LecunNormal(_Normal):
 
 
 @description
-class Constant(Initializer):
+class Constant(_Built):
     """Every value the same."""
 
     value: float
@@ -124,20 +137,20 @@ class Constant(Initializer):
     def __post_init__(self) -> None:
         self._set(value=_check.number(self.value, "Constant value"))
 
-    def values(self, shape: tuple[int, ...], seed: int, stream: int) -> np.ndarray:
+    def _values(self, shape: tuple[int, ...], seed: int, stream: int) -> np.ndarray:
         return np.full(shape, self.value)
 
 
 @description
-class Zeros(Initializer):
+class Zeros(_Built):
     """Every value 0."""
 
-    def values(self, shape: tuple[int, ...], seed: int, stream: int) -> np.ndarray:
+    def _values(self, shape: tuple[int, ...], seed: int, stream: int) -> np.ndarray:
         return np.zeros(shape)
 
 
 @description
-class Orthogonal(Initializer):
+class Orthogonal(_Built):
     """A random matrix with orthonormal rows or, where it has more rows than columns, columns; times ``gain``.
 
     Saxe, McClelland and Ganguli, ICLR 2014, arXiv:1312.6120. Modified Gram-Schmidt on normal numbers, which gives each
@@ -149,7 +162,7 @@ class Orthogonal(Initializer):
     def __post_init__(self) -> None:
         self._set(gain=_check.number(self.gain, "Orthogonal gain"))
 
-    def values(self, shape: tuple[int, ...], seed: int, stream: int) -> np.ndarray:
+    def _values(self, shape: tuple[int, ...], seed: int, stream: int) -> np.ndarray:
         from fastnn._engine import random
 
         if len(shape) != 2:

@@ -67,8 +67,8 @@ class Activation(Layer):
     alpha: float | None = None
 
     def __post_init__(self) -> None:
-        name = _ALIASES.get(self.name, self.name)
-        name = _check.choice(name, ACTIVATIONS, "activation")
+        known = self.name is None or isinstance(self.name, str)
+        name = _check.choice(_ALIASES.get(self.name, self.name) if known else self.name, ACTIVATIONS, "activation name")
         alpha = ACTIVATIONS[name]
         if self.alpha is not None:
             if alpha is None:

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
+
+def _asked(n_outputs: Any, dtype: Any) -> tuple[int, np.dtype]:
+    """What targets are asked for; what a trainer asks, step by step, needs no closer look."""
+    if type(n_outputs) is int and n_outputs > 0 and (dtype is _FLOAT32 or dtype is _FLOAT64):
+        return n_outputs, dtype
+    return _check.integer(n_outputs, "n_outputs"), np.dtype(_check.dtype_name(dtype))
+
+
 class Loss(Description):
     """The base of every loss."""
 
@@ -44,6 +54,7 @@ class Loss(Description):
         ValueError
             If its shape or a value does not fit the loss; the message names the row.
         """
+        n_outputs, dtype = _asked(n_outputs, dtype)
         array = _check.numeric(y, argument)
         values = self._in_columns(array, self._n_targets(n_outputs), argument)
         result = _check.converted(values, dtype)
@@ -53,7 +64,7 @@ class Loss(Description):
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
         """What outputs of the network mean in the units of the targets, for metrics."""
-        return outputs
+        return _check.numeric(outputs, "outputs")
 
     def _n_targets(self, n_outputs: int) -> int:
         return n_outputs
@@ -163,7 +174,7 @@ class Poisson(Loss):
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
         from fastnn._engine import elementary
 
-        return elementary.exp(outputs.astype(np.float64))
+        return elementary.exp(_check.numeric(outputs, "outputs").astype(np.float64))
 
 
 @description
@@ -201,6 +212,7 @@ class CrossEntropy(Loss):
             raise ValueError("the loss 'cross_entropy' takes logits or softmax outputs; the network ends in 'sigmoid'")
 
     def targets(self, y: ArrayLike, n_outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
+        n_outputs, dtype = _asked(n_outputs, dtype)
         array = _check.numeric(y, argument)
         if array.ndim == 2 and array.shape[1] == n_outputs:
             return super().targets(array, n_outputs, dtype, argument)

@@ -53,7 +53,7 @@ class Accuracy(Metric):
     classifies = True
 
     def __call__(self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
-        if outputs.shape[1] == 1:
+        if _check.matrix(outputs, "outputs").shape[1] == 1:
             raise ValueError("one output does not tell logits from probabilities: its accuracy is in Trainer.evaluate")
         return TopK(1)(outputs, targets, weights)
 
@@ -79,7 +79,8 @@ class TopK(Metric):
         return f"top_{self.k}"
 
     def __call__(self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
-        labels = targets if targets.ndim == 1 else targets.argmax(axis=1)
+        outputs, targets, weights = _checked(outputs, targets, weights)
+        labels = _check.places(targets, outputs.shape[1], "targets") if targets.ndim == 1 else targets.argmax(axis=1)
         own = outputs[np.arange(len(labels)), labels][:, None]
         ahead = np.count_nonzero(outputs > own, axis=1)
         earlier = np.arange(outputs.shape[1]) < labels[:, None]
@@ -94,7 +95,8 @@ class MeanAbsoluteError(Metric):
     name: ClassVar[str] = "mae"  # type: ignore[misc]
 
     def __call__(self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
-        return _mean_over_columns(np.abs(_errors(outputs, targets)), weights)
+        errors, _, weights = _errors(outputs, targets, weights)
+        return _mean_over_columns(np.abs(errors), weights)
 
 
 @description
@@ -104,7 +106,7 @@ class RootMeanSquaredError(Metric):
     name: ClassVar[str] = "rmse"  # type: ignore[misc]
 
     def __call__(self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
-        errors = _errors(outputs, targets)
+        errors, _, weights = _errors(outputs, targets, weights)
         return math.sqrt(_mean_over_columns(errors * errors, weights))
 
 
@@ -119,7 +121,7 @@ class R2(Metric):
     maximise = True
 
     def __call__(self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
-        errors = _errors(outputs, targets)
+        errors, targets, weights = _errors(outputs, targets, weights)
         values = np.empty(errors.shape[1])
         for column in range(errors.shape[1]):
             y = targets[:, column].astype(np.float64)
@@ -148,10 +150,24 @@ def is_maximised(column: str) -> bool:
     return column.removeprefix("val_").startswith(_MAXIMISED)
 
 
-def _errors(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+_Checked = tuple[np.ndarray, np.ndarray, np.ndarray | None]
+
+
+def _checked(outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None) -> _Checked:
+    """Outputs (n, k), targets (n,) or (n, k), and weights (n,)."""
+    outputs, targets = _check.matrix(outputs, "outputs"), _check.numeric(targets, "targets")
+    if targets.shape not in (outputs.shape, outputs.shape[:1]):
+        raise ValueError(
+            f"targets must have the shape of outputs, {outputs.shape}, or one label a row; got shape {targets.shape}"
+        )
+    return outputs, targets, _check.sample_weight(weights, len(outputs), "weights")
+
+
+def _errors(outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None) -> _Checked:
+    outputs, targets, weights = _checked(outputs, targets, weights)
     if outputs.shape != targets.shape:
-        raise ValueError(f"outputs and targets must have the same shape; got {outputs.shape} and {targets.shape}")
-    return outputs.astype(np.float64) - targets
+        raise ValueError(f"targets must have the shape of outputs, {outputs.shape}; got shape {targets.shape}")
+    return outputs.astype(np.float64) - targets, targets, weights
 
 
 def _mean(values: np.ndarray, weights: np.ndarray | None) -> float:

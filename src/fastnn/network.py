@@ -368,6 +368,7 @@ class Parameters(MutableMapping[str, np.ndarray]):
     """
 
     def __init__(self, network: Network) -> None:
+        _check.instance(network, Network, "network")
         self._network = network
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -378,7 +379,13 @@ class Parameters(MutableMapping[str, np.ndarray]):
 
     def update(self, other: Any = (), /, **more: Any) -> None:
         """Sets several entries, all or, if one does not fit, none."""
-        checked = [(self._tensor(name), self._checked(name, value)) for name, value in dict(other, **more).items()]
+        try:
+            given = dict(other, **more)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"other must be a mapping of names to arrays, or pairs of these; got {_check.described(other)}"
+            ) from None
+        checked = [(self._tensor(name), self._checked(name, value)) for name, value in given.items()]
         for tensor, array in checked:
             self._network._model.write(*tensor, array)
 
@@ -391,7 +398,7 @@ class Parameters(MutableMapping[str, np.ndarray]):
         return names[name]
 
     def _checked(self, name: str, value: ArrayLike) -> np.ndarray:
-        argument = f"parameter {name!r}"
+        argument = f"the value of parameter {name!r}"
         given = _check.numeric(value, argument)
         shape = self._network._shapes[name]
         if given.shape != shape:

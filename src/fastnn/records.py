@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import _compile, _describe, _durable, _fit, _prepare, data, initializers
+from fastnn import _check, _compile, _describe, _durable, _fit, _prepare, data, initializers
 from fastnn._config import config
 from fastnn._engine.environment import standard_environment
 from fastnn._files import NUMERICS_VERSION
@@ -76,6 +76,9 @@ def run_record(
         and updates made), ``seeds``, ``data`` (shapes, fingerprints), ``history``, ``environment``, and the further
         entries. `write` makes a JSON file of it, `fastnn.reproduction` repeats the run.
     """
+    _check.instance(trainer, Trainer, "trainer")
+    if validation_fraction is not None:
+        _check.number(validation_fraction, "validation_fraction", 0.0, 1.0, above=True, below=True)
     given = {
         "validation_fraction": validation_fraction,
         "callbacks": [callback_data(callback) for callback in _fit.checked_callbacks(callbacks)],
@@ -125,8 +128,13 @@ def standing(trainer: Trainer, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def write(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:
     """Writes a record as JSON, indented; NaN and infinities become null, as JSON has none."""
-    with standard_environment():  # writing a number as text calculates
-        text = json.dumps(plain(record), indent=2, ensure_ascii=False, allow_nan=False)
+    path = _check.path(path)
+    _check.mapping(record, "record")
+    try:
+        with standard_environment():  # writing a number as text calculates
+            text = json.dumps(plain(record), indent=2, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"record must hold what JSON can: {error}") from None
     # A list of numbers or names on one line; a line break in JSON text is never part of a string.
     text = re.sub(
         r"\[[^][{}]*\]", lambda found: re.sub(r"(?<=\[)\s+|\s+(?=\])", "", re.sub(r"\n\s*", " ", found[0])), text
@@ -144,7 +152,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     ValueError
         If it is damaged, or not a record of a run that could be repeated; the message says what is wrong.
     """
-    name = os.fspath(path)
+    name = _check.path(path)
     content = Path(path).read_bytes()
     try:
         with standard_environment():
@@ -194,11 +202,12 @@ def layers_of(record: Mapping[str, Any], name: str) -> tuple[Layer, ...]:
 
 
 def data_entry(X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> dict[str, Any]:
+    fingerprint = data.fingerprint(X, y, sample_weight)  # which checks them
     return {
         "X_shape": np.shape(X),
         "y_shape": np.shape(y),
         "has_sample_weight": sample_weight is not None,
-        "fingerprint": data.fingerprint(X, y, sample_weight),
+        "fingerprint": fingerprint,
     }
 
 

@@ -91,8 +91,11 @@ def reproduce(
     if isinstance(record, Mapping):
         name = "the record"
         records.check(record, name)
+    elif isinstance(record, (str, os.PathLike)):
+        name = repr(_check.path(record, "record"))
+        record = records.read(record)
     else:
-        name, record = repr(os.fspath(record)), records.read(record)
+        raise TypeError(f"record must be a mapping, or the path of a file; got {_check.described(record)}")
     training, trainer = record["training"], _rebuilt(record, name, threads)
     _check_data(record["data"], name, "", X, y, sample_weight)
     expected = record["data"]["validation"]

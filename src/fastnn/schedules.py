@@ -39,10 +39,15 @@ class Schedule(Description):
     @property
     def initial(self) -> float:
         """The rate of the first update."""
-        return float(self.rates(0, 1)[0])
+        return float(self._between(0, 1)[0])
 
     def rates(self, start: int, stop: int) -> np.ndarray:
         """The learning rates at start, start + 1, …, stop - 1 updates or epochs, as float64."""
+        start = _check.integer(start, "start", 0)
+        return self._between(start, _check.integer(stop, "stop", start))
+
+    def _between(self, start: int, stop: int) -> np.ndarray:
+        """`rates`, in every step of some runs."""
         with standard_environment():
             return self._rates(np.arange(start, stop, dtype=np.float64))
 
@@ -62,8 +67,8 @@ class Schedule(Description):
             The rate that `ReduceOnPlateau` has come to, where one is in use.
         """
         if self.unit == "step":
-            return self.rates(start, stop)
-        return np.full(stop - start, self.rates(epoch, epoch + 1)[0])
+            return self._between(start, stop)
+        return np.full(stop - start, self._between(epoch, epoch + 1)[0])
 
     @property
     def plateau(self) -> ReduceOnPlateau | None:
@@ -288,6 +293,8 @@ class ReduceOnPlateau(Schedule):
             minimum=_check.number(self.minimum, "minimum", 0.0, self.learning_rate),
             mode=_check.choice(self.mode, ("auto", "min", "max"), "mode"),
         )
+        if self.monitor is not None:
+            _check.text(self.monitor, "monitor")
 
     @property
     def initial(self) -> float:
@@ -297,7 +304,7 @@ class ReduceOnPlateau(Schedule):
     def plateau(self) -> ReduceOnPlateau:
         return self
 
-    def rates(self, start: int, stop: int) -> np.ndarray:
+    def _between(self, start: int, stop: int) -> np.ndarray:
         raise ValueError("the rates of ReduceOnPlateau depend on the run: its history holds them")
 
     def of_steps(self, start: int, stop: int, epoch: int, reduced: float) -> np.ndarray:
@@ -351,7 +358,7 @@ class Warmup(Schedule):
         assert isinstance(self.schedule, Schedule)
         return self.schedule
 
-    def rates(self, start: int, stop: int) -> np.ndarray:
+    def _between(self, start: int, stop: int) -> np.ndarray:
         warm = self._warm(np.arange(start, min(stop, self.steps), dtype=np.float64))
         if stop <= self.steps:
             return warm
@@ -360,7 +367,7 @@ class Warmup(Schedule):
             raise ValueError(
                 f"the warm-up counts in {self.unit}s and its schedule in {inner.unit}s: no one list holds both"
             )
-        return np.concatenate([warm, inner.rates(max(start, self.steps) - self.steps, stop - self.steps)])
+        return np.concatenate([warm, inner._between(max(start, self.steps) - self.steps, stop - self.steps)])
 
     def of_steps(self, start: int, stop: int, epoch: int, reduced: float) -> np.ndarray:
         if self.unit == "epoch":

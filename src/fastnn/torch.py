@@ -45,6 +45,7 @@ _EXACT_THRESHOLD = 40.0
 
 def to_torch(network: Network) -> nn.Sequential:
     """The network as a ``torch.nn.Sequential``; see `fastnn.Network.to_torch`."""
+    _check.instance(network, Network, "network")
     dtype = getattr(torch, network.dtype)
     modules: list[nn.Module] = []
     units = network.n_features

@@ -46,6 +46,7 @@ def export(model: Network | TableModel, path: str | os.PathLike[str], *, activat
     OSError
         If the file cannot be written.
     """
+    path = _check.path(path)
     if isinstance(model, TableModel):
         if activation is not None:
             raise ValueError(f"activation is for networks: a table model gives probabilities; got {activation!r}")
@@ -83,8 +84,8 @@ def load(path: str | os.PathLike[str]) -> Network | TableModel:
     ValueError
         If it is damaged or not an ONNX file; or holds what fastnn has no layer for: the message names the node.
     """
-    name = os.fspath(path)
-    with open(path, "rb") as file:
+    name = _check.path(path)
+    with open(name, "rb") as file:
         content = file.read()
     model, properties = _parsed(content, name)
     if DESCRIPTION in properties:

@@ -78,8 +78,10 @@ def decision_boundary(
     n_classes = 2 if kind == "binary" else network.n_outputs
     if kind != "regression":
         targets = _labels(targets, n_classes)
-        if labels is not None and len(labels) != n_classes:
-            raise ValueError(f"labels must name {n_classes} classes; got {len(labels)}")
+        if labels is not None:
+            labels = _style.classes(labels)
+            if len(labels) != n_classes:
+                raise ValueError(f"labels must name {n_classes} classes; got {len(labels)}")
 
     low, high = rows.min(axis=0), rows.max(axis=0)
     margin = 0.08 * np.where(high > low, high - low, 1.0)

@@ -80,7 +80,7 @@ def confusion_matrix(
 
 
 def _classes(value: ArrayLike, argument: str) -> np.ndarray:
-    array = np.asarray(value)
+    array = _check.anything(value, argument)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
@@ -98,9 +98,7 @@ def _labelled(found: np.ndarray, labels: Sequence[Any] | None) -> tuple[np.ndarr
     """The values of the classes, and what they are called."""
     if labels is None:
         return found, [_style.name(value) for value in found]
-    if isinstance(labels, str) or not hasattr(labels, "__iter__"):
-        raise TypeError(f"labels must be a sequence of classes; got {_check.described(labels)}")
-    given = list(labels)
+    given = _style.classes(labels)
     if not given:
         raise ValueError("labels must hold at least one class; got none")
     names = [_style.name(value) for value in given]

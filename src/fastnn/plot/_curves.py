@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from fastnn import _check
@@ -28,6 +29,7 @@ def best_epoch(values: Sequence[float], larger_is_better: bool = False) -> int:
     larger_is_better : bool
         True for a metric such as accuracy, False for a loss.
     """
+    values, larger_is_better = values_of(values, "values"), _check.boolean(larger_is_better, "larger_is_better")
     finite = [(-value if larger_is_better else value, i) for i, value in enumerate(values) if math.isfinite(value)]
     return min(finite)[1] if finite else -1
 
@@ -63,8 +65,8 @@ def learning_curve(history: Curves, ax: Axes | None = None, metric: str = "loss"
     are any. A loss that is positive and falls by more than a factor of ten is drawn on a logarithmic scale. A value
     that is not finite leaves a gap.
     """
+    drawn = _columns(history, _check.text(metric, "metric"), "history")
     validation = f"val_{metric}"
-    drawn = _columns(history, metric, "history")
     ax = _style.axes(ax)
     colours = _style.palette(ax)
     for name, colour, label in ((metric, colours.training, "training"), (validation, colours.validation, "validation")):
@@ -110,6 +112,7 @@ def learning_curves(runs: Mapping[str, Curves], metric: str = "loss", ax: Axes |
         raise TypeError(f"runs must be a mapping of names to histories; got {_check.described(runs)}")
     if not runs:
         raise ValueError("runs must hold at least one history; got none")
+    _check.text(metric, "metric")
     columns = {name: _columns(history, metric, f"the history of {name!r}") for name, history in runs.items()}
     ax = _style.axes(ax)
     shown = []
@@ -133,12 +136,25 @@ def learning_curves(runs: Mapping[str, Curves], metric: str = "loss", ax: Axes |
 
 def _columns(history: Curves, metric: str, argument: str) -> list[str]:
     """The columns to draw, what is judged last."""
+    _check.mapping(history, argument)
     drawn = [name for name in (metric, f"val_{metric}") if name in history]
     if not drawn:
-        raise ValueError(f"metric must be a column of {argument} ({', '.join(history)}); got {metric!r}")
+        raise ValueError(f"metric must be a column of {argument} ({', '.join(map(str, history))}); got {metric!r}")
+    for name in drawn:
+        values_of(history[name], f"the column {name!r} of {argument}")
     if not len(history[drawn[0]]):
         raise ValueError(f"{argument} must hold at least one epoch; its column {drawn[0]!r} is empty")
     return drawn
+
+
+def values_of(values: Any, argument: str) -> Sequence[float]:
+    """One number an epoch, finite or not."""
+    if not hasattr(values, "__len__") or isinstance(values, (str, bytes, Mapping)):
+        raise TypeError(f"{argument} must be a sequence of numbers, one an epoch; got {_check.described(values)}")
+    for value in values:
+        if not isinstance(value, Real):
+            raise TypeError(f"{argument} must hold numbers; got {_check.described(value)}")
+    return values
 
 
 def _line(ax: Axes, values: Sequence[float], **style: Any) -> None:

@@ -26,7 +26,7 @@ from fastnn.plot._confusion import confusion_matrix
 from fastnn.plot._curves import best_epoch, learning_curve
 from fastnn.plot._predicted import predicted
 from fastnn.plot._schedule import schedule
-from fastnn.plot._weights import weights
+from fastnn.plot._weights import size_of, weights
 from fastnn.training import Trainer
 
 if TYPE_CHECKING:
@@ -88,15 +88,19 @@ def page(
         If matplotlib is missing; the message says how to install it.
     """
     _style.matplotlib()
-    path = Path(path)
+    path = Path(_check.path(path))
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(path.parent))
+    if title is not None:
+        _check.text(title, "title")
     found = _run.of(run)
+    if image_shape is not None:
+        image_shape = size_of(image_shape, found.network.n_features, "image_shape")
     rows = _looked_at(found, data) if data is not None and found.is_trained else None
     if labels is not None:
-        found.classes = [str(label) for label in _check.listed(labels, str, "labels")]
-        if len(found.classes) != max(2, found.network.n_outputs):
-            n_classes = max(2, found.network.n_outputs)
+        found.classes = [str(label) for label in _style.classes(labels)]
+        n_classes = max(2, found.network.n_outputs)
+        if len(found.classes) != n_classes:
             raise ValueError(f"labels must name {n_classes} classes; got {len(found.classes)}")
     pictures: list[str] = []
     missing: list[str] = []

@@ -10,7 +10,7 @@ import numpy as np
 from fastnn import _check, schedules, training
 from fastnn.callbacks import monitored
 from fastnn.optimizers import Optimizer
-from fastnn.plot import _style
+from fastnn.plot import _curves, _style
 from fastnn.schedules import Schedule
 
 if TYPE_CHECKING:
@@ -98,8 +98,10 @@ def _reduced(given: Schedule, epochs: int, history: Mapping[str, Sequence[float]
         return
     if history is None:
         raise ValueError(f"history must be given for {plateau!r}: its rates depend on what the run recorded; got None")
-    column = monitored(plateau.monitor, tuple(history))
-    values = history[column]
+    column = monitored(plateau.monitor, tuple(_check.mapping(history, "history")))
+    if column not in history:
+        raise ValueError(f"history must have the column {column!r}; got {', '.join(map(str, history)) or 'none'}")
+    values = _curves.values_of(history[column], f"the column {column!r} of history")
     if len(values) < epochs - 1:
         raise ValueError(f"history must hold at least {epochs - 1} epochs for {epochs} of a run; got {len(values)}")
     state = training._new_plateau(plateau)

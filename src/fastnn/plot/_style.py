@@ -167,6 +167,13 @@ def name(value: Any, length: int = 28) -> str:
     return (" " if text.startswith("_") else "") + text.replace("$", r"\$")
 
 
+def classes(labels: Any) -> list[Any]:
+    """What classes are, or are called, one after another."""
+    if isinstance(labels, (str, bytes)) or not hasattr(labels, "__iter__"):
+        raise TypeError(f"labels must be a sequence of classes; got {_check.described(labels)}")
+    return list(labels)
+
+
 def counted(n: int, noun: str) -> str:
     """A number of things in words."""
     return f"{n:,} {noun}{'s' * (n != 1)}"

@@ -59,8 +59,9 @@ def weights(
     place = next(i for i, layer in enumerate(network.layers) if isinstance(layer, Dense))
     weight = network.parameters[network._names_by_layer[place]["weight"]].astype(np.float64)
     n_units, n_features = weight.shape
-    size = None if shape is None else _size(shape, n_features)
-    shown = list(range(n_units)) if units is None else [_check.integer(u, "units", 0, n_units - 1) for u in units]
+    size = None if shape is None else size_of(shape, n_features, "shape")
+    listed = range(n_units) if units is None else _check.listed(units, (), "units")
+    shown = [_check.integer(unit, "units", 0, n_units - 1) for unit in listed]
     if not shown:
         raise ValueError("units must hold at least one unit; got none")
 
@@ -105,11 +106,12 @@ def weights(
     return ax
 
 
-def _size(shape: Sequence[int], n_features: int) -> tuple[int, int]:
-    expected = f"shape must be (height, width) of images of {n_features} pixels, a pixel a feature"
+def size_of(shape: Sequence[int], n_features: int, argument: str) -> tuple[int, int]:
+    """Height and width, if images of that size have as many pixels as there are features."""
+    expected = f"{argument} must be (height, width) of images of {n_features} pixels, a pixel a feature"
     if isinstance(shape, str) or not hasattr(shape, "__len__") or len(shape) != 2:
         raise ValueError(f"{expected}; got {shape!r}")
-    height, width = (_check.integer(value, "shape") for value in shape)
+    height, width = (_check.integer(value, argument) for value in shape)
     if height * width != n_features:
         raise ValueError(f"{expected}; got {tuple(shape)}, which have {height * width}")
     return height, width

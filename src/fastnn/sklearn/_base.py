@@ -21,7 +21,7 @@ from fastnn.network import Network
 from fastnn.sklearn import _building, _coefficients, _lbfgs
 from fastnn.sklearn._hooks import CallbackSupportMixin, hooks_of
 from fastnn.sklearn._monitor import Monitor
-from fastnn.sklearn._parameters import Settings
+from fastnn.sklearn._parameters import InvalidParameterError, Settings
 from fastnn.sklearn._workers import limit_threads
 from fastnn.training import Trainer
 
@@ -97,6 +97,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         weights = _row_weights(sample_weight, len_of(X))
         targets = self._read_targets(y, first, incremental)
         n_outputs, output, out_activation = self._outputs_of(targets)
+        held = None if validation[0] is None else self._validation(*validation)
         self._begin(settings, X, n_outputs, output, out_activation, first, incremental)
         objective = _building.objective(self._loss(), n_outputs)
         if settings.is_lbfgs:
@@ -105,10 +106,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             self._trainer = None
             _lbfgs.fit(self, settings, objective, X, targets, weights, self._constant(targets, weights), hooks)
         else:
-            held = None
-            if validation[0] is not None:
-                held = self._validation(*validation)
-            elif settings.early_stopping:
+            if held is None and settings.early_stopping:
                 X, y, targets, weights, held = self._split(settings, X, y, targets, weights)
             training_weights = _product(weights, self._class_weights(y, incremental))
             hooks = None if incremental else hooks_of(self, settings.max_iter, *given)
@@ -167,8 +165,11 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             self.best_loss_, self.validation_scores_, self.best_validation_score_ = np.inf, None, None
 
     def _validation(self, X_val: Any, y_val: Any) -> tuple[Any, Any, np.ndarray, None]:
-        X, y = self._validated(X_val, y_val, reset=False)
-        return X, y, self._read_targets(y, first=False, incremental=True), None
+        try:
+            X, y = self._validated(X_val, y_val, reset=False)
+            return X, y, self._read_targets(y, first=False, incremental=True), None
+        except (TypeError, ValueError) as error:
+            raise InvalidParameterError(f"X_val and y_val must be like X and y: {error}") from error
 
     def _split(self, settings: Settings, X: Any, y: Any, targets: np.ndarray, weights: np.ndarray | None) -> Any:
         """The rows to train on, and those held out."""

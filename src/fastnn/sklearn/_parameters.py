@@ -55,7 +55,7 @@ def _activation(value: Any, name: str) -> Activation:
 
 
 def _activations(value: Any, name: str) -> Activation | tuple[Activation, ...]:
-    if isinstance(value, (str, Activation)):
+    if isinstance(value, (str, bytes, Activation)):
         return _activation(value, name)
     return tuple(_activation(item, name) for item in _check.listed(value, (), name))
 

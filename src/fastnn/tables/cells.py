@@ -127,9 +127,10 @@ def cells(name: str, values: Any) -> Cells:
     TypeError, CellError
         If the column is not one-dimensional, or holds something else.
     """
-    values = array(values)
+    given, values = values, array(values)
     if values.ndim != 1:
-        raise TypeError(f"column {name!r} must be one-dimensional; got shape {values.shape}")
+        came = f"shape {values.shape}" if values.ndim else _check.described(given)
+        raise TypeError(f"column {name!r} must be one-dimensional; got {came}")
     kind = values.dtype.kind
     if kind in "fiu":
         with standard_environment(), np.errstate(over="ignore"):

@@ -114,8 +114,13 @@ class TableModel:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes network, preprocessor and target to one safetensors file; an existing one is replaced in one go."""
-        self.network.metadata = {**self.network.metadata, METADATA: self.describe()}
-        self.network.save(path)
+        before = self.network.metadata
+        self.network.metadata = {**before, METADATA: self.describe()}
+        try:
+            self.network.save(path)
+        except BaseException:
+            self.network.metadata = before
+            raise
 
     def describe(self) -> dict[str, Any]:
         """Preprocessor and target as JSON can hold them: the entry ``"table"`` of the network's metadata."""

@@ -69,9 +69,12 @@ class Preprocessor:
     ) -> None:
         self.max_categories = _check.integer(max_categories, "max_categories")
         self.min_rows = _check.integer(min_rows, "min_rows")
-        self.categorical = _check.listed(categorical, str, "categorical")
+        self.categorical = _check.names(categorical, "categorical")
         given = unused if isinstance(unused, Mapping) else {}
-        self.unused = {name: given.get(name, Unused(name, "chosen")) for name in _check.listed(unused, str, "unused")}
+        self.unused = {name: given.get(name, Unused(name, "chosen")) for name in _check.names(unused, "unused")}
+        for column in self.unused.values():
+            if not isinstance(column, Unused):
+                raise TypeError(f"unused must map names to Unused; got {_check.described(column)}")
         self.encoders: tuple[Encoder, ...] = ()
         self.unused_columns: tuple[Unused, ...] = ()
 
@@ -190,27 +193,24 @@ class Preprocessor:
 
     def check_columns(self, names: Iterable[str], argument: str = "table") -> None:
         """Raises ValueError unless every column that is needed is among ``names``."""
-        there = list(names)
-        missing = [name for name in self.names if name not in there]
-        if missing:
-            hint = _check.nearest(missing[0], there) if len(missing) == 1 else ""
-            plural = "columns" if len(missing) > 1 else "column"
-            raise ValueError(f"{argument} lacks the {plural} {quoted(missing)}{hint}")
+        _check_there(self.names, names, argument)
 
     def extra_columns(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those of ``names`` that the training table did not have: they are ignored."""
+        names = _check.names(names, "names")
         known = {*self.names, *(column.name for column in self.unused_columns)}
         return tuple(name for name in names if name not in known)
 
     def unseen_categories(self, table: Any) -> dict[str, set[str]]:
         """By column, the categories of a table that have no column of the matrix of their own."""
         columns = _cells.columns(table)
+        categorical = [encoder for encoder in self.encoders if isinstance(encoder, Categorical)]
+        _check_there([encoder.name for encoder in categorical], columns, "table")
         found = {}
-        for encoder in self.encoders:
-            if isinstance(encoder, Categorical):
-                unseen = encoder.unseen(_cells.cells(encoder.name, columns[encoder.name]))
-                if unseen:
-                    found[encoder.name] = unseen
+        for encoder in categorical:
+            unseen = encoder.unseen(_cells.cells(encoder.name, columns[encoder.name]))
+            if unseen:
+                found[encoder.name] = unseen
         return found
 
     # ---------------------------------------------------------------------- JSON
@@ -251,6 +251,7 @@ class Preprocessor:
         ValueError
             If the description is damaged or of another version.
         """
+        _check.mapping(description, "description")
         try:
             if description["version"] != VERSION:
                 raise ValueError(f"version {description['version']!r}; this fastnn knows {VERSION}")
@@ -279,11 +280,17 @@ class Preprocessor:
         ValueError
             If it is damaged or of another version.
         """
+        _check.text(text, "text")
         try:
             with standard_environment():
                 description = json.loads(text)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise ValueError(f"the description of the preprocessor is not JSON: {error}") from None
+        except (ValueError, RecursionError) as error:
+            came = _check.described(text)
+            raise ValueError(
+                f"text must be the description of the preprocessor; got {came}, not JSON: {error}"
+            ) from None
+        if not isinstance(description, dict):
+            raise ValueError(f"the description of the preprocessor is damaged: it is {_check.described(description)}")
         return cls.from_description(description)
 
     def _check_fitted(self) -> None:
@@ -294,6 +301,15 @@ class Preprocessor:
         if not self.encoders:
             return "Preprocessor()"
         return f"Preprocessor(columns={len(self.encoders)}, features={len(self.features)})"
+
+
+def _check_there(needed: Iterable[str], names: Iterable[str], argument: str) -> None:
+    there = list(names)
+    missing = [name for name in needed if name not in there]
+    if missing:
+        hint = _check.nearest(missing[0], there) if len(missing) == 1 else ""
+        plural = "columns" if len(missing) > 1 else "column"
+        raise ValueError(f"{argument} lacks the {plural} {quoted(missing)}{hint}")
 
 
 def _is_identifier(name: str, numbers: np.ndarray) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastnn import elementary, metrics
+from fastnn import _check, elementary, metrics
 from fastnn._engine.environment import standard_environment
 from fastnn._engine.random import lane_sum
 
@@ -29,7 +29,9 @@ def of_classes(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float
     labels : int64 ndarray, shape (n,)
     probabilities : float64 ndarray, shape (n, n_classes)
     """
+    probabilities = _check.matrix(probabilities, "probabilities")
     n, n_classes = probabilities.shape
+    labels = _check.places(_column(labels, n, "labels"), n_classes, "labels")
     predicted = probabilities.argmax(axis=1)
     hits = np.bincount(labels[predicted == labels], minlength=n_classes)
     true = np.bincount(labels, minlength=n_classes)
@@ -50,6 +52,8 @@ def of_classes(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float
 
 def of_quantities(y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     """Root of the mean squared error, mean absolute error and R²; float64 ndarrays of shape (n,)."""
+    y = _column(y, None, "y")
+    predicted = _column(predicted, len(y), "predicted")
     kinds = (metrics.RootMeanSquaredError(), metrics.MeanAbsoluteError(), metrics.R2())
     with standard_environment():
         return {metric.name: metric(predicted[:, None], y[:, None]) for metric in kinds}
@@ -64,13 +68,28 @@ def of_quantiles(y: np.ndarray, predicted: np.ndarray, quantiles: tuple[float, .
     predicted : float64 ndarray, shape (n, n_quantiles)
     quantiles : tuple of float
     """
+    predicted = _check.matrix(predicted, "predicted")
+    y = _column(y, len(predicted), "y")
+    listed = [_check.number(q, "quantiles", 0.0, 1.0) for q in _check.listed(quantiles, (), "quantiles")]
+    if len(listed) != predicted.shape[1]:
+        raise ValueError(
+            f"quantiles must name each of the {predicted.shape[1]} columns of predicted; got {len(listed)}"
+        )
     result = {}
     with standard_environment():
-        for column, q in enumerate(quantiles):
+        for column, q in enumerate(listed):
             errors = y - predicted[:, column]
             result[f"pinball_{q:g}"] = _mean(np.maximum(q * errors, (q - 1.0) * errors))
             result[f"coverage_{q:g}"] = np.count_nonzero(errors <= 0) / len(y)
     return result
+
+
+def _column(value: np.ndarray, n: int | None, argument: str) -> np.ndarray:
+    """Real numbers of shape (n,), n at least 1."""
+    array = _check.numeric(value, argument)
+    if array.ndim != 1 or not len(array) or n not in (None, len(array)):
+        raise ValueError(f"{argument} must have shape ({n or 'n'},), n at least 1; got shape {array.shape}")
+    return array
 
 
 def _mean(values: np.ndarray) -> float:

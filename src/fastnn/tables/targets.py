@@ -74,28 +74,34 @@ class Classes(Target):
     counts: Any
 
     def __post_init__(self) -> None:
-        labels, counts = _check.listed(self.labels, str, "labels"), _check.listed(self.counts, int, "counts")
-        if not isinstance(self.name, str) or not all(isinstance(label, str) for label in labels):
-            raise TypeError("name and labels must be strings")
-        if len(labels) < 2 or len(set(labels)) < len(labels) or len(counts) != len(labels):
-            raise ValueError("labels must be two different ones at least, with a count each")
+        labels, counts = _check.names(self.labels, "labels"), _check.listed(self.counts, int, "counts")
+        _check.text(self.name, "name")
+        if len(labels) < 2 or len(set(labels)) < len(labels):
+            raise ValueError(f"labels must be two different ones at least; got {_check.listing(labels) or 'none'}")
         _check.choice(self.kind, KINDS, "kind")
         counts = tuple(_check.integer(count, "counts", 0) for count in counts)
-        if not any(counts):
-            raise ValueError("counts must not all be 0")
+        if len(counts) != len(labels) or not any(counts):
+            raise ValueError(
+                f"counts must be one for each of {len(labels)} labels, not all 0; got {_check.described(counts)}"
+            )
         self._set(labels=labels, counts=counts)
         self.decode(np.zeros(0, dtype=np.int64))  # labels that are of the kind
 
     @classmethod
     def fit(cls, name: str, column: Any, training: np.ndarray | None = None) -> Classes:
         """Classes of the cells of ``column``; counted in the rows ``training`` (row numbers), or in all."""
-        cells = _complete(name, column)
+        cells = _complete(_check.text(name, "name"), column)
         texts = cells.as_texts()
+        if training is not None:
+            training = _check.places(training, len(texts), "training")
+            if training.ndim != 1:
+                raise ValueError(f"training must have shape (k,), numbers of rows; got shape {training.shape}")
         labels = sorted({text for text in texts if text is not None})
         if cells.kind == "number":
             labels.sort(key=float)
         if len(labels) < 2:
-            raise ValueError(f"the target {name!r} must have at least two classes; every row is {labels[0]!r}")
+            came = f"every row is {labels[0]!r}" if labels else "there is no row"
+            raise ValueError(f"the target {name!r} must have at least two classes; {came}")
         if 2 * len(labels) > len(texts) and len(labels) > FEW_CLASSES:
             raise ValueError(
                 f"the target {name!r} must be classes or numbers; got {len(labels):,} different values in "
@@ -136,7 +142,7 @@ class Classes(Target):
                 own = np.array([int(float(label)) for label in self.labels])
             else:
                 own = np.array([float(label) for label in self.labels])
-        return own[numbers]
+        return own[_check.places(numbers, len(own), "numbers")]
 
     def predicted(self, outputs: np.ndarray, activation: str) -> np.ndarray:
         values = outputs.astype(np.float64)
@@ -190,8 +196,11 @@ class Quantity(Target):
             tuple(_check.number(value, argument) for value in _check.listed(given, (int, float), argument))
             for argument, given in (("typical", self.typical), ("quantiles", self.quantiles))
         )
-        if not isinstance(self.name, str) or len(typical) != max(1, len(quantiles)):
-            raise ValueError("name must be a string, and typical hold a number for each output")
+        _check.text(self.name, "name")
+        if len(typical) != max(1, len(quantiles)):
+            raise ValueError(
+                f"typical must hold a number for each output, {max(1, len(quantiles))}; got {_check.described(typical)}"
+            )
         self._set(
             mean=_check.number(self.mean, "mean"),
             scale=_check.number(self.scale, "scale", 0.0, above=True),
@@ -202,7 +211,12 @@ class Quantity(Target):
     @classmethod
     def fit(cls, name: str, column: Any, quantiles: tuple[float, ...] = (), absolute: bool = False) -> Quantity:
         """Mean and deviation of the training rows; ``absolute`` takes the median for typical instead of the mean."""
-        numbers = _complete_numbers(name, column)
+        numbers = _complete_numbers(_check.text(name, "name"), column)
+        absolute = _check.boolean(absolute, "absolute")
+        quantiles = tuple(
+            _check.number(q, "quantiles", 0.0, 1.0, above=True, below=True)
+            for q in _check.listed(quantiles, (int, float), "quantiles")
+        )
         if len(numbers) and (numbers == numbers[0]).all():
             raise ValueError(f"the target {name!r} must have different values; every row is {numbers[0]:g}")
         scaler = Standardizer()
