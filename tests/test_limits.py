@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import fastnn as fn
-from fastnn import _check, _files
+from fastnn import _files, _sparse
 from fastnn._engine import random
 
 FLOAT32 = np.dtype("float32")
@@ -118,7 +118,7 @@ def test_columns_of_sparse_rows_beyond_their_whole_numbers_are_refused():
         indptr=np.array([0, 1]),
     )
     with pytest.raises(ValueError, match=r"X must have at most 2,147,483,647 features where it is sparse"):
-        _check.sparse_features(matrix, 2**33, FLOAT32)
+        _sparse.features(matrix, 2**33, FLOAT32)
 
 
 # ---------------------------------------------------------------------- memory

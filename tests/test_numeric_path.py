@@ -23,6 +23,7 @@ NUMERIC_PATH = (
         "_pieces",
         "_prepare",
         "_restored",
+        "_sparse",
         "_streams",
         "callbacks",
         "data",

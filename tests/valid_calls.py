@@ -185,6 +185,7 @@ CALLS = [
             **{"progress": False, "max_seconds": 10.0},
         },
     ),
+    (TRAINER.fit, {**DATA, "max_epochs": 1}),
     (TRAINER.step, DATA),
     (TRAINER.evaluate, DATA),
     (TRAINER.save, {"path": Path("written"), "keep_previous": True}),

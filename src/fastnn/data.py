@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import _check, _streams
+from fastnn import _check, _sparse, _streams
 from fastnn._engine import random
 from fastnn._engine.environment import standard_environment
 
@@ -63,7 +63,7 @@ def split(
     random state, and on no machine.
     """
     given = ("X", X), ("y", y)
-    X = _check.csr(X) if _check.is_sparse(X) else _check.anything(X, "X")
+    X = _sparse.csr(X) if _sparse.is_sparse(X) else _check.anything(X, "X")
     y = _check.anything(y, "y")
     for (name, value), array in zip(given, (X, y), strict=True):
         if not array.shape:
@@ -203,8 +203,8 @@ def fingerprint(X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) ->
 
     result = hashlib.sha256()
     parts: list[tuple[str, Any]] = [("X", X), ("y", y)]
-    if _check.is_sparse(X):
-        parts[:1] = _check.sparse_parts(X)
+    if _sparse.is_sparse(X):
+        parts[:1] = _sparse.parts(X)
     if sample_weight is not None:
         parts.append(("sample_weight", sample_weight))
     for name, given in parts:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import _check, _compile, _describe, _dispatch, _files, _maps, _streams, initializers
+from fastnn import _check, _compile, _describe, _dispatch, _files, _maps, _sparse, _streams, initializers
 from fastnn._engine.environment import standard_environment
 from fastnn._engine.model import Model
 from fastnn._engine.random import first_nonfinite
@@ -177,7 +177,7 @@ class Network:
             or first_nonfinite(X) >= 0
         ):
             given = X
-            if not _check.is_sparse(X):
+            if not _sparse.is_sparse(X):
                 X = _check.numeric(X, "X")
                 if X.shape == (self.n_features,):
                     return self._predict_one(X, out)
