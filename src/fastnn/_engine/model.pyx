@@ -165,10 +165,16 @@ cdef class Model:
     def unpacked(self, panels, ssize_t t):
         """A copy of tensor t's panels in its public shape."""
         cdef Tensor* tensor = &self.layout[t]
-        matrix = panels.transpose(0, 2, 1).reshape(-1, tensor.rows)[:tensor.columns]
-        if tensor.is_transposed:
-            matrix = matrix.T
-        return np.array(matrix[:, 0] if tensor.is_vector else matrix, order="C")
+        if tensor.is_vector:
+            return panels.reshape(-1)[:tensor.columns].copy()
+        width = self.program.panel
+        shape = (tensor.rows, tensor.columns) if tensor.is_transposed else (tensor.columns, tensor.rows)
+        array = np.empty(shape, self.dtype)
+        matrix = array.T if tensor.is_transposed else array
+        for p in range(len(panels)):
+            part = matrix[p * width:(p + 1) * width]
+            part[:] = panels[p, :, :len(part)].T
+        return array
 
     def pack(self, panels, ssize_t t, array):
         """Writes an array of tensor t's public shape into its panels."""
