@@ -1,6 +1,7 @@
 """`tools/sanitize.py` counts every report of its tools, and nothing else; building and running are its own business."""
 
 import argparse
+import itertools
 import sys
 from pathlib import Path
 
@@ -56,8 +57,8 @@ def test_modes_that_one_build_can_hold(sanitize):
 
 
 def test_the_usual_tests_are_there(sanitize):
-    for mode in sanitize.MODES:
-        tests = sanitize.usual_tests(mode)
+    for mode, quick in itertools.product(sanitize.MODES, [False, True]):
+        tests = sanitize.usual_tests(mode, quick)
         tests = tests[: tests.index("-k")] if "-k" in tests else tests
         assert tests
         assert all(Path(test).is_file() for test in tests)

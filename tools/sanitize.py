@@ -1,7 +1,8 @@
 """Builds fastnn with a sanitizer of the compiler, or for valgrind, and runs tests on that build.
 
-``python tools/sanitize.py address,undefined`` runs the tests that `TESTS` names; what stands after the mode goes to
-pytest instead: ``python tools/sanitize.py thread tests/test_engine.py -k threads``. The modes are
+``python tools/sanitize.py address,undefined`` runs the tests that `TESTS` names, with ``--quick`` those of `QUICK`,
+which take some minutes; what stands after the mode goes to pytest instead:
+``python tools/sanitize.py thread tests/test_engine.py -k threads``. The modes are
 
 address     AddressSanitizer: accesses outside an allocation or after its end; the gaps between an arena's parts count.
 undefined   UndefinedBehaviorSanitizer; may be combined with address, as above.
@@ -28,12 +29,19 @@ from builds import ROOT, Failure, compile_sources, copy_sources, environment, wo
 # Kernels are inlined into every tile for speed; unoptimised, that is what most of the time of a build goes to.
 NOT_INLINED = "-UCYTHON_INLINE -DCYTHON_INLINE=inline"
 SUPPRESSIONS = Path(__file__).with_name("suppressions")
-EVERYTHING = ["kernels_*", "engine", "training", "sparse", "resume", "network", "gradients"]
+# Names of files of tests, as tests/test_*.py, and then what else goes to pytest.
+TESTED_THREADS = "thread or interrupt or two_runs or together or forks"
 TESTS = {
-    "address": EVERYTHING,
-    "undefined": EVERYTHING,
-    "thread": ["engine", "same_bits", "sparse", "training", "-k", "thread or interrupt or two_runs"],
-    "memcheck": ["kernels_batch", "kernels_sparse"],
+    "address": ["*"],
+    "undefined": ["*"],
+    "thread": ["engine", "same_bits", "sparse", "training", "faults", "-k", TESTED_THREADS],
+    "memcheck": ["kernels_*"],
+}
+QUICK = {
+    "address": ["kernels_*", "engine", "sparse", "pieces", "limits"],
+    "undefined": ["kernels_*", "engine", "sparse", "pieces", "limits"],
+    "thread": ["engine", "faults", "-k", "together or two_runs or several_python or another_thread or wide_first"],
+    "memcheck": ["kernels_batch"],
 }
 # That a report has been made, in a log: once a report.
 REPORT = re.compile(r"^SUMMARY: \w+Sanitizer|runtime error:|^==\d+== (?=\S.*\n==\d+==    at )", re.MULTILINE)
@@ -81,10 +89,10 @@ def chosen(names: str) -> list[Mode]:
     return [MODES[name] for name in found]
 
 
-def usual_tests(mode: str) -> list[str]:
-    """`TESTS` as arguments for pytest."""
+def usual_tests(mode: str, quick: bool = False) -> list[str]:
+    """`TESTS` or `QUICK` as arguments for pytest."""
     found = []
-    for word in TESTS[mode]:
+    for word in (QUICK if quick else TESTS)[mode]:
         found += sorted(str(path) for path in ROOT.glob(f"tests/test_{word}.py")) or [word]
     return found
 
@@ -129,11 +137,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modes", metavar="mode", type=chosen, help=f"{', '.join(MODES)}, or address,undefined")
     parser.add_argument("--isas", nargs="+", default=[], metavar="NAME", help="default: all for this kind of machine")
-    parser.add_argument("--level", default="0", metavar="N", help="the N of -O; above 0, building takes many minutes")
+    parser.add_argument(
+        "--level", default="1", metavar="N", help="the N of -O; 0 builds faster, and then tests are slow"
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer tests")
     parser.add_argument("--folder", type=Path, help="where to build and to leave it; default: a temporary folder")
     given, tests = parser.parse_known_args()
     if not tests:
-        tests = usual_tests(next(name for name, mode in MODES.items() if mode is given.modes[0]))
+        tests = usual_tests(next(name for name, mode in MODES.items() if mode is given.modes[0]), given.quick)
     with working_folder(given.folder) as folder:
         try:
             library = build(given.modes, given.isas, given.level, folder)
