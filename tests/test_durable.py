@@ -1,6 +1,7 @@
 """Replacing files: the old one or the whole new one, whatever fails."""
 
 import errno
+import io
 import os
 import subprocess
 import sys
@@ -112,6 +113,24 @@ except OSError as error:
     found = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == str(errno.EFBIG)
     assert path.read_bytes() == OLD
+    assert only(path)
+
+
+class ShortWriter(io.FileIO):
+    """Takes a few bytes of each write, as a system may."""
+
+    def write(self, content):
+        return super().write(bytes(content[:1000]))
+
+
+def test_short_writes_are_gone_on_with(path, monkeypatch):
+    def short_open(name, mode):
+        assert mode == "xb"
+        return io.BufferedWriter(ShortWriter(name, mode))
+
+    monkeypatch.setattr(_durable, "open", short_open, raising=False)
+    _durable.replace(path, NEW * 10_000)
+    assert path.read_bytes() == NEW * 10_000
     assert only(path)
 
 

@@ -75,7 +75,8 @@ def test_full_disks():
     found = counts("full_disk", 5)
     if "skipped" in found:
         pytest.skip(f"no small disk: {found['skipped']}")
-    assert sum(found.values()) == 25
+    assert sum(found.values()) == 29
+    assert sum(count for outcome, count in found.items() if outcome.endswith("read-only: refused, old file whole")) == 4
     known = ("saved", "old file whole", "same bits")
     assert all(outcome.endswith(known) for outcome in found), found
     assert any(outcome.endswith("old file whole") for outcome in found)

@@ -123,7 +123,7 @@ def _keep(target: str) -> None:
 
 
 def _remove(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):  # a read-only disk refuses it before it looks whether there is such a file
         os.remove(path)
 
 

@@ -1,4 +1,4 @@
-"""A disk that is full: an OSError that says so, the file that was there stays whole, and the run can go on.
+"""A disk that is full, or read-only: an OSError that says so, the file that was there stays whole, the run can go on.
 
 python -m faults.full_disk 200, in this folder's parent; needs the right to mount a tmpfs, or says that it has not
 """
@@ -21,8 +21,11 @@ from faults import jobs
 SIZE = 128 * 1024
 
 
-def full_disks(folder: Path, times: int, seed: int = 0) -> Counter:
-    """Fills the folder's disk so many times to some random place and saves there; counts what came of it."""
+def faults(folder: Path, times: int, seed: int = 0) -> Counter:
+    """Fills the folder's disk so many times to some random place and saves there; then makes it read-only.
+
+    Counts what came of it.
+    """
     chance, counts = random.Random(seed), Counter()
     expected, unbroken = jobs.finish(jobs.new_trainer()), jobs.new_trainer()
     jobs.finish(unbroken)
@@ -45,7 +48,21 @@ def full_disks(folder: Path, times: int, seed: int = 0) -> Counter:
             for file in folder.iterdir():
                 file.unlink()
         counts[f"run with checkpoints: {_trained(folder, expected, chance)}"] += 1
+    path = folder / "file"
+    older.save(path)
+    with _read_only(folder):
+        for name, save in saves.items():
+            counts[f"{name}, read-only: {_saved(save, path, older)}"] += 1
     return counts
+
+
+@contextlib.contextmanager
+def _read_only(folder):
+    subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", folder], check=True)
 
 
 @contextlib.contextmanager
@@ -74,11 +91,11 @@ def _saved(save, path, older):
 
 
 def _refusal(do):
-    """Whether the disk was too full for it: the error, which has to say so."""
+    """Whether the disk was full or read-only: the error, which has to say so."""
     try:
         do()
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in (errno.ENOSPC, errno.EROFS):
             return error
         raise
     return None
@@ -122,4 +139,4 @@ def small_disk():
 
 if __name__ == "__main__":
     with small_disk() as (disk, why):
-        print(json.dumps({"skipped": why} if disk is None else full_disks(disk, int(sys.argv[1]))))
+        print(json.dumps({"skipped": why} if disk is None else faults(disk, int(sys.argv[1]))))
