@@ -52,6 +52,16 @@ def wheel(folder, names, version=VERSION, licences=distributions.LICENCES):
     return path
 
 
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a checkout")
+def test_the_manifest_names_every_file_under_version_control():
+    files = pytest.importorskip("setuptools._distutils.filelist", reason="setuptools is not installed").FileList()
+    files.allfiles = sorted(distributions.tracked())
+    for line in (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines():
+        files.process_template_line(line)
+    wanted = {name for name in files.allfiles if not name.startswith(".") and not name.startswith("src/fastnn/")}
+    assert wanted - set(files.files) <= {"setup.py", "pyproject.toml", "MANIFEST.in"}, "setuptools adds these itself"
+
+
 def test_a_whole_wheel_passes(sdist, tmp_path):
     distributions.check_wheel(wheel(tmp_path, WHOLE), sdist)
 
