@@ -13,6 +13,7 @@ import fastnn as fn
 from fastnn import tables
 
 NUMBERS = {"network": 250, "trainer": 120, "record": 250, "page": 3, "preprocessor": 300, "csv": 200, "onnx": 200}
+NUMBERS |= {"parquet": 200, "arrow": 200}
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +24,7 @@ def _warnings_are_given_back():
 
 @pytest.mark.parametrize("name", targets.TARGETS)
 def test_changed_files_are_refused_or_work(name, tmp_path):
+    pytest.importorskip(targets.TARGETS[name].needs)
     counts = shake(name, NUMBERS[name], tmp_path, most=1)
     assert sum(counts.values()) == NUMBERS[name]
     assert counts["refused"] > 0
@@ -32,6 +34,7 @@ def test_changed_files_are_refused_or_work(name, tmp_path):
 @pytest.mark.parametrize("name", targets.TARGETS)
 def test_seeds_are_read(name, tmp_path):
     target = targets.TARGETS[name]
+    pytest.importorskip(target.needs)
     targets.use(tmp_path)
     path = tmp_path / f"input{target.suffix}"
     for content in target.seeds(tmp_path):

@@ -162,6 +162,7 @@ def test_a_step_that_there_is_no_memory_for_changes_nothing(kind):
     elif kind == "losses":
         data = "X, y = (np.broadcast_to(np.float32(1), (2**25, 1)) for _ in range(2))"
     else:
+        pytest.importorskip("scipy")
         data = (
             "import scipy.sparse; y = np.ones((600, 1), np.float32)\n"
             "X = scipy.sparse.random_array((600, 400_000), density=0.01, format='csr', rng=1, dtype=np.float32)"

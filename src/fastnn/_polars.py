@@ -166,10 +166,10 @@ class TableFile:
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """Errors of Polars in terms of the file; of a text file, with the line."""
+        """Errors of Polars, which panics at some damage, in terms of the file; of a text file, with the line."""
         try:
             yield
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             if self._layout is not None:
                 _delimited.check(self.path, self._layout)  # knows the line
             raise ValueError(f"{self.path}: {str(error).splitlines()[0]}") from None

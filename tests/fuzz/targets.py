@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,12 +26,13 @@ Y = np.arange(24) % 3
 
 @dataclass(frozen=True)
 class Target:
-    """``run`` gets a path to content and says what came of it: ``"refused"`` or ``"read"``."""
+    """``run`` gets a path to content and says what came of it: ``"refused"`` or ``"read"``. It may need a library."""
 
     suffix: str
     seeds: Callable[[Path], list[bytes]]
     change: Callable[[bytes, random.Random], bytes]
     run: Callable[[Path], str]
+    needs: str = "numpy"
 
 
 def trainer(optimizer="adam", **options) -> fn.Trainer:
@@ -259,7 +261,32 @@ def _csv_seeds(_: Path) -> list[bytes]:
     return [quoted.encode(), plain.encode(), b"\xef\xbb\xbfa\tb\r\n1\t2\r\n\r\n", b"a\n1\n\n2\n"]
 
 
-def _run_csv(path: Path) -> str:
+def _columns() -> Any:
+    import polars as pl
+
+    numbers = pl.Series("number", [1.5, None, float("nan"), -3e300], pl.Float64)
+    texts = pl.Series("town", ["Kiel", "Bonn", None, "Kiel"], pl.Categorical)
+    whole = pl.Series("whole", [1, 2**62, -5, None], pl.Int64)
+    return pl.DataFrame([numbers, texts, whole, pl.Series("flag", [True, None, False, True])])
+
+
+def _parquet_seeds(folder: Path) -> list[bytes]:
+    found = []
+    for compression in ("uncompressed", "zstd", "snappy"):
+        _columns().write_parquet(folder / "seed", compression=compression, row_group_size=2)
+        found.append((folder / "seed").read_bytes())
+    return found
+
+
+def _arrow_seeds(folder: Path) -> list[bytes]:
+    found = []
+    for compression in ("uncompressed", "lz4"):
+        _columns().write_ipc(folder / "seed", compression=compression)
+        found.append((folder / "seed").read_bytes())
+    return found
+
+
+def _run_table(path: Path) -> str:
     from fastnn._polars import TableFile
 
     try:
@@ -353,8 +380,10 @@ TARGETS = {
     "network": Target(".safetensors", _network_seeds, _change_model, _run_network),
     "trainer": Target(".safetensors", _trainer_seeds, _change_model, _run_trainer),
     "record": Target(".json", _record_seeds, mutate.of_json, _run_record),
-    "page": Target(".json", _record_seeds, mutate.of_json, _run_page),
+    "page": Target(".json", _record_seeds, mutate.of_json, _run_page, "matplotlib"),
     "preprocessor": Target(".json", _preprocessor_seeds, mutate.of_json, _run_preprocessor),
-    "csv": Target(".csv", _csv_seeds, mutate.of_bytes, _run_csv),
-    "onnx": Target(".onnx", _onnx_seeds, _change_onnx, _run_onnx),
+    "csv": Target(".csv", _csv_seeds, mutate.of_bytes, _run_table, "polars"),
+    "parquet": Target(".parquet", _parquet_seeds, mutate.of_bytes, _run_table, "polars"),
+    "arrow": Target(".arrow", _arrow_seeds, mutate.of_bytes, _run_table, "polars"),
+    "onnx": Target(".onnx", _onnx_seeds, _change_onnx, _run_onnx, "onnx"),
 }
