@@ -17,6 +17,7 @@ def blocks(language):
 
 
 def test_python_blocks_run(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
     threads = fn.get_num_threads()
     names = {}

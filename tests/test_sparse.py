@@ -250,6 +250,17 @@ def test_anything_that_looks_like_csr(index):
     assert np.array_equal(network(30).predict(given), expected)
     strided = quacking(X, data=np.repeat(X.data, 2)[::2], indices=np.repeat(X.indices, 2)[::2])
     assert np.array_equal(network(30).predict(strided), expected)
+    wide = quacking(given, indices=given.indices, shape=(20, 70_000))  # more than a column number of 16 bits can be
+    assert np.isfinite(network(70_000).predict(wide)).all()
+
+
+@pytest.mark.parametrize("column", [2**32, 2**63 + 5, 2**64 - 1])
+def test_column_numbers_beyond_32_bits_are_not_taken_for_others(column):
+    X = rows_of(20, 30)
+    indices = X.indices.astype(np.uint64)
+    indices[0] = column
+    with pytest.raises(ValueError, match=r"X\.indices must be from 0 to 29"):
+        network(30).predict(quacking(X, indices=indices))
 
 
 def test_rows_that_begin_later_and_entries_that_belong_to_none():

@@ -98,6 +98,7 @@ def _structure(given: Any, argument: str) -> tuple[np.ndarray, np.ndarray, np.nd
         )
     starts = np.require(starts, np.int64, ["C_CONTIGUOUS", "ALIGNED"])
     if columns.dtype != np.int32:  # what does not fit must not come to look as if it did
+        columns = columns.astype(np.int64)
         columns = np.where((columns >= 0) & (columns < n_features), columns, -1)
     columns = np.require(columns, np.int32, ["C_CONTIGUOUS", "ALIGNED"])
     fault = first_fault(starts, columns, n_features)
