@@ -1,7 +1,7 @@
 """Builds fastnn with a sanitizer of the compiler, or for valgrind, and runs tests on that build.
 
 ``python tools/sanitize.py address,undefined`` runs the tests that `TESTS` names, with ``--quick`` those of `QUICK`,
-which take some minutes; what stands after the mode goes to pytest instead:
+which take some minutes. What else is given goes to pytest; files of tests take the place of the usual ones:
 ``python tools/sanitize.py thread tests/test_engine.py -k threads``. The modes are
 
 address     AddressSanitizer: accesses outside an allocation or after its end; the gaps between an arena's parts count.
@@ -143,8 +143,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer tests")
     parser.add_argument("--folder", type=Path, help="where to build and to leave it; default: a temporary folder")
     given, tests = parser.parse_known_args()
-    if not tests:
-        tests = usual_tests(next(name for name, mode in MODES.items() if mode is given.modes[0]), given.quick)
+    if not any((ROOT / word.partition("::")[0]).exists() for word in tests):
+        name = next(name for name, mode in MODES.items() if mode is given.modes[0])
+        tests = [*usual_tests(name, given.quick), *tests]
     with working_folder(given.folder) as folder:
         try:
             library = build(given.modes, given.isas, given.level, folder)
