@@ -254,7 +254,10 @@ class Checkpoint(Callback):
 
     Examples
     --------
-    >>> trainer = fn.Trainer.load("run.safetensors") if os.path.exists("run.safetensors") else new_trainer()
+    >>> try:
+    ...     trainer = fn.Trainer.load("run.safetensors")
+    ... except FileNotFoundError:
+    ...     trainer = new_trainer()
     >>> trainer.fit(X, y, max_epochs=100, callbacks=[fn.EarlyStopping(), fn.Checkpoint("run.safetensors", seconds=30)])
     """
 
