@@ -2,7 +2,10 @@
 
 import json
 import random
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +28,13 @@ def _warnings_are_given_back():
 @pytest.mark.parametrize("name", targets.TARGETS)
 def test_changed_files_are_refused_or_work(name, tmp_path):
     pytest.importorskip(targets.TARGETS[name].needs)
-    counts = shake(name, NUMBERS[name], tmp_path, most=1)
+    if name in ("parquet", "arrow"):  # Polars may abort where it gets no memory: in a process of its own
+        command = [sys.executable, "-m", "fuzz", name, str(NUMBERS[name])]
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        counts = json.loads(done.stdout)
+    else:
+        counts = shake(name, NUMBERS[name], tmp_path, most=1)
     assert sum(counts.values()) == NUMBERS[name]
     assert counts["refused"] > 0
     assert counts["read"] > 0 or name == "page"

@@ -3,6 +3,7 @@
 `fuzz.guided` lets the coverage of the code choose what to go on from.
 """
 
+import json
 import random
 import sys
 import tempfile
@@ -33,4 +34,4 @@ def shake(name: str, number: int, folder: Path, seed: int = 0, most: int = 2) ->
 if __name__ == "__main__":
     name, number, seed = [*sys.argv[1:], "0"][:3]
     with tempfile.TemporaryDirectory() as temporary:
-        print(shake(name, int(number), Path(temporary), int(seed)))
+        print(json.dumps(shake(name, int(number), Path(temporary), int(seed))))
