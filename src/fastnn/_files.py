@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NUMERICS_VERSION = 1
 FORMAT_VERSION = 2  # 2: checksums
 _KEY = "fastnn"
+_MOST_HEADER = 100_000_000  # bytes, by safetensors
 _SEAL = ', "sha256": "{}"}}'  # how the text ends: the checksum of what is before, and of the tensors
 
 
@@ -86,10 +87,13 @@ def write(
     header = {"format": FORMAT_VERSION, "numerics": NUMERICS_VERSION, **metadata, "crc32": crcs}
     with standard_environment():  # reading and writing a number as text calculates
         text = json.dumps(header)[:-1]
+    too_many = f"{len(arrays):,} tensors are too many for a safetensors file"
     try:
         content = save(arrays, metadata={_KEY: text + _SEAL.format(_checksum(text, arrays))})
-    except SafetensorError as error:  # names, shapes and the text may take 100 million bytes
-        raise ValueError(f"{len(arrays):,} tensors are too many for a safetensors file ({error})") from None
+    except SafetensorError as error:
+        raise ValueError(f"{too_many} ({error})") from None
+    if int.from_bytes(content[:8], "little") > _MOST_HEADER:  # old releases write what none reads
+        raise ValueError(f"{too_many} (their names, shapes and texts take more than {_MOST_HEADER:,} bytes)")
     _durable.replace(path, content, keep_previous)
 
 
