@@ -1,9 +1,10 @@
 """Builds fastnn for processors that are not here, and recomputes the golden digests under user-mode emulation.
 
 ``python tools/emulation.py aarch64 s390x nehalem`` needs Debian or a relative of it: QEMU's user-mode emulators
-(qemu-user-static), the cross compilers (gcc-aarch64-linux-gnu, gcc-s390x-linux-gnu), and apt-get and pip to fetch the
-other machine's Python, NumPy and safetensors into the working folder. It needs no special rights and installs nothing.
-What is left out is said, and why; only if nothing is left is that a failure.
+(qemu-user-static), the cross compilers with their C library's headers (gcc-aarch64-linux-gnu, libc6-dev-arm64-cross;
+gcc-s390x-linux-gnu, libc6-dev-s390x-cross), and apt-get and pip to fetch the other machine's Python, NumPy and
+safetensors into the working folder. It needs no special rights and installs nothing. What is left out is said, and why;
+only if nothing is left is that a failure.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-BYTES = 1 << 26  # of a piece: some hundredths of a second
+BYTES = 1 << 24  # of a piece: a hundredth of a second
 
 
 def slices(array: np.ndarray) -> Iterator[slice]:

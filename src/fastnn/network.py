@@ -99,7 +99,7 @@ class Network:
         self.n_outputs: int = self._model.n_outputs
         # Rows that are evaluated at a time: some tens of milliseconds of work, a function of the layers alone.
         row_work = self.n_parameters + 16 * (self.n_features + self.n_outputs)
-        self._rows_per_block = max(128, 2**31 // row_work // 128 * 128)
+        self._rows_per_block = max(128, 2**29 // row_work // 128 * 128)
         last = self.layers[-1]
         has_activation = isinstance(last, (Dense, Activation))
         self._output_activation = activation_of(last).name if has_activation else "identity"  # type: ignore[arg-type]
