@@ -6,12 +6,13 @@ import warnings
 import numpy as np
 import pytest
 
-neural_network = pytest.importorskip("sklearn.neural_network", reason="scikit-learn is not installed")
+pytest.importorskip("sklearn", minversion="1.7", reason="scikit-learn's own networks take no sample weights before 1.7")
 
-from sklearn.exceptions import ConvergenceWarning  # noqa: E402
-from threadpoolctl import threadpool_limits  # noqa: E402
+from sklearn import neural_network
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
-from fastnn.sklearn import MLPClassifier, MLPRegressor  # noqa: E402
+from fastnn.sklearn import MLPClassifier, MLPRegressor
 
 PAIRS = [(MLPClassifier, neural_network.MLPClassifier), (MLPRegressor, neural_network.MLPRegressor)]
 
