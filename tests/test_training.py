@@ -613,7 +613,7 @@ def test_step_refuses_bad_targets_of_the_right_dtype(loss, dtype):
     X, good = np.ones((4, 2), dtype), np.array([[0.0, 1, 0]] * 4, dtype)
     bad = [np.nan, np.inf, -np.inf]
     bad += [-1.0] if trainer.loss.upper is not None else []
-    bad += [np.nextafter(np.array(1, dtype), 2), 2.0] if trainer.loss.upper == 1 else []
+    bad += [np.nextafter(np.array(1, dtype), np.array(2, dtype)), 2.0] if trainer.loss.upper == 1 else []
     expected = trainer.step(X, good)
     assert np.isfinite(expected)
     for value in bad:
