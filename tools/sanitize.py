@@ -26,11 +26,12 @@ from pathlib import Path
 
 from builds import ROOT, Failure, compile_sources, copy_sources, environment, working_folder
 
-# Kernels are inlined into every tile for speed; unoptimised, that is what most of the time of a build goes to.
+# Inlined into every tile, as they are for speed, the kernels would take most of the time of a build.
 NOT_INLINED = "-UCYTHON_INLINE -DCYTHON_INLINE=inline"
 SUPPRESSIONS = Path(__file__).with_name("suppressions")
 # Names of files of tests, as tests/test_*.py, and then what else goes to pytest.
 TESTED_THREADS = "thread or interrupt or two_runs or together or forks"
+QUICK_CHECKED = ["kernels_*", "engine", "sparse", "pieces", "limits"]
 TESTS = {
     "address": ["*"],
     "undefined": ["*"],
@@ -38,8 +39,8 @@ TESTS = {
     "memcheck": ["kernels_*"],
 }
 QUICK = {
-    "address": ["kernels_*", "engine", "sparse", "pieces", "limits"],
-    "undefined": ["kernels_*", "engine", "sparse", "pieces", "limits"],
+    "address": QUICK_CHECKED,
+    "undefined": QUICK_CHECKED,
     "thread": ["engine", "faults", "-k", "together or two_runs or several_python or another_thread or wide_first"],
     "memcheck": ["kernels_batch"],
 }

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnn import _maps, _pieces
 from fastnn._engine.environment import standard_environment
 
 if TYPE_CHECKING:
@@ -243,8 +244,6 @@ def converted(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """``array`` in ``dtype``; itself, not a copy, where it is of that dtype."""
     if array.dtype == dtype:
         return array
-    from fastnn import _pieces
-
     with standard_environment(), np.errstate(over="ignore"):
         return _pieces.converted(array, dtype)
 
@@ -254,8 +253,6 @@ def finite(array: np.ndarray, argument: str, original: np.ndarray | None = None,
 
     ``original`` is what was converted to it, and ``given`` the data frame that all came from, if it was one.
     """
-    from fastnn import _maps
-
     flat = _maps.first_nonfinite(array)
     if flat < 0:
         return
