@@ -66,14 +66,14 @@ DIRECTIVES = {
     "cdivision": True,
     "initializedcheck": False,
 }
-PXD = sorted(str(path) for folder in ("_kernels", "_engine") for path in Path("src/fastnn", folder).glob("*.pxd"))
-DEPENDS = ["src/fastnn/_kernels/simd.h", *PXD]
+PXD = sorted(str(path) for folder in ("_kernels", "_engine") for path in Path("fastnn", folder).glob("*.pxd"))
+DEPENDS = ["fastnn/_kernels/simd.h", *PXD]
 
 
 def extensions(package, names, folder):
     """One extension for each source ``folder/name.pyx``, as ``package.name``."""
     return [
-        Extension(f"{package}.{name}", [f"{folder}/{name}.pyx"], include_dirs=["src/fastnn/_kernels"], depends=DEPENDS)
+        Extension(f"{package}.{name}", [f"{folder}/{name}.pyx"], include_dirs=["fastnn/_kernels"], depends=DEPENDS)
         for name in names
     ]
 
@@ -88,7 +88,7 @@ def translated(given, folder, flags, macros=()):
         given,
         build_dir=f"build/cython/{folder}",
         compiler_directives=DIRECTIVES,
-        include_path=["src"],
+        include_path=["."],
         nthreads=0 if MSVC else os.cpu_count() or 1,
         quiet=True,
     )
@@ -110,10 +110,10 @@ def kernel_macros(isa, dtype):
 def all_extensions():
     # Not -std=c11, with which GCC computes float32 in float64 on some machines.
     c11 = ["/std:c11", "/experimental:c11atomics"] if MSVC else ["-std=gnu11"]
-    found = translated(extensions("fastnn._engine", ENGINE, "src/fastnn/_engine"), "engine", c11)
+    found = translated(extensions("fastnn._engine", ENGINE, "fastnn/_engine"), "engine", c11)
     for isa, flags in ISA_FLAGS.items():
         for dtype in REALS:
-            kernels = extensions(f"fastnn._kernels.{isa}.{dtype}", KERNELS, "src/fastnn/_kernels")
+            kernels = extensions(f"fastnn._kernels.{isa}.{dtype}", KERNELS, "fastnn/_kernels")
             found += translated(kernels, f"{isa}-{dtype}", flags, kernel_macros(isa, dtype))
     return found
 
@@ -124,7 +124,7 @@ class parallel_build_ext(build_ext):
     def copy_extensions_to_source(self):
         # The folders of the instruction sets hold nothing but extensions, so a checkout does not have them.
         for extension in self.extensions:
-            Path("src", *extension.name.split(".")).parent.mkdir(parents=True, exist_ok=True)
+            Path(*extension.name.split(".")).parent.mkdir(parents=True, exist_ok=True)
         super().copy_extensions_to_source()
 
     def finalize_options(self):

@@ -48,16 +48,15 @@ class Variant:
         return Variant(self.replacements | other.replacements, self.files | other.files)
 
 
-ONE_CHAIN = Variant({"src/fastnn/_engine/gradients.pxd": [("n_rows, SHARD,", "n_rows, n_rows,")]})
+ONE_CHAIN = Variant({"fastnn/_engine/gradients.pxd": [("n_rows, SHARD,", "n_rows, n_rows,")]})
 CONTRACTION = Variant({"setup.py": [("-ffp-contract=off", "-ffp-contract=fast")]})
-HEADER = {"src/fastnn/_kernels/approximate.h": "benchmarks/free/approximate.h"}
+HEADER = {"fastnn/_kernels/approximate.h": "benchmarks/free/approximate.h"}
 FUNCTIONS = Variant(
-    files=HEADER
-    | {f"src/fastnn/_kernels/{name}.pyx": f"benchmarks/free/{name}.pyx" for name in ("activations", "losses")}
+    files=HEADER | {f"fastnn/_kernels/{name}.pyx": f"benchmarks/free/{name}.pyx" for name in ("activations", "losses")}
 )
 RECIPROCALS = Variant(
     {
-        "src/fastnn/_kernels/optimizers.pyx": [
+        "fastnn/_kernels/optimizers.pyx": [
             ("vr_div(", "fast_div("),
             ("vr_sqrt(", "fast_sqrt("),
             (
@@ -89,8 +88,8 @@ def only(isa: str) -> Variant:
             "setup.py": [
                 ("for isa, flags in ISA_FLAGS.items():", f'for isa, flags in [("{isa}", ISA_FLAGS["{isa}"])]:'),
                 (
-                    'KERNELS, "src/fastnn/_kernels")',
-                    'KERNELS if dtype == "float32" else ("random", "functions", "batch"), "src/fastnn/_kernels")',
+                    'KERNELS, "fastnn/_kernels")',
+                    'KERNELS if dtype == "float32" else ("random", "functions", "batch"), "fastnn/_kernels")',
                 ),
             ]
         }
@@ -100,7 +99,7 @@ def only(isa: str) -> Variant:
 def sources() -> Iterable[Path]:
     """What a build is made from, relative to the checkout."""
     yield from (Path("setup.py"), Path("pyproject.toml"), Path("README.md"), Path("LICENSE"))
-    for path in (ROOT / "src").rglob("*"):
+    for path in (ROOT / "fastnn").rglob("*"):
         if path.suffix in (".py", ".pyx", ".pxd", ".h", ".npz"):
             yield path.relative_to(ROOT)
 
@@ -187,7 +186,7 @@ class Worker:
     """The benchmark's end of a worker process."""
 
     def __init__(self, tree: Path, isa: str) -> None:
-        path = os.pathsep.join(map(str, (tree / "src", ROOT)))
+        path = os.pathsep.join(map(str, (tree, ROOT)))
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.price", "--worker", str(tree)],
             env={**os.environ, "PYTHONPATH": path, "FASTNN_ISA": isa},

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import fastnn as fn
-from fastnn import _dispatch
 from fastnn._engine import threads
+from fastnn._runtime import instruction_sets
 
 # Tests press Ctrl-C, which a shell makes its background jobs, and their children, ignore.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -31,13 +31,13 @@ def dtype(request):
     return request.param
 
 
-@pytest.fixture(params=_dispatch.available())
+@pytest.fixture(params=instruction_sets.available())
 def isa(request):
     """Each instruction set that this machine runs, used for all that the test makes."""
-    before = _dispatch.current()
-    _dispatch.use(request.param)
+    before = instruction_sets.current()
+    instruction_sets.use(request.param)
     yield request.param
-    _dispatch.use(before)
+    instruction_sets.use(before)
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,7 @@ def shell(block: Block, place: str) -> str:
     """Runs the commands of a block of shell, each of which has to be one of ``fastnn``; gives what they print."""
     from click.testing import CliRunner
 
-    from fastnn._cli.commands import fastnn as command
+    from fastnn.cli.commands import fastnn as command
 
     printed = []
     for line in block.text.replace("\\\n", " ").splitlines():

@@ -9,21 +9,24 @@ from pathlib import Path
 import pytest
 from kernels import CLASSES, KERNEL_STRUCTS, STRUCTS, kernels
 
-from fastnn import _dispatch
+from fastnn._runtime import instruction_sets
 
 ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "src" / "fastnn"
+PACKAGE = ROOT / "fastnn"
 KERNELS = sorted(PACKAGE.glob("_kernels/*.pyx"))
 KERNEL_PARTS = sorted(PACKAGE.glob("_kernels/*.pxd"))
 ENGINE = sorted([*PACKAGE.glob("_engine/*.pyx"), *PACKAGE.glob("_engine/*.pxd")])
-FOLDERS = (".", "_cli", "_verify", "onnx", "plot", "sklearn", "tables")
+FOLDERS = (
+    ".",
+    *("_input", "_lowering", "_readers", "_runtime", "_storage", "_verify", "training"),
+    *("cli", "onnx", "plot", "sklearn", "tables"),
+)
 PYTHON = sorted(path for folder in FOLDERS for path in PACKAGE.glob(f"{folder}/*.py"))
 
 # Each adapter, and what it alone may import.
 ADAPTERS = {
     "fastnn.cli": {"click", "rich", "matplotlib"},
-    "fastnn._cli": {"click", "rich", "matplotlib"},
-    "fastnn._polars": {"polars"},
+    "fastnn._readers.polars_tables": {"polars"},
     "fastnn.plot": {"matplotlib"},
     "fastnn.sklearn": {"sklearn", "scipy", "threadpoolctl"},  # scikit-learn itself needs the other two
     "fastnn.onnx": {"onnx"},
@@ -32,7 +35,7 @@ ADAPTERS = {
 # Methods of the core that are doors to an adapter: they import it when they are called.
 DOORS = {"fastnn.network": {"fastnn.torch"}}
 # What the core may import from outside: files need safetensors, and the progress bar, when asked for, tqdm.
-CORE_OUTSIDE = {"fastnn._files": {"safetensors"}, "fastnn._fit": {"tqdm"}}
+CORE_OUTSIDE = {"fastnn._storage.files": {"safetensors"}, "fastnn.training.loop": {"tqdm"}}
 LAZY = {"tqdm", "safetensors"}
 # What the Python layer may ask of the engine; the rest is the engine's own.
 ENGINE_FACE = {
@@ -143,7 +146,7 @@ def test_the_files_are_found():
     assert {path.stem for path in KERNELS} == set(KERNEL_STRUCTS)
     assert {"simd", "table"} <= {path.stem for path in KERNEL_PARTS}
     assert {name.split(".")[-1] for name in ENGINE_FACE} <= {path.stem for path in ENGINE}
-    assert {"network", "training", "cli", "plot", "harness"} <= {path.stem for path in PYTHON}
+    assert {"network", "trainer", "commands", "_page", "harness"} <= {path.stem for path in PYTHON}
 
 
 # --------------------------------------------------------------------- kernels
@@ -195,14 +198,14 @@ def test_kernels_have_no_globals_but_the_table(path):
 
 def test_only_one_header_is_c():
     found = {identity(path) for pattern in ("*.c", "*.h", "*.cpp") for path in PACKAGE.rglob(pattern)}
-    assert found == {"src/fastnn/_kernels/simd.h"}
+    assert found == {"fastnn/_kernels/simd.h"}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("isa", _dispatch.available())
+@pytest.mark.parametrize("isa", instruction_sets.available())
 @pytest.mark.parametrize("name", KERNEL_STRUCTS)
 def test_every_instruction_set_fills_every_entry_of_every_table(name, dtype, isa):
-    capsule = _dispatch.load(isa, dtype, name)
+    capsule = instruction_sets.load(isa, dtype, name)
     get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
     get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     table = CLASSES[KERNEL_STRUCTS[name]].from_address(get_pointer(capsule, f"fastnn.{name}".encode()))
@@ -214,15 +217,15 @@ def test_every_instruction_set_fills_every_entry_of_every_table(name, dtype, isa
 
 
 def test_the_instruction_sets_have_the_same_modules():
-    folder = Path(_dispatch.__file__).parent / "_kernels"
+    folder = Path(instruction_sets.__file__).parent.parent / "_kernels"
     built = {}
-    for isa in _dispatch.INSTRUCTION_SETS:
+    for isa in instruction_sets.INSTRUCTION_SETS:
         for dtype in ("float32", "float64"):
             if (folder / isa).is_dir():
                 built[isa, dtype] = {path.name.split(".")[0] for path in (folder / isa / dtype).glob("*.*")}
-    assert len(built) >= 2 * len(_dispatch.available())
+    assert len(built) >= 2 * len(instruction_sets.available())
     for found in built.values():
-        assert found == set(_dispatch.KERNELS) == set(KERNEL_STRUCTS)
+        assert found == set(instruction_sets.KERNELS) == set(KERNEL_STRUCTS)
 
 
 # ---------------------------------------------------------------------- engine
@@ -257,14 +260,14 @@ def test_python_uses_the_engine_by_its_face_and_never_the_kernels(path):
 def test_only_the_dispatcher_knows_where_kernels_are():
     """And the harness, which calls them without the engine."""
     users = {path.stem for path in PYTHON if "_kernels" in path.read_text()}
-    assert users == {"_dispatch", "harness"}
+    assert users == {"instruction_sets", "harness"}
 
 
 def test_verification_stands_on_the_core_and_the_core_does_without_it():
     for path in PYTHON:
         module = module_of(path)
         uses = {name for name in python_imports(path) if name.startswith("fastnn._verify")}
-        if not module.startswith(("fastnn._verify", "fastnn._cli")):
+        if not module.startswith(("fastnn._verify", "fastnn.cli")):
             assert not uses, module
 
 
@@ -350,13 +353,13 @@ def test_the_walk_sees_what_it_should(tmp_path):
     source = tmp_path / "x.pyx"
     source.write_text(
         '"""import os"""\n# import sys\nimport numpy as np, json\nfrom libc.math cimport (\n    sqrt\n)\n'
-        "from fastnn import _dispatch\nfrom fastnn._engine cimport model as m\ncimport cython\n"
+        "from fastnn import network\nfrom fastnn._engine cimport model as m\ncimport cython\n"
     )
     assert cython_imports(source) == {
         "numpy",
         "json",
         "libc.math",
-        "fastnn._dispatch",
+        "fastnn.network",
         "fastnn._engine.model",
         "cython",
     }

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import fastnn as fn
-from fastnn import _arrays, _check
+from fastnn._input import arrays, checks
 
 FLOAT32, FLOAT64 = np.dtype("float32"), np.dtype("float64")
 ROWS, FEATURES = 29, 7
@@ -118,7 +118,7 @@ def test_every_door_takes_them(name, X, labels, make_trainer):
 @pytest.mark.parametrize("name", ["torch", "jax", "pandas", "polars", "DLPack"])
 def test_nothing_is_copied(name, X):
     held = HOLDERS[name](X)
-    first, second = (_check.features(held, FEATURES, FLOAT32) for _ in range(2))
+    first, second = (checks.features(held, FEATURES, FLOAT32) for _ in range(2))
     assert np.shares_memory(first, second)
     if name in ("torch", "pandas", "DLPack"):
         assert np.shares_memory(first, X)
@@ -129,8 +129,8 @@ def test_nothing_is_copied(name, X):
 def test_nothing_is_copied_of_columns(name):
     values = np.arange(1000)
     held = vector(name, values.astype(np.float32))
-    arrays = [_check.numeric(held, "y") for _ in range(2)]
-    assert np.shares_memory(*arrays)
+    found = [checks.numeric(held, "y") for _ in range(2)]
+    assert np.shares_memory(*found)
 
 
 @pytest.mark.parametrize("name", ["torch", "pandas", "polars"])
@@ -139,10 +139,10 @@ def test_no_memory_is_taken_for_the_rows(name):
     held = {"torch": in_torch, "pandas": lambda X: library("pandas").DataFrame(X, copy=False)}.get(
         name, lambda X: library("polars").from_numpy(X)
     )(X)
-    _check.features(held, 8, FLOAT32)  # what is made once
+    checks.features(held, 8, FLOAT32)  # what is made once
     tracemalloc.start()
     try:
-        _check.features(held, 8, FLOAT32)
+        checks.features(held, 8, FLOAT32)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -174,9 +174,9 @@ def test_every_dtype_byte_order_and_layout(array, dtype, layout):
         expected = array.astype(np.float64).astype(dtype) if array.dtype.kind == "f" else array.astype(dtype)
     if not np.isfinite(expected).all():
         with pytest.raises(ValueError, match="X must fit in float32"):
-            _check.features(held, 3, dtype)
+            checks.features(held, 3, dtype)
         return
-    result = _check.features(held, 3, dtype)
+    result = checks.features(held, 3, dtype)
     assert result.dtype == dtype
     np.testing.assert_array_equal(result, expected)
     assert np.shares_memory(result, held) == (held.dtype == dtype)
@@ -275,15 +275,15 @@ def test_numbers_of_any_kind_beside_one_another(name):
     }
     expected = np.stack([column.astype(float) for column in columns.values()], axis=1)
     for dtype in (FLOAT32, FLOAT64):
-        np.testing.assert_array_equal(_check.features(frame(name, columns), 4, dtype), expected)
+        np.testing.assert_array_equal(checks.features(frame(name, columns), 4, dtype), expected)
 
 
 @pytest.mark.parametrize("name", ["pandas", "polars", "pyarrow"])
 def test_frames_without_columns_or_rows(name):
     with pytest.raises(ValueError, match="X must have 2 features a row; got 0"):
-        _check.features(frame(name, {}), 2, FLOAT32)
+        checks.features(frame(name, {}), 2, FLOAT32)
     with pytest.raises(ValueError, match="X must have at least one row"):
-        _check.features(frame(name, {"a": np.empty(0), "b": np.empty(0)}), 2, FLOAT32)
+        checks.features(frame(name, {"a": np.empty(0), "b": np.empty(0)}), 2, FLOAT32)
 
 
 @pytest.mark.parametrize("name", ["pandas", "polars", "pyarrow"])
@@ -291,14 +291,14 @@ def test_frames_without_columns_or_rows(name):
 def test_texts_and_missing_values_are_refused_by_column(name, dtype):
     good = [1.0, 2.0, 3.0]
     with pytest.raises(TypeError, match=r"X must hold real numbers; got the column 'town' of dtype"):
-        _check.features(frame(name, {"age": good, "town": ["a", "b", "c"]}), 2, dtype)
+        checks.features(frame(name, {"age": good, "town": ["a", "b", "c"]}), 2, dtype)
     with pytest.raises(
         TypeError, match=r"got the column 'town' of dtype .* with missing values \(the first in row 1\)"
     ):
-        _check.features(frame(name, {"age": good, "town": ["a", None, "c"]}), 2, dtype)
+        checks.features(frame(name, {"age": good, "town": ["a", None, "c"]}), 2, dtype)
     for missing in ([1.0, None, 3.0], [1, None, 3]):
         with pytest.raises(ValueError, match=r"X must be finite; got nan in row 1, column 1 \('age'\)"):
-            _check.features(frame(name, {"x": good, "age": missing}), 2, dtype)
+            checks.features(frame(name, {"x": good, "age": missing}), 2, dtype)
 
 
 def test_columns_of_pandas():
@@ -306,7 +306,7 @@ def test_columns_of_pandas():
     good = [1.0, 2.0, 3.0]
 
     def features(columns):
-        return _check.features(pandas.DataFrame(columns), len(columns), FLOAT64)
+        return checks.features(pandas.DataFrame(columns), len(columns), FLOAT64)
 
     for dtype in ("Int64", "Float64", "boolean"):
         found = features({"x": good, "n": pandas.array([1, 0, 1], dtype=dtype)})
@@ -322,14 +322,14 @@ def test_columns_of_pandas():
     with pytest.raises(TypeError, match=r"the column 'when' of dtype datetime64"):
         features({"x": good, "when": pandas.to_datetime(["2020-01-01"] * 3)})
     doubled = pandas.concat([pandas.DataFrame({"x": good}), pandas.DataFrame({"x": [True, False, True]})], axis=1)
-    np.testing.assert_array_equal(_check.features(doubled, 2, FLOAT32), np.stack([good, [1, 0, 1]], axis=1))
+    np.testing.assert_array_equal(checks.features(doubled, 2, FLOAT32), np.stack([good, [1, 0, 1]], axis=1))
 
 
 def test_columns_of_pandas_that_are_named_like_methods():
     names = ["requires_grad", "column_names", "schema", "filled", "mask", "dtype", "float", "toarray", "device"]
     frame = library("pandas").DataFrame({name: [float(j), 1.0] for j, name in enumerate(names)})
     expected = np.stack([np.arange(9), np.ones(9)])
-    np.testing.assert_array_equal(_check.features(frame, 9, FLOAT32), expected)
+    np.testing.assert_array_equal(checks.features(frame, 9, FLOAT32), expected)
 
 
 def test_columns_of_polars():
@@ -341,14 +341,14 @@ def test_columns_of_polars():
         (polars.Series([True, None]), r"must be finite; got nan in row 1, column 1 \('k'\)"),
     ):
         with pytest.raises((TypeError, ValueError), match=message):
-            _check.features(polars.DataFrame({"x": [1.0, 2.0], "k": series}), 2, FLOAT32)
+            checks.features(polars.DataFrame({"x": [1.0, 2.0], "k": series}), 2, FLOAT32)
 
 
 def test_categories_of_pyarrow():
     pyarrow = library("pyarrow")
     table = pyarrow.table({"x": [1, 2, 1], "k": pyarrow.array([1, 2, 1]).dictionary_encode()})
     with pytest.raises(TypeError, match=r"the column 'k' of categories \(dictionary"):
-        _check.features(table, 2, FLOAT32)
+        checks.features(table, 2, FLOAT32)
 
 
 @pytest.mark.parametrize("name", ["pandas", "polars"])
@@ -363,9 +363,9 @@ def test_targets_with_missing_values(name, X, make_trainer):
 
 
 def test_names_of_columns_are_for_frames_alone(X):
-    assert _arrays.column_names(in_pandas(X)) == NAMES
+    assert arrays.column_names(in_pandas(X)) == NAMES
     for given in (X, X.tolist(), None, in_torch(X)):
-        assert _arrays.column_names(given) is None
+        assert arrays.column_names(given) is None
 
 
 def test_the_core_imports_none_of_the_libraries():

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import fastnn as fn
-from fastnn import _dispatch
 from fastnn._engine import cpu
+from fastnn._runtime import instruction_sets
 
 # Where the package that these tests run on lies: a subprocess must find the same one from anywhere.
 PLACE = Path(fn.__file__).parent.parent
@@ -40,8 +40,8 @@ def output(code, folder, **environment):
 # ----------------------------------------------------------- what was compiled
 
 
-@pytest.mark.parametrize("name", _dispatch.KERNELS)
-@pytest.mark.parametrize("isa", _dispatch.available())
+@pytest.mark.parametrize("name", instruction_sets.KERNELS)
+@pytest.mark.parametrize("isa", instruction_sets.available())
 def test_each_kernel_module_is_what_its_place_says(isa, dtype, name):
     import importlib
 
@@ -57,7 +57,7 @@ TOO_NEW = {"portable": r"%[yz]mm|\bv(?:fmadd|addp|mulp)", "avx2": r"%zmm|%k[1-7]
 
 @pytest.mark.skipif(shutil.which("objdump") is None, reason="needs objdump")
 @pytest.mark.parametrize("name", ["dense", "activations", "optimizers"])
-@pytest.mark.parametrize("isa", [isa for isa in _dispatch.available() if TOO_NEW[isa]])
+@pytest.mark.parametrize("isa", [isa for isa in instruction_sets.available() if TOO_NEW[isa]])
 def test_no_kernel_holds_instructions_of_a_later_set(isa, dtype, name):
     """Flags of one set's build that leaked into another's would show nowhere else."""
     (path,) = (PLACE / "fastnn" / "_kernels" / isa / dtype).glob(f"{name}.*")
@@ -94,28 +94,28 @@ def test_the_pattern_of_inexact_functions():
 
 
 def test_the_portable_build_is_always_there():
-    assert "portable" in _dispatch.available()
-    assert all(cpu.supported(isa) for isa in _dispatch.available())
+    assert "portable" in instruction_sets.available()
+    assert all(cpu.supported(isa) for isa in instruction_sets.available())
 
 
 def test_available_is_best_first():
-    order = [_dispatch.INSTRUCTION_SETS.index(isa) for isa in _dispatch.available()]
+    order = [instruction_sets.INSTRUCTION_SETS.index(isa) for isa in instruction_sets.available()]
     assert order == sorted(order)
 
 
 # ---------------------------------------------------------------- FASTNN_ISA
 
-CURRENT = "from fastnn import _dispatch; print(_dispatch.current())"
+CURRENT = "from fastnn import _dispatch; print(instruction_sets.current())"
 
 
-@pytest.mark.parametrize("isa", _dispatch.available())
+@pytest.mark.parametrize("isa", instruction_sets.available())
 def test_the_instruction_set_can_be_forced(tmp_path, isa):
     assert output(CURRENT, tmp_path, FASTNN_ISA=isa) == isa
 
 
 def test_the_best_instruction_set_is_the_default(tmp_path):
-    assert output(CURRENT, tmp_path) == _dispatch.available()[0]
-    assert output(CURRENT, tmp_path, FASTNN_ISA="") == _dispatch.available()[0]
+    assert output(CURRENT, tmp_path) == instruction_sets.available()[0]
+    assert output(CURRENT, tmp_path, FASTNN_ISA="") == instruction_sets.available()[0]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_the_best_instruction_set_is_the_default(tmp_path):
         "AVX2 ",
         "portabel",
         "sse",
-        *(isa for isa in _dispatch.INSTRUCTION_SETS if isa not in _dispatch.available()),
+        *(isa for isa in instruction_sets.INSTRUCTION_SETS if isa not in instruction_sets.available()),
     ],
 )
 def test_an_instruction_set_that_cannot_be_used_is_an_error_that_lists_the_choices(tmp_path, wanted):
@@ -134,27 +134,27 @@ def test_an_instruction_set_that_cannot_be_used_is_an_error_that_lists_the_choic
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("ValueError: FASTNN_ISA must be one of ")
     assert repr(wanted) in last
-    for isa in _dispatch.available():
+    for isa in instruction_sets.available():
         assert isa in last
     if wanted == "portabel":
         assert "did you mean 'portable'?" in last
 
 
 def test_use_refuses_the_unknown_and_changes_nothing():
-    before = _dispatch.current()
+    before = instruction_sets.current()
     with pytest.raises(ValueError, match="must be one of"):
-        _dispatch.use("avx1024")
-    assert _dispatch.current() == before
+        instruction_sets.use("avx1024")
+    assert instruction_sets.current() == before
 
 
 def test_networks_keep_the_instruction_set_they_were_made_with(isa):
     net = fn.Network([fn.Input(3), fn.Dense(2)])
-    table = _dispatch.tables("float32")
-    for other in _dispatch.available():
-        _dispatch.use(other)
+    table = instruction_sets.tables("float32")
+    for other in instruction_sets.available():
+        instruction_sets.use(other)
         assert net.predict([[1.0, 2.0, 3.0]]).shape == (1, 2)
-    _dispatch.use(isa)
-    assert _dispatch.tables("float32") is table
+    instruction_sets.use(isa)
+    assert instruction_sets.tables("float32") is table
 
 
 # ------------------------------------------------------------------- threads
@@ -198,11 +198,11 @@ def test_show_config(capsys):
     text = capsys.readouterr().out
     for part in (
         fn.__version__,
-        _dispatch.current(),
+        instruction_sets.current(),
         cpu.compiler,
         "numerics version",
         "threads",
-        *_dispatch.available(),
+        *instruction_sets.available(),
     ):
         assert part in text
     assert json.loads(json.dumps(fn.config())) == fn.config()

@@ -1,42 +1,42 @@
 import numpy as np
 import pytest
 
-from fastnn import _check
+from fastnn._input import checks
 
 
 def test_integers():
-    assert _check.integer(np.int8(3), "n") == 3
+    assert checks.integer(np.int8(3), "n") == 3
     for value in (True, 1.0, "1", None, np.bool_(True), [1]):
         with pytest.raises(TypeError, match=r"n must be an integer; got"):
-            _check.integer(value, "n")
+            checks.integer(value, "n")
     with pytest.raises(ValueError, match=r"n must be an integer of at least 1 and at most 5; got 6"):
-        _check.integer(6, "n", 1, 5)
+        checks.integer(6, "n", 1, 5)
 
 
 def test_numbers():
     for value in (1, 1.0, np.float32(1), np.array(1.0)):
-        assert _check.number(value, "x") == 1.0
-        assert type(_check.number(value, "x")) is float
+        assert checks.number(value, "x") == 1.0
+        assert type(checks.number(value, "x")) is float
     for value in (True, "1", None, [1.0, 2.0], 1j):
         with pytest.raises(TypeError, match=r"x must be a number; got"):
-            _check.number(value, "x")
+            checks.number(value, "x")
     with pytest.raises(ValueError, match=r"x must be a finite number above 0 and at most 1; got 0\.0"):
-        _check.number(0, "x", 0, 1, above=True)
+        checks.number(0, "x", 0, 1, above=True)
     with pytest.raises(ValueError, match="x must be a finite number; got inf"):
-        _check.number(float("inf"), "x")
+        checks.number(float("inf"), "x")
 
 
 def test_choices():
-    assert _check.choice("relu", ("relu", "elu"), "f") == "relu"
+    assert checks.choice("relu", ("relu", "elu"), "f") == "relu"
     with pytest.raises(ValueError, match=r"f must be one of 'relu', 'elu'; got 'RELU' \(did you mean 'relu'\?\)"):
-        _check.choice("RELU", ("relu", "elu"), "f")
+        checks.choice("RELU", ("relu", "elu"), "f")
     with pytest.raises(ValueError, match=r"got 'zzz'$"):
-        _check.choice("zzz", ("relu", "elu"), "f")
+        checks.choice("zzz", ("relu", "elu"), "f")
 
 
 def test_long_values_are_not_printed():
     with pytest.raises(TypeError) as caught:
-        _check.number(np.ones(1000), "x")
+        checks.number(np.ones(1000), "x")
     assert str(caught.value) == "x must be a number; got a ndarray"
 
 
@@ -59,7 +59,7 @@ def test_the_first_nonfinite_value_is_found_wherever_it_is(dtype, layout, rng):
         elif layout == "vector":
             X = X[:, 0]
         with pytest.raises(ValueError, match="X must be finite") as caught:
-            _check.finite(X, "X")
+            checks.finite(X, "X")
         where = f"row {row}" if layout == "vector" else f"row {row}, column {column}"
         assert str(caught.value) == f"X must be finite; got {value} in {where}"
 
@@ -67,11 +67,11 @@ def test_the_first_nonfinite_value_is_found_wherever_it_is(dtype, layout, rng):
 def test_finite_data_pass(rng):
     for shape in [(1,), (0,), (33,), (1, 1), (40, 33)]:
         X = rng.normal(size=shape)
-        _check.finite(X, "X")
-        _check.finite(np.full(shape, np.finfo(np.float32).max, dtype=np.float32), "X")
+        checks.finite(X, "X")
+        checks.finite(np.full(shape, np.finfo(np.float32).max, dtype=np.float32), "X")
 
 
 def test_features_are_not_copied():
     X = np.ones((9, 8), dtype=np.float32)
     for given in (X, X[::2], X.T[:8].T, np.asfortranarray(X)):
-        assert np.shares_memory(_check.features(given, 8, np.dtype("float32")), given)
+        assert np.shares_memory(checks.features(given, 8, np.dtype("float32")), given)

@@ -15,7 +15,7 @@ pytest.importorskip("click")
 from click.testing import CliRunner
 
 import fastnn as fn
-from fastnn._cli.commands import fastnn as command
+from fastnn.cli.commands import fastnn as command
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 QUICK = ["--epochs", "2", "--hidden", "8"]

@@ -18,8 +18,8 @@ from click.testing import CliRunner
 
 import fastnn as fn
 from fastnn import records
-from fastnn._cli.commands import fastnn as command
-from fastnn._cli.options import Interval
+from fastnn.cli.commands import fastnn as command
+from fastnn.cli.options import Interval
 
 QUICK = ["--epochs", "12", "--hidden", "8", "--patience", "5", "-q"]
 DIGEST = re.compile("digest ([0-9a-f]{64})")

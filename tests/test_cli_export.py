@@ -14,7 +14,7 @@ from click.testing import CliRunner
 import fastnn as fn
 import fastnn.onnx
 from fastnn import tables
-from fastnn._cli.commands import fastnn as command
+from fastnn.cli.commands import fastnn as command
 
 
 def run(*arguments):

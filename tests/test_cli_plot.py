@@ -60,7 +60,7 @@ def change(folder, spoil):
 
 
 def command(*arguments):
-    from fastnn._cli.commands import fastnn
+    from fastnn.cli.commands import fastnn
 
     return testing.CliRunner().invoke(fastnn, [str(argument) for argument in arguments])
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 import fastnn as fn
 from fastnn import tables
-from fastnn._cli.commands import fastnn as command
+from fastnn.cli.commands import fastnn as command
 
 QUICK = ["--epochs", "3", "--hidden", "8"]
 
@@ -215,7 +215,7 @@ def test_predictions_are_the_models_whatever_the_files(folder, model, tmp_path):
 
 @pytest.mark.parametrize("rows", [1, 7, 599, 600])
 def test_predictions_do_not_depend_on_the_size_of_the_parts(folder, model, tmp_path, monkeypatch, rows):
-    from fastnn._polars import TableFile
+    from fastnn._readers.polars_tables import TableFile
 
     whole = TableFile.batches
     monkeypatch.setattr(TableFile, "batches", lambda self, kinds, head=None: whole(self, kinds, rows, head))
@@ -480,7 +480,7 @@ def test_ctrl_c_writes_what_there_is(folder, tmp_path, monkeypatch):
 def test_without_polars_the_extra_is_named(folder, model, monkeypatch):
     import sys
 
-    monkeypatch.delitem(sys.modules, "fastnn._polars", raising=False)
+    monkeypatch.delitem(sys.modules, "fastnn._readers.polars_tables", raising=False)
     monkeypatch.delattr(fn, "_polars", raising=False)
     monkeypatch.setitem(sys.modules, "polars", None)
     for arguments in (["train", folder / "flats.csv"], ["predict", model, folder / "flats.csv", "-o", "-"]):

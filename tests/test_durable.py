@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from fastnn import _durable
+from fastnn._storage import durable
 
 OLD, NEW = b"old" * 100, b"new" * 100_000
 
@@ -39,7 +39,7 @@ def only(path):
 
 
 def test_replacing(path):
-    _durable.replace(path, NEW)
+    durable.replace(path, NEW)
     assert path.read_bytes() == NEW
     assert only(path)
 
@@ -54,7 +54,7 @@ def test_file_and_folder_are_brought_onto_the_disk(path, monkeypatch):
     kinds = []
     fsync = os.fsync
     monkeypatch.setattr(os, "fsync", lambda fd: (kinds.append(os.fstat(fd).st_mode & 0o170000), fsync(fd))[1])
-    _durable.replace(path, NEW)
+    durable.replace(path, NEW)
     assert [name for name, _ in events] == ["fsync", "replace", "fsync"]
     assert kinds == [0o100000, 0o040000], "first the file, then the folder"
 
@@ -65,7 +65,7 @@ def test_a_file_is_written_anew_after_a_failed_fsync(path, monkeypatch):
     opened = []
     original = open
     monkeypatch.setattr("builtins.open", lambda name, *args: (opened.append(name), original(name, *args))[1])
-    _durable.replace(path, NEW)
+    durable.replace(path, NEW)
     assert len(opened) == 2, "nothing is known of the pages of the first file"
     assert failing.calls == 3
     assert path.read_bytes() == NEW
@@ -76,7 +76,7 @@ def test_a_file_is_written_anew_after_a_failed_fsync(path, monkeypatch):
 def test_a_failure_leaves_the_old_file(path, monkeypatch, name):
     monkeypatch.setattr(os, name, Failing(getattr(os, name), 10))
     with pytest.raises(OSError, match="Input/output error"):
-        _durable.replace(path, NEW)
+        durable.replace(path, NEW)
     assert path.read_bytes() == OLD
     assert only(path)
 
@@ -93,9 +93,9 @@ def test_a_folder_that_cannot_be_synced(path, monkeypatch, number, tells):
     monkeypatch.setattr(os, "fsync", fail_for_folders)
     if tells:
         with pytest.raises(OSError, match="Input/output error"):
-            _durable.replace(path, NEW)
+            durable.replace(path, NEW)
     else:
-        _durable.replace(path, NEW)
+        durable.replace(path, NEW)
     assert path.read_bytes() == NEW
 
 
@@ -103,10 +103,10 @@ def test_a_disk_that_is_full_in_the_middle_of_a_write(path):
     """The limit on a file's size makes the system write a part and then fail, as a full disk does."""
     code = """
 import resource, sys
-from fastnn import _durable
+from fastnn._storage import durable
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
-    _durable.replace(sys.argv[1], b"new" * 100_000)
+    durable.replace(sys.argv[1], b"new" * 100_000)
 except OSError as error:
     print(error.errno)
 """
@@ -128,8 +128,8 @@ def test_short_writes_are_gone_on_with(path, monkeypatch):
         assert mode == "xb"
         return io.BufferedWriter(ShortWriter(name, mode))
 
-    monkeypatch.setattr(_durable, "open", short_open, raising=False)
-    _durable.replace(path, NEW * 10_000)
+    monkeypatch.setattr(durable, "open", short_open, raising=False)
+    durable.replace(path, NEW * 10_000)
     assert path.read_bytes() == NEW * 10_000
     assert only(path)
 
@@ -140,14 +140,14 @@ def test_interruption_leaves_the_old_file(path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        _durable.replace(path, NEW)
+        durable.replace(path, NEW)
     assert path.read_bytes() == OLD
     assert only(path)
 
 
 def test_the_previous_generation(path):
-    _durable.replace(path, NEW, keep_previous=True)
-    _durable.replace(path, b"newest", keep_previous=True)
+    durable.replace(path, NEW, keep_previous=True)
+    durable.replace(path, b"newest", keep_previous=True)
     assert path.read_bytes() == b"newest"
     assert (path.parent / "file.previous").read_bytes() == NEW
     assert len(os.listdir(path.parent)) == 2
@@ -155,33 +155,33 @@ def test_the_previous_generation(path):
 
 def test_the_previous_generation_without_links(path, monkeypatch):
     monkeypatch.setattr(os, "link", Failing(os.link, 10))
-    _durable.replace(path, NEW, keep_previous=True)
+    durable.replace(path, NEW, keep_previous=True)
     assert path.read_bytes() == NEW
     assert (path.parent / "file.previous").read_bytes() == OLD
 
 
 def test_the_first_file_has_no_previous_generation(tmp_path):
-    _durable.replace(tmp_path / "file", NEW, keep_previous=True)
+    durable.replace(tmp_path / "file", NEW, keep_previous=True)
     assert os.listdir(tmp_path) == ["file"]
 
 
 def test_a_link_stays_one(path):
     link = path.parent / "link"
     link.symlink_to(path)
-    _durable.replace(link, NEW)
+    durable.replace(link, NEW)
     assert link.is_symlink()
     assert path.read_bytes() == NEW
 
 
 def test_permissions_stay(path):
     path.chmod(0o640)
-    _durable.replace(path, NEW)
+    durable.replace(path, NEW)
     assert path.stat().st_mode & 0o777 == 0o640
 
 
 def test_the_longest_name(tmp_path):
     name = "n" * 255
-    _durable.replace(tmp_path / name, NEW)
+    durable.replace(tmp_path / name, NEW)
     assert os.listdir(tmp_path) == [name]
 
 
@@ -189,15 +189,15 @@ def test_leftovers_of_dead_processes_are_removed(path):
     old, fresh, other = (path.parent / name for name in (".file.0.part", ".file.1.part", ".filed.0.part"))
     for part in (old, fresh, other):
         part.write_bytes(b"")
-    long_ago = time.time() - 2 * _durable.LEFTOVER_SECONDS
+    long_ago = time.time() - 2 * durable.LEFTOVER_SECONDS
     for part in (old, other):
         os.utime(part, (long_ago, long_ago))
-    _durable.remove_leftovers(path)
+    durable.remove_leftovers(path)
     assert sorted(os.listdir(path.parent)) == sorted([".file.1.part", ".filed.0.part", "file"])
 
 
 def test_replacing_in_a_with_statement(path):
-    with _durable.replacing(path) as part, open(part, "wb") as file:
+    with durable.replacing(path) as part, open(part, "wb") as file:
         file.write(NEW)
         assert path.read_bytes() == OLD
     assert path.read_bytes() == NEW
@@ -209,6 +209,6 @@ def test_replacing_in_a_with_statement(path):
 
 
 def _half_written(path):
-    with _durable.replacing(path) as part, open(part, "wb") as file:
+    with durable.replacing(path) as part, open(part, "wb") as file:
         file.write(OLD)
         raise RuntimeError("half written")

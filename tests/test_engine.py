@@ -8,11 +8,11 @@ import numpy as np
 import oracles
 import pytest
 
-from fastnn import _dispatch
 from fastnn._engine import model as models
 from fastnn._engine import random
 from fastnn._engine import threads as workers
 from fastnn._engine import training as trainings
+from fastnn._runtime import instruction_sets
 
 Model, Training, Diverged = models.Model, trainings.Training, trainings.Diverged
 
@@ -119,7 +119,7 @@ class Oracle:
 
 def make_model(operations, dtype, seed=0):
     """A model with random parameters, and the same as an oracle."""
-    model = Model(operations, dtype, _dispatch.tables(dtype))
+    model = Model(operations, dtype, instruction_sets.tables(dtype))
     rng = np.random.default_rng(seed)
     parameters = {}
     for operation, kind, shape in model.tensors:
@@ -234,7 +234,7 @@ def test_attributes(dtype):
 @pytest.mark.parametrize("n_in", [1, 2, 7, 8, 15, 16, 17, 31, 33, 67])
 @pytest.mark.parametrize("n_out", [1, 3, 4, 8, 16, 31, 32, 33, 65])
 def test_read_gives_what_write_set(isa, dtype, rng, n_in, n_out):
-    model = Model([dense(n_in, n_out), ("layer_norm", n_out, 1e-5)], dtype, _dispatch.tables(dtype))
+    model = Model([dense(n_in, n_out), ("layer_norm", n_out, 1e-5)], dtype, instruction_sets.tables(dtype))
     written = {}
     for operation, kind, shape in model.tensors:
         assert not model.read(operation, kind).any(), "parameters begin at zero"
@@ -255,7 +255,7 @@ def test_read_gives_what_write_set(isa, dtype, rng, n_in, n_out):
     ids=["fortran", "reversed", "sliced"],
 )
 def test_write_takes_any_strides(isa, dtype, rng, strided):
-    model = Model([dense(9, 35)], dtype, _dispatch.tables(dtype))
+    model = Model([dense(9, 35)], dtype, instruction_sets.tables(dtype))
     array = rng.normal(size=(35, 9)).astype(dtype)
     assert not strided(array).flags.c_contiguous
     model.write(0, "weight", strided(array))
@@ -267,7 +267,7 @@ def test_unknown_tensor_and_operation():
     with pytest.raises(KeyError):
         model.read(1, "weight")
     with pytest.raises(ValueError, match="unknown operation 'conv'"):
-        Model([("conv", 3, 3)], "float32", _dispatch.tables("float32"))
+        Model([("conv", 3, 3)], "float32", instruction_sets.tables("float32"))
 
 
 # -------------------------------------------------------------------- forward
@@ -761,10 +761,10 @@ def test_set_state_continues_to_the_last_bit(isa, dtype, name):
 
 def test_state_moves_between_instruction_sets(dtype):
     """It is unpacked: panels of other widths take it."""
-    first, bits, before = None, [], _dispatch.current()
+    first, bits, before = None, [], instruction_sets.current()
     try:
-        for name in _dispatch.available():
-            _dispatch.use(name)
+        for name in instruction_sets.available():
+            instruction_sets.use(name)
             case = Case("amsgrad", dtype)
             if first is None:
                 case.run(seconds=0)
@@ -776,7 +776,7 @@ def test_state_moves_between_instruction_sets(dtype):
             case.finish()
             bits.append(bits_of(case.model))
     finally:
-        _dispatch.use(before)
+        instruction_sets.use(before)
     assert len(set(bits)) == 1
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from kernels import E, fastnn, kernels, pack, unpack
 
-ISAS = fastnn._dispatch.available()
+ISAS = fastnn._runtime.instruction_sets.available()
 DTYPES = ("float32", "float64")
 KINDS = tuple(ACTIVATIONS)
 KINKED = ("RELU", "LEAKY_RELU", "ELU", "SELU")  # the derivative jumps at 0

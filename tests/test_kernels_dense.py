@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernels import kernels, pack, unpack
 
-from fastnn import _dispatch
+from fastnn._runtime import instruction_sets
 
 TILE_ROWS = 8  # no instruction set has more
 SENTINEL = 77.0
@@ -23,7 +23,7 @@ SENTINEL = 77.0
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 
 
-@pytest.fixture(params=_dispatch.available())
+@pytest.fixture(params=instruction_sets.available())
 def built(request, dtype):
     """The kernels of each instruction set and dtype."""
     return kernels(request.param, dtype)
@@ -517,7 +517,7 @@ def test_transpose_writes_one_block(built, dtype, rng):
     seed=st.integers(0, 2**32),
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", _dispatch.available())
+@pytest.mark.parametrize("name", instruction_sets.available())
 def test_any_shape(name, dtype, data, n_in, n_out, rows, shard, relu, seed):
     k, rng = kernels(name, dtype), np.random.default_rng(seed)
     r0 = data.draw(st.integers(0, rows), label="r0")

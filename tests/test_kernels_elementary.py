@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kernels import E, fastnn, kernels
 
-ISAS = fastnn._dispatch.available()
+ISAS = fastnn._runtime.instruction_sets.available()
 OTHERS = ISAS[1:]
 LARGEST_PANEL = 32
 NAMES = ("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "sin", "cos")

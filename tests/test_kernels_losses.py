@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernels import E, kernels, make, pack, unpack
 
-from fastnn import _dispatch
+from fastnn._runtime import instruction_sets
 
-VARIANTS = [(isa, dtype) for isa in _dispatch.available() for dtype in ("float32", "float64")]
+VARIANTS = [(isa, dtype) for isa in instruction_sets.available() for dtype in ("float32", "float64")]
 SENTINEL = -3.0
 SIZES = (1, 2, 3, 7, 8, 9, 10, 15, 16, 17, 31, 32, 33, 67)  # about one panel, more or less, in each instruction set
 PARAMETERS = {"huber": 0.8, "cross_entropy": 0.0}
@@ -154,13 +154,13 @@ def test_the_same_bits_in_every_instruction_set(kind, dtype):
         name, o, case = problem(kind, n, 21, dtype, seed=n, spread=5.0)
         o[3] *= np.float32(1e4)
         found = set()
-        for isa in _dispatch.available():
+        for isa in instruction_sets.available():
             losses, deltas, hits = computed(kernels(isa, dtype), name, o, case)
             found.add(losses.tobytes() + unpack(deltas, n).tobytes() + hits.tobytes())
         assert len(found) == 1, n
 
 
-@pytest.mark.parametrize("isa", _dispatch.available())
+@pytest.mark.parametrize("isa", instruction_sets.available())
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_against_central_differences(kind, isa):
     k = kernels(isa, "float64")

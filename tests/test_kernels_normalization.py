@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from kernels import fastnn, kernels, pack, unpack
 
-ISAS = fastnn._dispatch.available()
+ISAS = fastnn._runtime.instruction_sets.available()
 DTYPES = ("float32", "float64")
 EPSILON = {"float32": 2.0**-24, "float64": 2.0**-53}
 BITS = {"float32": 24, "float64": 53}

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from kernels import E, kernels, make, pack
 from oracles import Optimizer
 
-from fastnn import _dispatch
+from fastnn._runtime import instruction_sets
 
-VARIANTS = [(isa, dtype) for isa in _dispatch.available() for dtype in ("float32", "float64")]
+VARIANTS = [(isa, dtype) for isa in instruction_sets.available() for dtype in ("float32", "float64")]
 COUNT = 96  # whole panels in every instruction set
 CASES = {
     "sgd": ("sgd", {}),
@@ -135,7 +135,7 @@ def test_the_same_bits_in_every_instruction_set(case, dtype):
     w, gradients = problem(dtype)
     w[10], gradients[:, 11] = 1e-42, 1e-41  # denormal in float32
     first = None
-    for isa in _dispatch.available():
+    for isa in instruction_sets.available():
         after, state = kernel_steps(kernels(isa, dtype), kind, options, w, gradients)
         bits = b"".join(a.tobytes() for a in (*after, *state))
         first = first or bits
@@ -337,7 +337,7 @@ def test_sum_squares_is_a_sum_in_lanes(dtype):
             lanes = [lanes[i] + lanes[i + half] for i in range(half)]
         found = {
             kernels(isa, dtype).optimizers.sum_squares(as_weight(a, kernels(isa, dtype).panel), 30, 43, o0)
-            for isa in _dispatch.available()
+            for isa in instruction_sets.available()
         }
         assert len(found) == 1
         if dtype == "float32":

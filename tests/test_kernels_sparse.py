@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernels import kernels, make, pack, unpack
 
-from fastnn import _dispatch
+from fastnn._runtime import instruction_sets
 
-VARIANTS = [(isa, dtype) for isa in _dispatch.available() for dtype in ("float32", "float64")]
+VARIANTS = [(isa, dtype) for isa in instruction_sets.available() for dtype in ("float32", "float64")]
 SENTINEL = 7.5
 
 

@@ -9,8 +9,9 @@ import pytest
 from safetensors.numpy import load_file
 
 import fastnn as fn
-from fastnn import _files, _sparse
 from fastnn._engine import random
+from fastnn._input import sparse
+from fastnn._storage import files
 
 FLOAT32 = np.dtype("float32")
 
@@ -118,7 +119,7 @@ def test_columns_of_sparse_rows_beyond_their_whole_numbers_are_refused():
         indptr=np.array([0, 1]),
     )
     with pytest.raises(ValueError, match=r"X must have at most 2,147,483,647 features where it is sparse"):
-        _sparse.features(matrix, 2**33, FLOAT32)
+        sparse.features(matrix, 2**33, FLOAT32)
 
 
 # ---------------------------------------------------------------------- memory
@@ -197,7 +198,7 @@ def test_more_tensors_than_a_file_can_name_leave_the_old_file(tmp_path):
     before = path.read_bytes()
     tensor = np.zeros(1, np.float32)
     with pytest.raises(ValueError, match=r"100,001 tensors are too many for a safetensors file"):
-        _files.write(path, {f"{number:0900d}.weight": tensor for number in range(100_001)}, {"kind": "network"})
+        files.write(path, {f"{number:0900d}.weight": tensor for number in range(100_001)}, {"kind": "network"})
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     assert set(load_file(path)) == {"0.weight", "0.bias", "2.weight", "2.bias"}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fastnn as fn
-from fastnn import _maps, _pieces
+from fastnn._input import interruptible, memory_maps
 
 # Trains on a file four times as large as what may be resident, and prints the most that was resident by then. In order:
 # shuffled, a page of a row brings its neighbours along, and all of so small a file is there after some hundred rows.
@@ -17,10 +17,11 @@ PROGRAM = """
 import json, sys
 import numpy as np
 import fastnn as fn
-from fastnn import _fit, _maps, _pieces
+from fastnn._input import interruptible, memory_maps
+from fastnn.training import loop
 
 path, budget = sys.argv[1], int(sys.argv[2])
-_maps.BUDGET, _pieces.BYTES, _fit.SLICE_SECONDS = budget, budget // 4, 0.004
+memory_maps.BUDGET, interruptible.BYTES, loop.SLICE_SECONDS = budget, budget // 4, 0.004
 X = np.load(path, mmap_mode="r")
 y = np.arange(len(X)) % 3
 net = fn.Network([fn.Input(X.shape[1]), fn.Dense(256, "relu"), fn.Dense(3)], seed=0)
@@ -60,8 +61,8 @@ def test_a_large_file_trains_in_bounded_memory(path):
 
 
 def test_maps_are_trained_on_with_the_bits_of_arrays(tmp_path, monkeypatch):
-    monkeypatch.setattr(_maps, "BUDGET", 0)
-    monkeypatch.setattr(_pieces, "BYTES", 1000)
+    monkeypatch.setattr(memory_maps, "BUDGET", 0)
+    monkeypatch.setattr(interruptible, "BYTES", 1000)
     X, y = np.random.default_rng(0).standard_normal((2000, 20), np.float32), np.arange(2000) % 3
     np.save(tmp_path / "X.npy", X)
     digests = set()
@@ -73,7 +74,7 @@ def test_maps_are_trained_on_with_the_bits_of_arrays(tmp_path, monkeypatch):
 
 
 def test_changes_of_a_private_map_are_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(_maps, "BUDGET", 0)
+    monkeypatch.setattr(memory_maps, "BUDGET", 0)
     np.save(tmp_path / "X.npy", np.zeros((4096, 4), np.float32))
     X = np.load(tmp_path / "X.npy", mmap_mode="c")
     X[:] = 1
@@ -83,22 +84,22 @@ def test_changes_of_a_private_map_are_kept(tmp_path, monkeypatch):
 
 
 def test_which_arrays_lie_in_files(tmp_path, monkeypatch):
-    monkeypatch.setattr(_maps, "BUDGET", 100)
+    monkeypatch.setattr(memory_maps, "BUDGET", 100)
     np.save(tmp_path / "X.npy", np.zeros((40, 4), np.float32))
     shared, private = (np.load(tmp_path / "X.npy", mmap_mode=mode) for mode in ("r", "c"))
-    assert isinstance(_maps.mapped_file(shared), mmap.mmap)
-    assert _maps.mapped_file(np.asarray(shared)[1:, ::2]) is _maps.mapped_file(shared)
-    assert _maps.mapped_file(private) is None
-    assert _maps.mapped_file(np.zeros((40, 4))) is None
-    assert _maps.mapped_file(shared[:5] + 1) is None  # a memmap by type, but in memory
-    monkeypatch.setattr(_maps, "BUDGET", 10_000)
-    assert _maps.mapped_file(shared) is None
+    assert isinstance(memory_maps.mapped_file(shared), mmap.mmap)
+    assert memory_maps.mapped_file(np.asarray(shared)[1:, ::2]) is memory_maps.mapped_file(shared)
+    assert memory_maps.mapped_file(private) is None
+    assert memory_maps.mapped_file(np.zeros((40, 4))) is None
+    assert memory_maps.mapped_file(shared[:5] + 1) is None  # a memmap by type, but in memory
+    monkeypatch.setattr(memory_maps, "BUDGET", 10_000)
+    assert memory_maps.mapped_file(shared) is None
 
 
 @pytest.mark.parametrize("place", [(0, 0), (999, 3), (500, 2)])
 def test_a_nan_in_a_map_is_found_where_it_is(tmp_path, monkeypatch, place):
-    monkeypatch.setattr(_maps, "BUDGET", 0)
-    monkeypatch.setattr(_pieces, "BYTES", 160)
+    monkeypatch.setattr(memory_maps, "BUDGET", 0)
+    monkeypatch.setattr(interruptible, "BYTES", 160)
     X = np.zeros((1000, 4), np.float32)
     X[place] = np.nan
     np.save(tmp_path / "X.npy", X)

@@ -12,7 +12,7 @@ from mirror import torch_network
 from safetensors.numpy import load_file, save_file
 
 import fastnn as fn
-from fastnn import _files
+from fastnn._storage import files
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")
 
@@ -135,7 +135,7 @@ def test_digest_tells_networks_apart(network):
 
 
 def test_every_nan_has_one_digest():
-    from fastnn._files import digest
+    from fastnn._storage.files import digest
 
     bits = [0x7FC00000, 0xFFC00000, 0x7F800001]
     digests = {digest({"a": np.array([1, b], dtype=np.uint32).view(np.float32)}) for b in bits}
@@ -280,7 +280,7 @@ def _rewritten(path, **changes):
     """A file with valid checksums that says something else."""
     metadata = json.loads(_metadata(path)["fastnn"]) | changes
     del metadata["sha256"]
-    _files.write(path, load_file(path), metadata)
+    files.write(path, load_file(path), metadata)
 
 
 def _metadata(path):

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 import fastnn as fn
-from fastnn import _dispatch
+from fastnn._runtime import instruction_sets
 
 N = 41
 OPTIMIZERS = [fn.SGD, fn.Adam, fn.NAdam, fn.RMSprop, fn.Adagrad]
@@ -44,13 +44,13 @@ def outcome(*arguments, **options):
 
 def everywhere(*arguments, **options):
     """The outcome, the same by every instruction set and number of threads."""
-    before, found = _dispatch.current(), set()
+    before, found = instruction_sets.current(), set()
     try:
-        for isa in _dispatch.available():
-            _dispatch.use(isa)
+        for isa in instruction_sets.available():
+            instruction_sets.use(isa)
             found |= {outcome(*arguments, threads=threads, **options) for threads in (1, 2)}
     finally:
-        _dispatch.use(before)
+        instruction_sets.use(before)
     assert len(found) == 1, found
     return found.pop()
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastnn as fn
-from fastnn._objective import Objective
+from fastnn.training.objective import Objective
 
 
 def network(dtype="float64"):

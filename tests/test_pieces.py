@@ -8,29 +8,29 @@ import scipy.sparse
 from oracles import words
 
 import fastnn as fn
-from fastnn import _maps, _pieces
 from fastnn._engine import random
+from fastnn._input import interruptible, memory_maps
 
 PIECE = 1 << 22  # of the engine's shuffle
 
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr(_pieces, "BYTES", 1000)
+    monkeypatch.setattr(interruptible, "BYTES", 1000)
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (251,), (1000,), (0, 3), (83, 3), (84, 3), (1, 999), (7, 2, 31)])
 def test_slices_are_all_rows_in_order(small, shape):
     array = np.zeros(shape)
     if not array.ndim:
-        return np.testing.assert_array_equal(_pieces.converted(array, np.dtype("f4")), 0)
-    found = list(_pieces.slices(array))
+        return np.testing.assert_array_equal(interruptible.converted(array, np.dtype("f4")), 0)
+    found = list(interruptible.slices(array))
     assert [row for rows in found for row in range(len(array))[rows]] == list(range(len(array)))
     assert all(array[rows].nbytes <= 1000 or rows.stop - rows.start == 1 for rows in found)
 
 
 def test_the_same_row_throughout_is_one_piece(small):
-    assert list(_pieces.slices(np.broadcast_to(np.zeros(3), (2**58, 3)))) == [slice(0, 2**58)]
+    assert list(interruptible.slices(np.broadcast_to(np.zeros(3), (2**58, 3)))) == [slice(0, 2**58)]
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -39,19 +39,19 @@ def test_converted_and_taken(small, rng, order, dtype):
     array = np.asarray(rng.normal(size=(301, 7)) * 9, order=order).astype(dtype)
     index = rng.integers(0, 301, 500)
     for given in (array, array[::-2, ::3], array[:, 0]):
-        found = _pieces.converted(given, np.dtype("float32"))
+        found = interruptible.converted(given, np.dtype("float32"))
         np.testing.assert_array_equal(found, given.astype("float32"), strict=True)
         assert found.strides == given.astype("float32").strides
         rows = index % len(given)
-        np.testing.assert_array_equal(_pieces.taken(given, rows), given[rows], strict=True)
+        np.testing.assert_array_equal(interruptible.taken(given, rows), given[rows], strict=True)
 
 
 def test_a_nan_is_found_whatever_the_piece(small):
     for place in (0, 124, 125, 126, 999):
         X = np.zeros((1000, 1))
         X[place] = np.nan
-        assert _maps.first_nonfinite(X) == place
-        assert _maps.first_nonfinite(X.reshape(100, 10)) == place
+        assert memory_maps.first_nonfinite(X) == place
+        assert memory_maps.first_nonfinite(X.reshape(100, 10)) == place
 
 
 @pytest.mark.parametrize("n", [PIECE - 1, PIECE, 2 * PIECE + 5])
@@ -113,8 +113,8 @@ def test_predictions_from_a_large_map_give_its_pages_back(rng, tmp_path, monkeyp
     network, given = fn.Network([fn.Input(7), fn.Dense(3)]), []
     expected = network.predict(X)
     network._rows_per_block = 10
-    monkeypatch.setattr(_maps, "BUDGET", 100)
-    monkeypatch.setattr(_maps, "give_back", given.append)
+    monkeypatch.setattr(memory_maps, "BUDGET", 100)
+    monkeypatch.setattr(memory_maps, "give_back", given.append)
     np.testing.assert_array_equal(network.predict(X), expected)
     assert len(given) >= 11
     assert all(isinstance(file, mmap.mmap) for file in given)

@@ -38,7 +38,7 @@ def sdist(tmp_path):
     path = tmp_path / "fastnn.tar.gz"
     with tarfile.open(path, "w:gz") as archive:
         for name in SOURCES:
-            archive.addfile(tarfile.TarInfo(f"fastnn-1/src/fastnn/{name}"), io.BytesIO())
+            archive.addfile(tarfile.TarInfo(f"fastnn-1/fastnn/{name}"), io.BytesIO())
     return path
 
 
@@ -58,7 +58,7 @@ def test_the_manifest_names_every_file_under_version_control():
     files.allfiles = sorted(distributions.tracked())
     for line in (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines():
         files.process_template_line(line)
-    wanted = {name for name in files.allfiles if not name.startswith(".") and not name.startswith("src/fastnn/")}
+    wanted = {name for name in files.allfiles if not name.startswith(".") and not name.startswith("fastnn/")}
     assert wanted - set(files.files) <= {"setup.py", "pyproject.toml", "MANIFEST.in"}, "setuptools adds these itself"
 
 
@@ -94,15 +94,15 @@ def test_an_sdist_that_lacks_sources_or_holds_what_was_built_is_refused(tmp_path
 
     def make(names):
         with tarfile.open(path, "w:gz") as archive:
-            for name in [*names, "PKG-INFO", "src/fastnn.egg-info/SOURCES.txt"]:
+            for name in [*names, "PKG-INFO", "fastnn.egg-info/SOURCES.txt"]:
                 archive.addfile(tarfile.TarInfo(f"fastnn-1/{name}"), io.BytesIO())
         return path
 
     distributions.check_sdist(make(wanted))
     with pytest.raises(Failure, match=r"missing: docs/index\.md$"):
         distributions.check_sdist(make(wanted - {"docs/index.md"}))
-    with pytest.raises(Failure, match=r"unexpected: src/fastnn/_engine/steps\.so$"):
-        distributions.check_sdist(make(wanted | {"src/fastnn/_engine/steps.so"}))
+    with pytest.raises(Failure, match=r"unexpected: fastnn/_engine/steps\.so$"):
+        distributions.check_sdist(make(wanted | {"fastnn/_engine/steps.so"}))
 
 
 def test_lower_bounds_follow_extras_within_extras():

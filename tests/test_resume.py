@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 import fastnn as fn
-from fastnn import _dispatch, _files
+from fastnn._runtime import instruction_sets
+from fastnn._storage import files
 
 OPTIMIZERS = [
     fn.SGD(0.05, momentum=0.9, nesterov=True),
@@ -120,7 +121,7 @@ def workers():
             text=True,
             env={**os.environ, "FASTNN_ISA": isa},
         )
-        for isa in _dispatch.available()
+        for isa in instruction_sets.available()
     }
 
     def ask(isa, **job):
@@ -151,7 +152,7 @@ def test_handed_from_process_to_process(blobs, make_trainer, tmp_path, workers, 
     assert len(set(unbroken.history["learning_rate"])) > 2
     expected = [unbroken.steps, unbroken.network.digest(), dict(unbroken.history)]
 
-    everywhere = [(isa, threads) for isa in _dispatch.available() for threads in (1, 2, 3, "auto")]
+    everywhere = [(isa, threads) for isa in instruction_sets.available() for threads in (1, 2, 3, "auto")]
     job = {"data": os.fspath(data), "path": os.fspath(path), "epochs": epochs, "patience": patience}
     for stride in (1, 7, 11):  # one update a process, some, and an epoch of 11
         make_trainer(dtype, optimizer=optimizer).save(path)
@@ -162,7 +163,7 @@ def test_handed_from_process_to_process(blobs, make_trainer, tmp_path, workers, 
         assert answer == expected
     for (isa, threads), step in itertools.product(everywhere, (3, 22, unbroken.steps - 2)):
         make_trainer(dtype, optimizer=optimizer).save(path)
-        workers(_dispatch.available()[0], step=step, threads=1, **job)
+        workers(instruction_sets.available()[0], step=step, threads=1, **job)
         assert workers(isa, step=-1, threads=threads, **job) == expected
 
 
@@ -300,7 +301,7 @@ def test_metadata_that_do_not_fit(blobs, make_trainer, tmp_path, name, value):
     if value is None:
         del metadata[name]
     del metadata["sha256"]
-    _files.write(path, tensors, metadata)  # with valid checksums
+    files.write(path, tensors, metadata)  # with valid checksums
     with pytest.raises(ValueError, match="damaged or not a fastnn trainer"):
         fn.Trainer.load(path)
 

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 import fastnn as fn
-from fastnn import _dispatch, _fit
 from fastnn._engine import random
+from fastnn._runtime import instruction_sets
+from fastnn.training import loop
 
 N, BATCH = 47, 9
 OPTIMIZERS = [
@@ -38,7 +39,7 @@ LAYOUTS = [
     lambda a: a[::-1].copy()[::-1],
 ]
 
-instruction_sets = st.sampled_from(_dispatch.available())
+isas = st.sampled_from(instruction_sets.available())
 thread_counts = st.sampled_from([1, 2, 3, "auto"])
 positions = st.integers(0, 2)  # among the callbacks
 places = st.one_of(
@@ -136,8 +137,8 @@ def standing(trainer, stopping, average):
 disturbances = st.one_of(
     st.tuples(st.just("interrupt"), places, st.sampled_from(list(WAYS)), positions, st.booleans()),
     st.tuples(st.just("run_out_of_time"), st.integers(1, 15), st.booleans()),
-    st.tuples(st.just("save_and_crash_later"), places, places, positions, instruction_sets, thread_counts),
-    st.tuples(st.just("save_and_load"), instruction_sets, thread_counts),
+    st.tuples(st.just("save_and_crash_later"), places, places, positions, isas, thread_counts),
+    st.tuples(st.just("save_and_load"), isas, thread_counts),
     st.tuples(st.just("copy"), st.sampled_from(["pickle", "deepcopy"])),
     st.tuples(st.just("evaluate")),
 )
@@ -152,8 +153,8 @@ class BrokenRun(RuleBasedStateMachine):
         options=st.fixed_dictionaries({"patience": st.integers(1, 5), "restore_best": st.booleans()}),
     )
     def begin_run(self, optimizer, dtype, shuffle, class_weight, options):
-        self.before = _dispatch.current()
-        _dispatch.use(_dispatch.available()[-1])
+        self.before = instruction_sets.current()
+        instruction_sets.use(instruction_sets.available()[-1])
         self.folder = tempfile.TemporaryDirectory()
         self.options = options
         layers = [fn.Input(4), fn.Dense(7, "relu"), fn.Dropout(0.2), fn.Dense(3)]
@@ -178,7 +179,7 @@ class BrokenRun(RuleBasedStateMachine):
         self.is_fresh = False  # whether the callbacks wait for what a file held about them
 
     def teardown(self):
-        _dispatch.use(self.before)
+        instruction_sets.use(self.before)
         self.folder.cleanup()
 
     # -------------------------------------------------------------------- rules
@@ -217,7 +218,7 @@ class BrokenRun(RuleBasedStateMachine):
         self.go_on(layout=layout)
         assert self.is_over
 
-    @rule(isa=instruction_sets, threads=thread_counts)
+    @rule(isa=isas, threads=thread_counts)
     def save_and_load(self, isa, threads):
         path = Path(self.folder.name, "run")
         self.run.save(path)
@@ -254,7 +255,7 @@ class BrokenRun(RuleBasedStateMachine):
         """By a clock that goes by updates: a real one would make another test of it each time."""
         run, end = self.run, self.run.steps + steps
         clock = SimpleNamespace(monotonic=lambda: 1.0 if run.steps >= end else 0.0)
-        with mock.patch.object(_fit, "time", clock):
+        with mock.patch.object(loop, "time", clock):
             self.go_on(watch_closely=watch_closely, max_seconds=1.0)
 
     def save_and_crash_later(self, place, later, position, isa, threads):
@@ -281,7 +282,7 @@ class BrokenRun(RuleBasedStateMachine):
         assert self.run.network.digest() == digest
 
     def load(self, path, isa, threads):
-        _dispatch.use(isa)
+        instruction_sets.use(isa)
         self.run = fn.Trainer.load(path, threads=threads)
         self.watches = [fn.EarlyStopping(**self.options), Average()]
         self.is_fresh = True

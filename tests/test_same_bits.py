@@ -17,15 +17,16 @@ import numpy as np
 import pytest
 
 import fastnn as fn
-from fastnn import _dispatch, initializers, schedules
+from fastnn import initializers, schedules
 from fastnn._engine import random
+from fastnn._runtime import instruction_sets
 
 
 @pytest.fixture(autouse=True)
 def instruction_set_restored():
-    before = _dispatch.current()
+    before = instruction_sets.current()
     yield
-    _dispatch.use(before)
+    instruction_sets.use(before)
 
 
 # ----------------------------------------------------------------------- cases

@@ -314,7 +314,7 @@ def test_importing_fastnn_does_not_import_tables():
     import subprocess
     import sys
 
-    names = ("fastnn.tables", "fastnn._polars", "polars")
+    names = ("fastnn.tables", "fastnn._readers.polars_tables", "polars")
     code = f"import fastnn, sys; print([name for name in sys.modules if name.startswith({names})])"
     assert eval(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout) == []
     code = "import fastnn.tables, sys; print('polars' in sys.modules, 'pandas' in sys.modules)"

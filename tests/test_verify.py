@@ -15,10 +15,12 @@ from kernels import ENUMS, KERNEL_STRUCTS, STRUCTS, kernels
 from mutants.mutants import MUTANTS
 
 import fastnn as fn
-from fastnn import _dispatch, _files, _verify
-from fastnn._cli.commands import fastnn as command
+from fastnn import _verify
+from fastnn._runtime import instruction_sets
+from fastnn._storage import files
 from fastnn._verify import __main__ as program
 from fastnn._verify import dense_cases, element_cases, function_cases, goldens, inputs, network_cases, row_cases
+from fastnn.cli.commands import fastnn as command
 
 ROOT = Path(__file__).parent.parent
 LINK = ROOT / "tests" / "golden" / "golden.json"
@@ -46,7 +48,7 @@ def test_the_link_leads_to_the_file_of_the_package():
 def test_the_file_is_sorted_and_says_its_version():
     content = json.loads(goldens.PATH.read_text())
     assert list(content["digests"]) == sorted(content["digests"])
-    assert content["numerics_version"] == _files.NUMERICS_VERSION
+    assert content["numerics_version"] == files.NUMERICS_VERSION
 
 
 def test_no_two_goldens_are_the_same():
@@ -84,7 +86,7 @@ def recorded(given, called):
 def test_every_case_calls_the_kernel_that_it_names(cases):
     called = set()
     for function in cases._functions.values():
-        function(recorded(kernels(_dispatch.current(), "float32"), called))
+        function(recorded(kernels(instruction_sets.current(), "float32"), called))
     assert called == cases.fields
 
 
@@ -290,7 +292,7 @@ def test_json_is_for_programs(tampered, isa):
     assert done.exit_code == 1
     report = json.loads(done.output)
     assert report["ok"] is False
-    assert report["environment"]["numerics_version"] == _files.NUMERICS_VERSION
+    assert report["environment"]["numerics_version"] == files.NUMERICS_VERSION
     assert report["environment"]["fastnn"] == fn.__version__
     assert len(report["results"]) == 6
     assert {entry["threads"] for entry in report["results"]} == {1, 2}
@@ -352,7 +354,7 @@ def test_a_changed_number_is_a_difference(monkeypatch):
     exact = row_cases.ALPHAS["elu"]
     monkeypatch.setitem(row_cases.ALPHAS, "elu", np.nextafter(exact, 2))
     report = _verify.verify(only="activations/forward elu")
-    expected = {(f"activations/forward elu/{dtype}", isa) for dtype in DTYPES for isa in _dispatch.available()}
+    expected = {(f"activations/forward elu/{dtype}", isa) for dtype in DTYPES for isa in instruction_sets.available()}
     assert {(result.golden, result.isa) for result in report.failures} == expected
 
 
@@ -372,13 +374,13 @@ def test_a_pattern_that_matches_nothing_is_an_error():
 
 def test_the_instruction_set_is_restored(isa):
     _verify.verify(only="data/split")
-    assert _dispatch.current() == isa
+    assert instruction_sets.current() == isa
 
 
 def test_progress_is_reported():
     seen = []
     _verify.verify(only="data", progress=lambda done, total: seen.append((done, total)))
-    n = 4 * len(_dispatch.available())
+    n = 4 * len(instruction_sets.available())
     assert seen == [(i, n) for i in range(1, n + 1)]
 
 

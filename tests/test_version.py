@@ -13,7 +13,7 @@ VERSION = re.compile(rf"(?<![\d.]){re.escape(fn.__version__)}(?![\d.]*\d)")
 # Where a version is history and stays what it was: releases, and what was measured.
 HISTORY = {"CHANGELOG.md", "README.md", "benchmarks/README.md"}
 KINDS = {".py", ".pyx", ".pxd", ".h", ".toml", ".md", ".rst", ".in", ".ini", ".json", ".css"}
-FOLDERS = ("src", "tests", "tools", "docs", "examples", "benchmarks")
+FOLDERS = ("fastnn", "tests", "tools", "docs", "examples", "benchmarks")
 
 
 def texts():
@@ -31,7 +31,7 @@ def test_the_version_is_one_of_semantic_versioning():
 
 def test_the_version_stands_in_one_file():
     found = {name for name, text in texts() if VERSION.search(text)}
-    assert found - HISTORY == {"src/fastnn/_version.py"}
+    assert found - HISTORY == {"fastnn/_version.py"}
 
 
 @pytest.mark.parametrize("text", ['"{}"', "fastnn {}", "v{}", "=={}\n", "fastnn-{}.tar.gz", "It is {}."])

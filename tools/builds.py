@@ -18,11 +18,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 HOSTILE = Path(__file__).with_name("hostile.py")
-SOURCES = ("setup.py", "pyproject.toml", "README.md", "LICENSE", "src")
+SOURCES = ("setup.py", "pyproject.toml", "README.md", "LICENSE", "fastnn")
 NOT_SOURCES = shutil.ignore_patterns("*.so", "*.c", "__pycache__", "*.egg-info")
 COMPILERS = ("gcc", "clang")
 THREADS = [1, 2, 3, 7]
-PROBE = "import json; from fastnn._config import config; print(json.dumps(config()))"
+PROBE = "import json; from fastnn._runtime.configuration import config; print(json.dumps(config()))"
 
 
 class Failure(Exception):

@@ -1,4 +1,4 @@
-"""Prints the constants of src/fastnn/_kernels/elementary.pxd: ``python tools/coefficients.py`` (needs mpmath).
+"""Prints the constants of fastnn/_kernels/elementary.pxd: ``python tools/coefficients.py`` (needs mpmath).
 
 A polynomial interpolates its function, in 60 digits, at the zeros of a Chebyshev polynomial, which comes close to the
 least possible largest error. Where the leading terms of a series are fixed (e^r = 1 + r + r²/2 + r³ P(r)) the error

@@ -13,8 +13,8 @@ from pathlib import Path
 from builds import ROOT, Failure
 
 NOT_RELEASED = {".gitignore"}  # and what lies in .ci/
-BY_THE_BUILD = re.compile(r"PKG-INFO|setup\.cfg|src/fastnn\.egg-info/.+")
-LICENCES = {"LICENSE", "src/fastnn/datasets/README.md"}
+BY_THE_BUILD = re.compile(r"PKG-INFO|setup\.cfg|fastnn\.egg-info/.+")
+LICENCES = {"LICENSE", "fastnn/datasets/README.md"}
 PACKAGE_DATA = re.compile(r".*\.py|datasets/.+|py\.typed|_kernels/table\.pxd|_verify/golden\.json")
 INSTRUCTION_SETS = {"x86_64": ("portable", "avx2", "avx512"), "aarch64": ("portable", "neon")}
 DTYPES = ("float32", "float64")
@@ -28,7 +28,7 @@ def tracked() -> set[str]:
 
 def version() -> str:
     """What `fastnn._version` says, without importing what is not built."""
-    text = (ROOT / "src/fastnn/_version.py").read_text(encoding="utf-8")
+    text = (ROOT / "fastnn/_version.py").read_text(encoding="utf-8")
     return text.partition('"')[2].partition('"')[0]
 
 
@@ -56,7 +56,7 @@ def check_wheel(path: Path, sdist: Path) -> None:
         If not, or if its metadata tell of another version or name a licence file that is missing.
     """
     with tarfile.open(sdist) as archive:
-        sources = {member.name.partition("/src/fastnn/")[2] for member in archive if member.isfile()}
+        sources = {member.name.partition("/fastnn/")[2] for member in archive if member.isfile()}
     sources.discard("")
     with zipfile.ZipFile(path) as archive:
         if archive.testzip() is not None:

@@ -14,12 +14,11 @@ from packaging.requirements import Requirement
 
 ADAPTERS = {  # of fastnn, and what each of them imports
     "fastnn.cli": "click",
-    "fastnn._cli": "click",
     "fastnn.onnx": "onnx",
     "fastnn.plot": "matplotlib",
     "fastnn.sklearn": "sklearn",
     "fastnn.torch": "torch",
-    "fastnn._polars": "polars",
+    "fastnn._readers.polars_tables": "polars",
 }
 SHOWN = ("numpy", "safetensors", "scikit-learn", "polars", "onnx", "matplotlib", "click", "rich", "tqdm")
 

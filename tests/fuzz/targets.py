@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 import fastnn as fn
-from fastnn import _files, records, tables
+from fastnn import records, tables
+from fastnn._storage import files
 from fuzz import mutate
 
 DOCUMENTED = (ValueError, OSError, MemoryError)
@@ -61,9 +62,9 @@ def seal(metadata: dict, tensors: dict, folder: Path) -> bytes:
     metadata = {name: item for name, item in metadata.items() if name not in ("crc32", "sha256")}
     parameters = {name: array for name, array in tensors.items() if "/" not in name}
     if "digest" in metadata:
-        metadata["digest"] = _files.digest(parameters)
+        metadata["digest"] = files.digest(parameters)
     path = folder / "sealed"
-    _files.write(path, tensors, metadata)
+    files.write(path, tensors, metadata)
     return path.read_bytes()
 
 
@@ -287,7 +288,7 @@ def _arrow_seeds(folder: Path) -> list[bytes]:
 
 
 def _run_table(path: Path) -> str:
-    from fastnn._polars import TableFile
+    from fastnn._readers.polars_tables import TableFile
 
     try:
         file = TableFile(str(path))

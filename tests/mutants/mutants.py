@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 Change = tuple[str, str, str]  # a file, a text in it that occurs once, and what takes its place
 
-K = "src/fastnn/_kernels"
-N = "src/fastnn/_engine"
-P = "src/fastnn"
+K = "fastnn/_kernels"
+N = "fastnn/_engine"
+P = "fastnn"
 
 
 @dataclass(frozen=True)
@@ -414,14 +414,14 @@ MUTANTS = [
     Mutant(
         6,
         "masks by the place in the chunk",
-        [("src/fastnn/_engine/forward.pxd", "tape.first_row,\n", "0,\n")],
+        [("fastnn/_engine/forward.pxd", "tape.first_row,\n", "0,\n")],
         engine=("steps",),
         only="networks",
     ),
     Mutant(
         6,
         "masks by the thread's rows",
-        [("src/fastnn/_engine/forward.pxd", "tape.first_row,\n", "tape.first_row - r0,\n")],
+        [("fastnn/_engine/forward.pxd", "tape.first_row,\n", "tape.first_row - r0,\n")],
         engine=("steps",),
         only="networks",
     ),
@@ -504,13 +504,11 @@ MUTANTS = [
         environment=FLUSH,
     ),
     # ---------------------------------------------------------------------- digest
-    Mutant(
-        9, "the digest of bytes as they are", [(f"{P}/_files.py", 'array.dtype.newbyteorder("<"))', "array.dtype)")]
-    ),
-    Mutant(9, "the digest of any NaN", [(f"{P}/_files.py", 'if little.dtype.kind == "f" and', "if False and")]),
+    Mutant(9, "the digest of bytes as they are", [(f"{P}/files.py", 'array.dtype.newbyteorder("<"))', "array.dtype)")]),
+    Mutant(9, "the digest of any NaN", [(f"{P}/files.py", 'if little.dtype.kind == "f" and', "if False and")]),
     Mutant(
         9,
         "the digest in any order",
-        [(f"{P}/_files.py", "for name in sorted(tensors):\n        array", "for name in tensors:\n        array")],
+        [(f"{P}/files.py", "for name in sorted(tensors):\n        array", "for name in tensors:\n        array")],
     ),
 ]

@@ -49,7 +49,7 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env=environment | {"PYTHONPATH": str(folder / "src")},
+        env=environment | {"PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
     )
@@ -57,7 +57,7 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def copied(folder: Path) -> None:
     """The tree, with what was built in place."""
-    shutil.copytree(ROOT / "src", folder / "src", symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "fastnn", folder / "fastnn", symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("setup.py", "pyproject.toml"):
         shutil.copy2(ROOT / name, folder / name)
 

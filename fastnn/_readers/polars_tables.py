@@ -1,0 +1,314 @@
+"""Tables in files: CSV, TSV, Parquet and Arrow, read whole or in batches and written, by Polars (the extra ``cli``)."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fastnn._readers import delimited
+from fastnn._storage import durable
+
+try:
+    import polars as pl
+    from polars.io.plugins import register_io_source
+except ModuleNotFoundError as error:
+    if error.name != "polars":
+        raise
+    raise ImportError("tables in files need polars: pip install 'fastnn[cli]'") from None
+
+MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "<NA>", "?")  # in text files
+BATCH_ROWS = 50_000
+_ROW = "\0row"  # a name that no column has
+_TYPES = {"text": pl.String, "integer": pl.Int64, "number": pl.Float64, "boolean": pl.Boolean}
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """A column of numbers in which some cells are none."""
+
+    cells: int
+    row: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a file.
+
+    Attributes
+    ----------
+    columns : dict of str to ndarray
+        float64 with NaN, bool, datetime64, or objects: strings, booleans and None.
+    rows : int64 ndarray
+        The number of each row in the file, as a spreadsheet counts: from 1, the header of a text file included.
+    mixed : dict of str to Mixed
+        Columns of texts most of which are numbers.
+    unreadable : dict of str to str
+        Columns of lists and the like, which are all None here, and their type.
+    """
+
+    columns: dict[str, np.ndarray]
+    rows: np.ndarray
+    mixed: dict[str, Mixed] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
+class TableFile:
+    """A table in a file.
+
+    Parameters
+    ----------
+    path : str
+        Ends in ``.csv``, ``.tsv``, ``.txt``, ``.parquet``, ``.arrow``, ``.ipc`` or ``.feather``.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The columns.
+    separator : str or None
+        Of a text file.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is damaged, empty or of another kind.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        suffix = os.path.splitext(path)[1].lower()
+        if suffix not in delimited.TABLE_ENDINGS:
+            raise ValueError(f"{path}: expected a file that ends in {', '.join(delimited.TABLE_ENDINGS)}")
+        with open(path, "rb"):  # the operating system's own error, with the path
+            pass
+        self._layout = delimited.layout(path) if suffix in delimited.ENDINGS else None
+        self._blank: set[int] | None = None
+        self.separator = None if self._layout is None else self._layout.separator
+        if self._layout is not None:
+            self.names = self._layout.names
+        else:
+            with self._errors():
+                lazy = pl.scan_parquet(path, glob=False) if suffix == ".parquet" else pl.scan_ipc(path, glob=False)
+                self.names = tuple(lazy.collect_schema().names())
+        self._suffix = suffix
+        self._first_row = 1 if self._layout is None else 2
+
+    def read(self) -> Part:
+        """The whole table; in a text file the cells of a column decide what it holds."""
+        frame = self._without_blank(self._collected(self._lazy()))
+        rows = frame[_ROW].to_numpy().astype(np.int64) + self._first_row
+        columns, mixed, unreadable = {}, {}, {}
+        for name in self.names:
+            series = frame[name]
+            if _is_unreadable(series.dtype):
+                unreadable[name] = str(series.dtype)
+                series = pl.Series(name, [None] * len(rows), pl.String)
+            if series.dtype == pl.String and self._layout is not None:
+                series, found = self._inferred(self._cleaned(series), rows)
+                if found is not None:
+                    mixed[name] = found
+            columns[name] = _array(series)
+        return Part(columns, rows, mixed, unreadable)
+
+    def batches(self, kinds: Mapping[str, str], n_rows: int = BATCH_ROWS, head: int | None = None) -> Iterator[Part]:
+        """The columns that ``kinds`` names, ``n_rows`` rows at a time; memory does not grow with the file.
+
+        Parameters
+        ----------
+        kinds : mapping of str to str
+            ``"number"``, ``"boolean"``, ``"text"``, or ``"name"``: text, but numbers and truth values written in one
+            way only.
+        n_rows : int
+        head : int, optional
+            Only so many rows.
+        """
+        lazy = self._lazy() if head is None else self._lazy().head(head)
+        last = self.names[-1]
+        names = list(dict.fromkeys([_ROW, *kinds, *([last] if self._layout is not None else [])]))
+        batches = iter(lazy.select(names).collect_batches(chunk_size=n_rows, maintain_order=True))
+        while True:
+            with self._errors():
+                frame = next(batches, None)
+            if frame is None:
+                return
+            for start in range(0, len(frame), n_rows):
+                piece = self._without_blank(frame[start : start + n_rows])
+                rows = piece[_ROW].to_numpy().astype(np.int64) + self._first_row
+                columns = {name: _array(self._typed(piece[name], kind, rows)) for name, kind in kinds.items()}
+                yield Part(columns, rows)
+
+    # -------------------------------------------------------------------- reading
+
+    def _lazy(self) -> pl.LazyFrame:
+        if self._layout is None:
+            scan = pl.scan_parquet if self._suffix == ".parquet" else pl.scan_ipc
+            return scan(self.path, row_index_name=_ROW, glob=False)
+        scanned = pl.scan_csv(
+            self.path,
+            separator=self._layout.separator,
+            schema=dict.fromkeys(self._layout.header, pl.String),
+            row_index_name=_ROW,
+            glob=False,
+            raise_if_empty=False,
+        )
+        return scanned.rename(dict(zip(self._layout.header, self.names, strict=True)))
+
+    def _collected(self, lazy: pl.LazyFrame) -> pl.DataFrame:
+        with self._errors():
+            return lazy.collect()
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Errors of Polars, which panics at some damage, in terms of the file; of a text file, with the line."""
+        try:
+            yield
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+            if self._layout is not None:
+                delimited.check(self.path, self._layout)  # knows the line
+            raise ValueError(f"{self.path}: {str(error).splitlines()[0]}") from None
+
+    def _without_blank(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Without the blank lines of a text file, once it is known that no row is shorter than the header."""
+        if self._layout is None or not frame[self.names[-1]].null_count():
+            return frame
+        if self._blank is None:
+            self._blank = delimited.check(self.path, self._layout)
+        return frame.filter(~pl.col(_ROW).is_in(list(self._blank))) if self._blank else frame
+
+    def _cleaned(self, texts: pl.Series) -> pl.Series:
+        """Without spaces at the ends, and without the words that stand for a missing cell."""
+        texts = texts.str.strip_chars()
+        return texts.set(texts.is_in(MISSING), None)
+
+    def _numbers(self, texts: pl.Series) -> pl.Series:
+        """Texts as numbers; None where they are none. A comma may be the decimal point where it is no separator."""
+        numbers = texts.cast(pl.Float64, strict=False)
+        if self.separator not in (None, ",") and numbers.null_count() > texts.null_count():
+            commas = texts.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+            numbers = numbers.fill_null(commas)
+        return numbers
+
+    def _inferred(self, texts: pl.Series, rows: np.ndarray) -> tuple[pl.Series, Mixed | None]:
+        """A column of a text file as what its cells are; what is wrong with it, where most are numbers."""
+        present = len(texts) - texts.null_count()
+        truth = _booleans(texts)
+        if truth.null_count() == texts.null_count():
+            return truth, None
+        numbers = self._numbers(texts)
+        found = len(numbers) - numbers.null_count()
+        if found == present:
+            return numbers, None
+        if 2 * found <= present:
+            return texts, None
+        wrong = (numbers.is_null() & texts.is_not_null()).to_numpy()
+        place = int(wrong.argmax())
+        return texts, Mixed(present - found, int(rows[place]), str(texts[place]))
+
+    def _typed(self, series: pl.Series, kind: str, rows: np.ndarray) -> pl.Series:
+        """A column as what is expected, or as it is where that is for others to complain about."""
+        if series.dtype != pl.String:
+            return series
+        texts = self._cleaned(series) if self._layout is not None else series
+        if kind == "text":
+            return texts
+        truth = _booleans(texts)
+        numbers = self._numbers(texts)
+        if kind == "name":
+            named = pl.Series(series.name, [None if x is None else _name(x) for x in numbers.to_list()], pl.String)
+            return named.fill_null(truth.cast(pl.String)).fill_null(texts)
+        result = numbers.fill_null(truth.cast(pl.Float64)) if kind == "boolean" else numbers
+        wrong = (result.is_null() & texts.is_not_null()).to_numpy()
+        if wrong.any():
+            place = int(wrong.argmax())
+            expected = "a number" if kind == "number" else "true or false"
+            raise ValueError(
+                f"{self.path}: column {series.name!r}, row {rows[place]}: expected {expected}; got {texts[place]!r}"
+            )
+        return result
+
+
+def _name(number: float) -> str:
+    from fastnn.tables.cells import number_text
+
+    return number_text(number) if np.isfinite(number) else str(number)
+
+
+def _booleans(texts: pl.Series) -> pl.Series:
+    lower = texts.str.to_lowercase()
+    return lower.replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean)
+
+
+def _is_unreadable(dtype: pl.DataType) -> bool:
+    return dtype.is_nested() or dtype in (pl.Binary, pl.Object)
+
+
+def _array(series: pl.Series) -> np.ndarray:
+    """A column as the tables take it."""
+    dtype = series.dtype
+    if dtype.is_decimal():
+        series = series.cast(pl.Float64)
+    elif dtype == pl.Null:
+        series = series.cast(pl.String)
+    elif _is_unreadable(dtype):
+        raise ValueError(f"column {series.name!r} must hold numbers, booleans, texts or dates; got {dtype}")
+    elif dtype == pl.Boolean and series.null_count():
+        return np.array(series.to_list(), dtype=object)
+    return series.to_numpy()
+
+
+# ----------------------------------------------------------------------- writing
+
+
+def write(path: str, kinds: Mapping[str, str], batches: Iterable[Mapping[str, np.ndarray]]) -> None:
+    """Writes a table by the ending of ``path``, batch by batch; an existing file is replaced in one go.
+
+    Parameters
+    ----------
+    path : str
+        Ends in ``.csv``, ``.tsv``, ``.parquet`` or ``.arrow``.
+    kinds : mapping of str to str
+        For each column ``"text"``, ``"integer"``, ``"number"`` or ``"boolean"``.
+    batches : iterable of mapping
+        The columns of consecutive rows. An error it raises is passed on, and nothing is written.
+    """
+    raised: list[BaseException] = []
+
+    def source(*_: Any) -> Iterator[pl.DataFrame]:
+        try:
+            for columns in batches:
+                yield _frame(kinds, columns)
+        except BaseException as error:
+            raised.append(error)
+            raise
+
+    lazy = register_io_source(source, schema={name: _TYPES[kind] for name, kind in kinds.items()})
+    sinks: dict[str, Callable[[str], Any]] = {
+        ".csv": lazy.sink_csv,
+        ".tsv": lambda part: lazy.sink_csv(part, separator="\t"),
+        ".parquet": lazy.sink_parquet,
+        ".arrow": lazy.sink_ipc,
+    }
+    if not os.path.isdir(os.path.dirname(path) or "."):  # Polars would name the temporary file
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    with durable.replacing(path) as part:
+        try:
+            sinks[os.path.splitext(path)[1].lower()](part)
+        except pl.exceptions.PolarsError as error:
+            raise (raised[0] if raised else ValueError(f"{path}: {str(error).splitlines()[0]}")) from None
+
+
+def csv_text(kinds: Mapping[str, str], columns: Mapping[str, np.ndarray], header: bool) -> str:
+    """Rows as CSV."""
+    return _frame(kinds, columns).write_csv(include_header=header)
+
+
+def _frame(kinds: Mapping[str, str], columns: Mapping[str, np.ndarray]) -> pl.DataFrame:
+    return pl.DataFrame({name: pl.Series(name, columns[name], _TYPES[kind]) for name, kind in kinds.items()})

@@ -1,0 +1,22 @@
+"""The command ``fastnn``: see ``fastnn --help``. Needs click, rich and matplotlib (the extra ``cli``)."""
+
+import sys
+
+OUTSIDE = ("click", "rich", "matplotlib")
+
+
+def main() -> None:
+    """The entry point. The exit status is 0, or 1 for a failed run, 2 for wrong usage or files, 130 after Ctrl-C."""
+    try:
+        import click  # noqa: F401
+        import matplotlib  # noqa: F401
+        import rich  # noqa: F401
+    except ModuleNotFoundError as error:
+        if error.name not in OUTSIDE:
+            raise
+        print(f"fastnn: the command needs {error.name}: pip install 'fastnn[cli]'", file=sys.stderr)
+        raise SystemExit(2) from None
+
+    from fastnn.cli.commands import fastnn
+
+    fastnn(prog_name="fastnn")

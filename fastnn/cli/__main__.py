@@ -1,0 +1,5 @@
+"""``python -m fastnn.cli``: the command ``fastnn``."""
+
+from fastnn.cli import main
+
+main()

@@ -1,0 +1,42 @@
+"""The command ``fastnn evaluate``: how good a model is on a table."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from rich.markup import escape
+
+from fastnn.cli import display, models, table_display, table_predict, table_run
+from fastnn.cli.datasets import Failure, reason
+from fastnn.tables import Classes
+
+
+@click.command(short_help="Score a model of a table on another table.")
+@click.argument("model", metavar="MODEL")
+@click.argument("table", metavar="TABLE")
+@click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
+def evaluate(model: str, table: str, as_json: bool) -> None:
+    """Score a model that `fastnn train` wrote for a table on another table.
+
+    TABLE (.csv, .tsv, .parquet, .arrow) has the columns that the model takes, in any order, and the one that it
+    predicts. The baseline is what the training rows suggest without a look at the others.
+    """
+    loaded = models.load_table_model(model)
+    notes = table_predict.Notes()
+    try:
+        values, outputs, missing = table_predict.evaluated(loaded, table, notes)
+    except (OSError, TypeError, ValueError) as error:
+        raise Failure(reason(error)) from None
+    scores = table_run.score(loaded, values, outputs)
+    if as_json:
+        click.echo(json.dumps({"rows": len(values), "model": scores.model, "baseline": scores.baseline}))
+        return
+    out = display.console()
+    without = f", {missing:,} more without {escape(loaded.target.name)}" if missing else ""
+    out.print(f"[bold]{escape(table)}[/]: {len(values):,} rows{without}")
+    for line in notes.lines():
+        out.print(escape(line), soft_wrap=True)
+    out.print()
+    baseline = "majority class" if isinstance(loaded.target, Classes) else "of the training rows"
+    table_display.show_scores(out, scores, loaded.target, baseline, len(values), "rows")

@@ -1,0 +1,74 @@
+"""The command ``fastnn plot``: all that can be drawn of a run, on one page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from rich.markup import escape
+
+from fastnn import losses, plot, records
+from fastnn.cli import display, run, table_repeat
+from fastnn.cli.datasets import DATASETS, Failure, reason
+
+IMAGE_SHAPES = {"digits": (8, 8)}
+PAGE, RECORD = "page.html", "record.json"
+
+
+@click.command("plot", short_help="Draw a run on one HTML page.")
+@click.argument("folder", metavar="RUN")
+@click.option("--output", "-o", metavar="FILE", help="Where the page goes. [page.html in the folder]")
+@click.option("--data", "table", metavar="FILE", help="The table, if it is not where the record says.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing.")
+def page(folder: str, output: str | None, table: str | None, quiet: bool) -> None:
+    """Draw a run on one HTML page.
+
+    RUN is a folder that `fastnn train` wrote. The page holds its learning curves, network, weights, confusion matrix,
+    activations, gradients and record, and needs no other file. Pictures that take data are of the rows held out for the
+    test, if the data set is built in, or the table still where it was and the same.
+    """
+    record = Path(folder, RECORD) if os.path.isdir(folder) else Path(folder)
+    path = Path(output) if output is not None else record.with_name(PAGE)
+    try:
+        recorded = records.read(record)
+        data = held_out(str(record), recorded, table)
+        name = recorded["data"].get("name")
+        shape = IMAGE_SHAPES.get(name) if isinstance(name, str) and data is not None else None
+        plot.page(record, path, data=data, image_shape=shape)
+    except (OSError, TypeError, ValueError) as error:
+        raise Failure(reason(error)) from None
+    out = display.console(quiet)
+    out.print(f"{escape(str(path))}: {os.path.getsize(path):,} bytes", soft_wrap=True)
+
+
+def held_out(path: str, record: Mapping[str, Any], table: str | None) -> tuple[np.ndarray, np.ndarray] | None:
+    """The rows that a run was tested on, and targets as its loss takes them; None if they are not at hand."""
+    if table_repeat.is_of_table(record):
+        try:
+            rows = table_repeat.parts(path, record, table).test
+        except Failure:
+            if table is not None:
+                raise
+            return None
+        return rows.X, rows.y
+    if table is not None:
+        raise ValueError(f"--data is for runs on tables; {path} is of a run on {record['data'].get('name')}")
+    given = record["data"]
+    source = DATASETS.get(str(given.get("name")))
+    try:
+        fractions = given["test_fraction"], given["validation_fraction"]
+        split_seed = record["seeds"]["split"]
+    except KeyError:
+        return None
+    if source is None:
+        return None
+    _, _, test = run.parts(source, record["network"]["dtype"], *fractions, split_seed)
+    described = record["training"]["loss"]
+    classifies = isinstance(described, Mapping) and described.get("type") == losses.CrossEntropy.__name__
+    loss = losses.CrossEntropy() if classifies else losses.MeanSquaredError()
+    X, y, _ = run.fit_data(source, test, None, loss)
+    return X, y

@@ -1,0 +1,160 @@
+"""What the commands show of tables: their columns, what becomes of them, and how good predictions are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from fastnn.cli import display
+from fastnn.cli.table_run import Parts, Scores
+from fastnn.tables import Categorical, Classes, Numeric, Preprocessor, Quantity
+from fastnn.tables.encoders import Encoder, Unused
+from fastnn.tables.scores import MAXIMISED
+
+if TYPE_CHECKING:
+    from fastnn._readers.polars_tables import TableFile
+
+MOST_COLUMNS = 40  # in a list
+MOST_SHOWN = 6  # probabilities of a row
+MOST_CLASSES = 12  # in a confusion table
+
+
+def show_table(out: Console, path: str, file: TableFile, parts: Parts) -> None:
+    """The table, its columns and its target."""
+    sizes = ", ".join(f"{count:,} {part}" for part, count in parts.sizes.items())
+    separator = {";": "; separated by semicolons", "|": "; separated by bars"}.get(file.separator or "", "")
+    out.print(f"[bold]{escape(path)}[/]: {sizes}{separator}")
+    if parts.n_without_target:
+        n, row = parts.n_without_target, parts.first_without_target
+        which = f"row {row}" if n == 1 else f"{n:,} rows, the first of them row {row},"
+        out.print(f"left out: {which} without {escape(parts.target.name)}")
+    out.print()
+    display.show(out, display.values_table("Target", target_values(parts.target)))
+    show_columns(out, parts.preprocessor)
+
+
+def target_values(target: Classes | Quantity | Any) -> dict[str, Any]:
+    """A target in words."""
+    if isinstance(target, Classes):
+        total = sum(target.counts)
+        shares = [
+            f"{label} ({100 * count / total:.3g} %)" for label, count in zip(target.labels, target.counts, strict=True)
+        ]
+        more = [f"and {len(shares) - MOST_CLASSES} more"] if len(shares) > MOST_CLASSES else []
+        return {
+            "column": target.name,
+            "task": f"classification, {len(target.labels)} classes",
+            "classes": ", ".join(shares[:MOST_CLASSES] + more),
+        }
+    values = {
+        "column": target.name,
+        "task": "regression",
+        "mean": f"{target.mean:.6g}",
+        "deviation": f"{target.scale:.6g}",
+    }
+    return values | ({"quantiles": target.quantiles} if target.quantiles else {})
+
+
+def show_columns(out: Console, preprocessor: Preprocessor) -> None:
+    """What becomes of each column, and which are not used."""
+    used, unused = preprocessor.encoders, preprocessor.unused_columns
+    table = display._table("Columns", show_footer=True)
+    table.add_column("column", "total", overflow="fold")
+    table.add_column("used as", "")
+    table.add_column("", "", overflow="fold")
+    table.add_column("features", f"{len(preprocessor.features)}", justify="right")
+    for encoder in used[:MOST_COLUMNS]:
+        kind = {"Numeric": "number", "Boolean": "true or false"}.get(type(encoder).__name__, "categories")
+        table.add_row(escape(encoder.name), kind, escape(_details(encoder)), str(len(encoder.features)))
+    if len(used) > MOST_COLUMNS:
+        table.add_row(f"and {len(used) - MOST_COLUMNS} more", "", "", "")
+    display.show(out, table)
+    if unused:
+        display.show(out, _unused_table(unused))
+
+
+def _unused_table(unused: tuple[Unused, ...]) -> Table:
+    table = display._table("Not used", show_header=False)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for column in unused[:MOST_COLUMNS]:
+        table.add_row(escape(column.name), escape(column.explanation))
+    if len(unused) > MOST_COLUMNS:
+        table.add_row(f"and {len(unused) - MOST_COLUMNS} more", "")
+    return table
+
+
+def _details(encoder: Encoder) -> str:
+    if isinstance(encoder, Categorical):
+        listed = list(encoder.categories[:6])
+        if len(encoder.categories) > len(listed):
+            listed.append(f"… {len(encoder.categories) - len(listed)} more")
+        listed += ["(rare)"] * encoder.other + ["(missing)"] * encoder.missing
+        return ", ".join(listed)
+    assert isinstance(encoder, Numeric)
+    text = f"mean {encoder.mean:.6g}, deviation {encoder.scale:.4g}"
+    return text + (f"; missing ones {encoder.fill:.6g}, marked" if encoder.indicator else "")
+
+
+def show_scores(
+    out: Console, scores: Scores, target: Classes | Quantity | Any, baseline: str, n_rows: int, what: str
+) -> None:
+    """Scores beside those of the baseline, the better ones bold; for few classes the confusion of them."""
+    if isinstance(target, Classes) and scores.confusion is not None and len(scores.confusion) <= MOST_CLASSES:
+        display.show(out, display.confusion_table(scores.confusion, [escape(label) for label in target.labels]))
+    table = display._table(f"Scores on {n_rows:,} {what}")
+    table.add_column("", style="dim")
+    table.add_column("model", justify="right")
+    table.add_column(f"baseline ({baseline})", justify="right")
+    for name, value in scores.model.items():
+        other = scores.baseline[name]
+        is_better = value > other if name in MAXIMISED else value < other
+        shown = f"{value:.4f}" if abs(value) < 1000 else f"{value:.6g}"
+        cell = f"[bold green]{shown}[/]" if is_better and not name.startswith("coverage") else shown
+        table.add_row(label(name), cell, f"{other:.4f}" if abs(other) < 1000 else f"{other:.6g}")
+    display.show(out, table)
+
+
+def label(score: str) -> str:
+    """The name of a score as people write it."""
+    special = {"roc_auc": "ROC AUC", "macro_f1": "macro F1", "log_loss": "log-loss", "r2": "R²"}
+    upper = {"rmse": "RMSE", "mae": "MAE"}
+    return special.get(score) or upper.get(score) or score.replace("_", " ")
+
+
+def predictions_table(rows: np.ndarray, columns: Mapping[str, np.ndarray], true: np.ndarray | None) -> Table:
+    """Rows of predictions, with the true values where they are known."""
+    table = display._table(f"Predictions, the first {len(rows):,} rows")
+    table.add_column("row", justify="right", style="dim")
+    if len(columns) > MOST_SHOWN + 1:
+        probabilities = np.stack([values for name, values in columns.items() if name != "label"])
+        columns = {"label": columns["label"], "probability": probabilities.max(axis=0)}
+    names = list(columns)
+    for name in names:
+        table.add_column(escape(name.replace("_", " ")), justify="right")
+    if true is not None:
+        table.add_column("true", justify="right")
+    for place, row in enumerate(rows.tolist()):
+        cells = [
+            f"{columns[name][place]:.4f}" if name.startswith("probability") else escape(_cell(columns[name][place]))
+            for name in names
+        ]
+        if true is not None:
+            known = _cell(true[place])
+            wrong = names[0] == "label" and known != cells[0]
+            cells.append(f"[bold red]{escape(known)} ✗[/]" if wrong else escape(known))
+        table.add_row(str(row), *cells)
+    return table
+
+
+def _cell(value: Any) -> str:
+    if value is None or value != value:
+        return "–"
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    return f"{value:.6g}" if isinstance(value, (float, np.floating)) else str(value)

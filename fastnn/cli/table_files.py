@@ -1,0 +1,64 @@
+"""Tables in files, for the commands."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from fastnn.cli.datasets import Failure
+from fastnn.tables import Boolean, Categorical, Classes, TableModel
+from fastnn.tables.cells import number_text
+
+if TYPE_CHECKING:
+    from fastnn._readers.polars_tables import TableFile
+
+
+def adapter() -> ModuleType:
+    """The module that reads and writes files: `fastnn._readers.polars_tables`.
+
+    Raises
+    ------
+    Failure
+        If polars is not installed.
+    """
+    try:
+        from fastnn._readers import polars_tables
+    except ImportError as error:
+        raise Failure(error) from None
+    return polars_tables
+
+
+def open_table(path: str) -> TableFile:
+    """A table in a file.
+
+    Raises
+    ------
+    Failure
+        If polars is not installed.
+    OSError, ValueError
+        If the file cannot be read, or is no table.
+    """
+    return adapter().TableFile(path)
+
+
+def kinds(model: TableModel, with_target: bool) -> dict[str, str]:
+    """What the columns that a model takes must hold, by name, as `TableFile.batches` takes it."""
+    result = {}
+    for encoder in model.preprocessor.encoders:
+        if isinstance(encoder, Categorical):
+            result[encoder.name] = "name" if all(map(_is_canonical, encoder.categories)) else "text"
+        else:
+            result[encoder.name] = "boolean" if isinstance(encoder, Boolean) else "number"
+    if with_target:
+        target = model.target
+        is_text = isinstance(target, Classes) and target.kind == "text"
+        result[target.name] = "text" if is_text else "name" if isinstance(target, Classes) else "number"
+    return result
+
+
+def _is_canonical(category: str) -> bool:
+    """Whether a category may be the name of a number or of a truth value, which a file may write in several ways."""
+    try:
+        return category in ("true", "false") or number_text(float(category)) == category
+    except (ValueError, OverflowError):
+        return False

@@ -1,0 +1,210 @@
+"""The options of ``fastnn train``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fastnn import optimizers
+from fastnn.cli import run
+from fastnn.cli.options import Interval, Name, Names, Number, Quantiles, Units, Word, group
+from fastnn.cli.table_run import TASKS
+
+in_table = group("Table")
+in_network = group("Network")
+in_training = group("Training")
+in_schedule = group("Learning-rate schedule")
+in_data = group("Data and seeds")
+in_output = group("Running and output")
+
+OPTIONS = (
+    in_table("--target", metavar="NAME", without="the last column", help="Column to predict."),
+    in_table("--task", type=Name(TASKS), without="by the target", help=f"{' or '.join(TASKS)}."),
+    in_table(
+        "--categorical",
+        type=Names(),
+        metavar="NAME,NAME…",
+        without="texts",
+        help="Columns of numbers that are categories.",
+    ),
+    in_table("--ignore", type=Names(), metavar="NAME,NAME…", without="none", help="Columns to leave out."),
+    in_table(
+        "--max-categories",
+        type=click.IntRange(1),
+        metavar="N",
+        default=50,
+        help="Of a column; the most frequent stay apart.",
+    ),
+    in_table("--min-rows", type=click.IntRange(1), metavar="N", default=5, help="Categories of fewer rows are joined."),
+    in_network(
+        "--hidden",
+        type=Units(),
+        metavar="N,N…|none",
+        default="256",
+        without="256; tables 64,64",
+        help="Units of each hidden layer.",
+    ),
+    in_network(
+        "--activation",
+        type=Name(run.HIDDEN_ACTIVATIONS),
+        default="relu",
+        help=f"Of the hidden layers: {', '.join(run.HIDDEN_ACTIVATIONS)}.",
+    ),
+    in_network(
+        "--dropout",
+        metavar="X",
+        type=Number(high=1.0, below=True),
+        default=0.3,
+        without="0.3; tables 0.2",
+        help="Share of hidden units dropped while training.",
+    ),
+    in_network("--layer-norm", is_flag=True, help="Layer normalisation before each activation."),
+    in_network("--dtype", type=Name(("float32", "float64")), default="float32", help="float32 or float64."),
+    in_training(
+        "--loss",
+        type=Name((*run.OUTPUTS, "pinball")),
+        without="cross_entropy; tables by task",
+        help=f"{', '.join(run.OUTPUTS)}; tables also pinball.",
+    ),
+    in_training(
+        "--quantiles",
+        type=Quantiles(),
+        metavar="Q,Q…",
+        without="0.1,0.5,0.9",
+        help="pinball: which quantiles are predicted.",
+    ),
+    in_training(
+        "--label-smoothing",
+        metavar="X",
+        type=Number(high=1.0, below=True),
+        default=0.0,
+        help="Share of each target spread over all classes.",
+    ),
+    in_training(
+        "--optimizer",
+        type=Name(tuple(optimizers.OPTIMIZERS)),
+        default="adamw",
+        help=f"{', '.join(optimizers.OPTIMIZERS)}.",
+    ),
+    in_training(
+        "--learning-rate",
+        metavar="X",
+        type=Number(above=True),
+        without="by optimizer; 0.003 for adamw, tables 0.001",
+        help="The first or, where it rises, the highest.",
+    ),
+    in_training(
+        "--momentum",
+        metavar="X",
+        type=Number(high=1.0, below=True),
+        without="0.9 for sgd, 0 for rmsprop",
+        help="Of sgd and rmsprop.",
+    ),
+    in_training("--weight-decay", metavar="X", type=Number(), default=0.01, help="Decoupled; of weights only."),
+    in_training(
+        "--clip-norm", metavar="X", type=Number(above=True), without="off", help="Largest norm of the whole gradient."
+    ),
+    in_training(
+        "--batch-size",
+        type=Word("full"),
+        metavar="N|full",
+        default="64",
+        without="64; tables by rows",
+        help="Rows of a step; full: all of them.",
+    ),
+    in_training(
+        "--epochs",
+        type=click.IntRange(1),
+        metavar="N",
+        default=60,
+        without="60; tables 100",
+        help="Passes over the training data.",
+    ),
+    in_training(
+        "--patience",
+        type=click.IntRange(1),
+        metavar="N",
+        without="off; tables 20",
+        help="Stop after N epochs without a better validation loss, and keep the best parameters.",
+    ),
+    in_schedule("--schedule", type=Name(run.SCHEDULES), default="cosine", help=f"{', '.join(run.SCHEDULES)}."),
+    in_schedule("--warmup", type=click.IntRange(0), metavar="N", default=0, help="Epochs of linear warm-up in front."),
+    in_schedule("--decay-every", type=click.IntRange(1), metavar="N", default=20, help="step: epochs between decays."),
+    in_schedule(
+        "--decay-factor",
+        metavar="X",
+        type=Number(high=1.0, above=True),
+        without="0.1; exponential 0.95",
+        help="step, exponential, plateau: what a decay multiplies by.",
+    ),
+    in_schedule(
+        "--plateau-patience",
+        type=click.IntRange(0),
+        metavar="N",
+        default=5,
+        help="plateau: epochs to wait for a better loss.",
+    ),
+    in_data(
+        "--test-fraction",
+        metavar="X",
+        type=Number(high=1.0, above=True, below=True),
+        default=0.2,
+        help="Share of the data held out for the final test.",
+    ),
+    in_data(
+        "--validation-fraction",
+        metavar="X",
+        type=Number(high=1.0, below=True),
+        default=0.1,
+        without="0.1; tables 0.2",
+        help="Share of the rest to validate each epoch with; 0: none.",
+    ),
+    in_data(
+        "--seed",
+        type=click.IntRange(0, 2**64 - 1),
+        metavar="N",
+        default=0,
+        help="Decides the run: initial parameters, shuffling, dropout, split.",
+    ),
+    in_data(
+        "--split-seed",
+        type=click.IntRange(0, 2**64 - 1),
+        metavar="N",
+        without="the seed",
+        help="Decides the split instead.",
+    ),
+    in_output(
+        "--threads",
+        type=Word("auto"),
+        metavar="N|auto",
+        default="auto",
+        help="At most so many; the result is the same.",
+    ),
+    in_output(
+        "--output",
+        "-o",
+        type=click.Path(file_okay=False, path_type=Path),
+        without="runs/DATASET",
+        metavar="FOLDER",
+        help="Where model, record and picture go.",
+    ),
+    in_output(
+        "--checkpoint-every",
+        type=Interval(),
+        metavar="TIME",
+        without="never",
+        help="Save the run so often while it trains: 90, 30s, 5m, 2h, 10epochs.",
+    ),
+    in_output("--resume", is_flag=True, help="Go on with a run that was broken off, from its checkpoint."),
+    in_output("--quiet", "-q", is_flag=True, help="Print one line at the end."),
+)
+
+
+def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options, in the order of the help page."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command

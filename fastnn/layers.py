@@ -1,0 +1,176 @@
+"""What a layer is: frozen descriptions. `fastnn.Network` turns a list of them into parameters and a program."""
+
+from __future__ import annotations
+
+from fastnn._input import checks
+from fastnn._storage.descriptions import Description, description
+from fastnn.initializers import INITIALIZERS, Initializer
+
+# Activations by name, with the default of the parameter for those that have one.
+ACTIVATIONS: dict[str, float | None] = {
+    "identity": None,
+    "relu": None,
+    "leaky_relu": 0.01,
+    "elu": 1.0,
+    "selu": None,
+    "gelu": None,
+    "silu": None,
+    "mish": None,
+    "tanh": None,
+    "sigmoid": None,
+    "softplus": None,
+    "softmax": None,
+}
+_ALIASES = {None: "identity", "linear": "identity"}
+
+
+class Layer(Description):
+    """The base of every layer."""
+
+
+@description
+class Input(Layer):
+    """The input layer: always the first, and only there.
+
+    Parameters
+    ----------
+    features : int
+        Numbers in a row of the data.
+    """
+
+    features: int
+
+    def __post_init__(self) -> None:
+        self._set(features=checks.integer(self.features, "Input features"))
+
+
+@description
+class Activation(Layer):
+    """An elementwise function as a layer, or, with a parameter, as the ``activation`` of a `Dense`.
+
+    Parameters
+    ----------
+    name : str
+        ``"identity"`` (also ``None`` and ``"linear"``), ``"relu"``, ``"leaky_relu"`` (``alpha``: the slope below 0),
+        ``"elu"`` (``alpha``: minus the limit to the left), ``"selu"``, ``"gelu"`` (exact, by erf), ``"silu"``,
+        ``"mish"``, ``"tanh"``, ``"sigmoid"``, ``"softplus"``, or ``"softmax"`` (over the units of a row; only at the
+        end of a network).
+    alpha : float, optional
+        The parameter of those that have one, at least 0; by default 0.01 for leaky ReLU and 1 for ELU, as in PyTorch.
+
+    Examples
+    --------
+    >>> fn.Dense(32, activation=fn.Activation("leaky_relu", alpha=0.2))
+    """
+
+    name: str
+    alpha: float | None = None
+
+    def __post_init__(self) -> None:
+        known = self.name is None or isinstance(self.name, str)
+        name = checks.choice(_ALIASES.get(self.name, self.name) if known else self.name, ACTIVATIONS, "activation name")
+        alpha = ACTIVATIONS[name]
+        if self.alpha is not None:
+            if alpha is None:
+                taking = ", ".join(repr(key) for key, default in ACTIVATIONS.items() if default is not None)
+                raise ValueError(
+                    f"alpha is a parameter of the activations {taking}; got alpha={self.alpha!r} for {name!r}"
+                )
+            alpha = checks.number(self.alpha, "alpha", 0.0)
+        self._set(name=name, alpha=alpha)
+
+    def __repr__(self) -> str:
+        return f"Activation({self.name!r}" + (")" if self.is_default else f", alpha={self.alpha!r})")
+
+    @property
+    def is_default(self) -> bool:
+        """Whether the name says it all."""
+        return self.alpha == ACTIVATIONS[self.name]
+
+
+@description
+class Dense(Layer):
+    """A fully connected layer, ``activation(x Wᵀ + b)``.
+
+    Parameters
+    ----------
+    units : int
+        Outputs of the layer. The weight has shape (units, inputs), the bias (units,).
+    activation : str or Activation, default "identity"
+        What is applied to the sums; see `Activation` for the names.
+    weight_initializer : str or Initializer, default "auto"
+        How the weight begins; ``"auto"`` chooses by the activation that follows (see `fastnn.initializers`).
+    bias_initializer : str or Initializer, default "zeros"
+        How the bias begins.
+    """
+
+    units: int
+    activation: str | Activation | None = "identity"
+    weight_initializer: str | Initializer = "auto"
+    bias_initializer: str | Initializer = "zeros"
+
+    def __post_init__(self) -> None:
+        activation = self.activation
+        if not isinstance(activation, Activation):
+            activation = Activation(activation)  # type: ignore[arg-type]
+        for argument in ("weight_initializer", "bias_initializer"):
+            value = getattr(self, argument)
+            if not isinstance(value, Initializer):
+                checks.one_of(value, Initializer, INITIALIZERS, argument)
+        if self.bias_initializer == "orthogonal":
+            raise ValueError("bias_initializer must suit a vector; got 'orthogonal', which is for matrices")
+        self._set(
+            units=checks.integer(self.units, "Dense units"),
+            activation=activation.name if activation.is_default else activation,
+        )
+
+    def __repr__(self) -> str:
+        return super().__repr__().replace("activation=", "", 1)
+
+
+@description
+class Dropout(Layer):
+    """Sets each unit to 0 with probability ``rate`` while training, and scales the others by 1 / (1 - rate).
+
+    The mask is a function of the trainer's seed, the layer, the update, the row of the batch and the unit. Outside of
+    training the layer does nothing. Srivastava et al., *Dropout*, JMLR 15 (2014).
+
+    Parameters
+    ----------
+    rate : float
+        At least 0 and below 1.
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        self._set(rate=checks.number(self.rate, "Dropout rate", 0.0, 1.0, below=True))
+
+
+@description
+class LayerNorm(Layer):
+    """Normalises the units of each row to mean 0 and variance 1, then applies a gain and a bias to each unit.
+
+    Ba, Kiros and Hinton, *Layer Normalization*, arXiv:1607.06450. The gain, named ``weight`` as in PyTorch, begins at
+    1 and the bias at 0.
+
+    Parameters
+    ----------
+    epsilon : float, default 1e-5
+        Added to the variance.
+    """
+
+    epsilon: float = 1e-5
+
+    def __post_init__(self) -> None:
+        self._set(epsilon=checks.number(self.epsilon, "LayerNorm epsilon", 0.0, above=True))
+
+
+LAYERS = (Input, Dense, Activation, Dropout, LayerNorm)
+
+
+def activation_of(layer: Dense | Activation) -> Activation:
+    """The activation of a layer that has one."""
+    if isinstance(layer, Activation):
+        return layer
+    return layer.activation if isinstance(layer.activation, Activation) else Activation(layer.activation)  # type: ignore[arg-type]

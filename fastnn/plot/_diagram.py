@@ -1,0 +1,128 @@
+"""A network as a diagram."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from fastnn._input import checks
+from fastnn.layers import Activation, Dense, Dropout, Input, activation_of
+from fastnn.network import Network
+from fastnn.plot import _style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_ROW = 0.42  # inches
+_WIDEST, _NARROWEST = 0.46, 0.2  # boxes, as shares of the width
+_CENTRE = 0.25
+_COLUMNS = (("activation", 0.53, "left"), ("output", 0.82, "right"), ("parameters", 0.99, "right"))
+
+
+def network(network: Network, ax: Axes | None = None) -> Axes:
+    """Draws a network: its layers from the top down, with activations, shapes of their outputs and parameter counts.
+
+    Parameters
+    ----------
+    network : Network
+    ax : matplotlib Axes, optional
+        By default a new figure's, which is as high as the layers take.
+
+    Returns
+    -------
+    matplotlib Axes
+        A box is the wider, the more units a layer has, on a logarithmic scale.
+
+    Raises
+    ------
+    TypeError
+        If ``network`` is no Network.
+    ImportError
+        If matplotlib is missing; the message says how to install it.
+    """
+    checks.instance(network, Network, "network")
+    rows = [(layer, units, size) for layer, (_, units, size) in zip(network.layers, network._rows(), strict=True)]
+    ax = _style.axes(ax, size_of(network))
+    available = ax.get_window_extent().height / ax.figure.dpi  # inches
+    size = max(3.0, min(10.0, 72 * 0.5 * available / (len(rows) + 2)))
+    colours = _style.palette(ax)
+    ax.set_xlim(0, 1)
+    ax.set_ylim(len(rows) + 1.1, -1.1)
+    ax.set_axis_off()
+
+    most = max(units for _, units, _ in rows)
+    widths = [_NARROWEST + (_WIDEST - _NARROWEST) * math.log1p(units) / math.log1p(most) for _, units, _ in rows]
+    for y, (above, below) in enumerate(pairwise(widths)):
+        _connect(ax, y, above, below, colours)
+    for heading, x, side in _COLUMNS:
+        ax.text(x, -0.85, heading, ha=side, va="center", fontsize=size, color=colours.muted)
+    ax.text(_CENTRE, -0.85, "layer", ha="center", va="center", fontsize=size, color=colours.muted)
+    for y, ((layer, units, count), width) in enumerate(zip(rows, widths, strict=True)):
+        _box(ax, y, width, named(layer, units), size, _filling(layer, y == len(rows) - 1, colours), colours)
+        texts = (activation(layer), f"(n, {units:,})", f"{count:,}" if count else "")
+        for text, (_, x, side) in zip(texts, _COLUMNS, strict=True):
+            ax.text(x, y, text, ha=side, va="center", fontsize=size, color=colours.ink)
+    ax.axhline(len(rows) - 0.4, 0.53, 0.99, color=colours.grid, linewidth=0.8)
+    total = f"{network.n_parameters:,}"
+    ax.text(0.99, len(rows) + 0.15, total, ha="right", va="center", fontsize=size, weight="bold", color=colours.ink)
+    ax.text(0.53, len(rows) + 0.15, "in all", ha="left", va="center", fontsize=size, color=colours.muted)
+    return ax
+
+
+def size_of(network: Network) -> tuple[float, float]:
+    """Of a figure that has room for the layers, in inches."""
+    return _style.FIGURE_SIZE[0], max(_style.FIGURE_SIZE[1], _ROW * (len(network.layers) + 2))
+
+
+def named(layer: Any, units: int) -> str:
+    """A layer in a few words, its activation left out."""
+    if isinstance(layer, Dropout):
+        return f"Dropout {layer.rate:g}"
+    if isinstance(layer, (Dense, Input)):
+        return f"{type(layer).__name__} {units:,}"
+    return type(layer).__name__
+
+
+def activation(layer: Any) -> str:
+    """The activation of a layer, nothing if it has none."""
+    if not isinstance(layer, (Dense, Activation)):
+        return ""
+    found = activation_of(layer)
+    name = "" if found.name == "identity" else found.name.replace("_", " ")
+    return name if found.is_default else f"{name}, α = {found.alpha:g}"
+
+
+def _filling(layer: Any, is_last: bool, colours: _style.Palette) -> str | None:
+    """Layers with units of their own are filled; others have an outline only."""
+    if isinstance(layer, Input):
+        return colours.muted
+    if isinstance(layer, Dense):
+        return colours.validation if is_last else colours.training
+    return None
+
+
+def _box(ax: Axes, y: int, width: float, text: str, size: float, filling: str | None, colours: _style.Palette) -> None:
+    patch = _style.matplotlib("patches").FancyBboxPatch(
+        (_CENTRE - width / 2, y - 0.27),
+        width,
+        0.54,
+        boxstyle="round,pad=0,rounding_size=0.012",
+        mutation_aspect=20,
+        facecolor=filling or colours.surface,
+        edgecolor=filling or colours.muted,
+        linewidth=1.0,
+    )
+    ax.add_patch(patch)
+    ink = colours.surface if filling else colours.ink
+    ax.text(_CENTRE, y, text, ha="center", va="center", fontsize=size, color=ink)
+
+
+def _connect(ax: Axes, y: int, above: float, below: float, colours: _style.Palette) -> None:
+    corners = [
+        (_CENTRE - above / 2 + 0.01, y + 0.27),
+        (_CENTRE + above / 2 - 0.01, y + 0.27),
+        (_CENTRE + below / 2 - 0.01, y + 0.73),
+        (_CENTRE - below / 2 + 0.01, y + 0.73),
+    ]
+    ax.add_patch(_style.matplotlib("patches").Polygon(corners, closed=True, color=colours.grid, linewidth=0, zorder=0))

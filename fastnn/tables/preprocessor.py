@@ -1,0 +1,329 @@
+"""From a table to a matrix that a network can learn from, and the same for every later table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from fastnn._engine.environment import standard_environment
+from fastnn._input import checks
+from fastnn._storage import descriptions
+from fastnn.tables import cells as _cells
+from fastnn.tables.cells import Cells, quoted
+from fastnn.tables.encoders import ENCODERS, Boolean, Categorical, Encoder, Numeric, Unused
+
+VERSION = 1
+FEW_ROWS = 10  # so few that different values in every row mean nothing
+_ID_NAMES = ("", "id", "index")
+_ID_ENDINGS = ("_id", " id", "-id", ".id")
+
+
+class Preprocessor:
+    """Makes a matrix of a table: fills what is missing, encodes categories, standardises.
+
+    ``fit`` decides from the training rows what each column is:
+
+    - numbers: `Numeric`, standardised, missing ones filled with the median, and an indicator where some were missing;
+    - true and false: `Boolean`, the same with 1 and 0;
+    - texts: `Categorical`, one-hot, rare categories together; unless they are not categories (see `Unused`);
+    - what cannot be used, and why: `Unused`.
+
+    Parameters
+    ----------
+    max_categories : int, default 50
+        Of a column; the most frequent ones keep a column of the matrix of their own.
+    min_rows : int, default 5
+        Categories of fewer rows are rare.
+    categorical : sequence of str, default ()
+        Columns of numbers that are names, not quantities: encoded as categories.
+    unused : sequence of str, or mapping of str to `Unused`, default ()
+        Columns to leave out.
+
+    Attributes
+    ----------
+    encoders : tuple of (Numeric, Boolean or Categorical)
+        In the order of the table that was fitted, which is the order of the matrix.
+    unused_columns : tuple of Unused
+    features : tuple of str
+        Names of the matrix's columns.
+
+    Reproducibility
+    ---------------
+    The matrix depends on the values of the table alone: not on where it was read from, on how many rows are transformed
+    at a time, on a locale, or on the machine.
+
+    Examples
+    --------
+    >>> preprocessor = tables.Preprocessor().fit({"age": [31, 47, None], "town": ["Bonn", "Kiel", "Kiel"]})
+    >>> preprocessor.transform({"town": ["Bonn"], "age": [40]})
+    """
+
+    def __init__(
+        self,
+        max_categories: int = 50,
+        min_rows: int = 5,
+        categorical: Iterable[str] = (),
+        unused: Iterable[str] | Mapping[str, Unused] = (),
+    ) -> None:
+        self.max_categories = checks.integer(max_categories, "max_categories")
+        self.min_rows = checks.integer(min_rows, "min_rows")
+        self.categorical = checks.names(categorical, "categorical")
+        given = unused if isinstance(unused, Mapping) else {}
+        self.unused = {name: given.get(name, Unused(name, "chosen")) for name in checks.names(unused, "unused")}
+        for column in self.unused.values():
+            if not isinstance(column, Unused):
+                raise TypeError(f"unused must map names to Unused; got {checks.described(column)}")
+        self.encoders: tuple[Encoder, ...] = ()
+        self.unused_columns: tuple[Unused, ...] = ()
+
+    # ----------------------------------------------------------------------- fit
+
+    def fit(self, table: Any) -> Preprocessor:
+        """Decides what each column is, and takes medians, means, deviations and categories from the rows of ``table``.
+
+        Parameters
+        ----------
+        table : mapping of str to array_like, or DataFrame
+            Numbers, booleans, strings or dates; None and NaN are missing.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is no table, a cell is infinite or of no such kind, or no column can be used. `CellError`, a
+            ``ValueError``, has the ``column`` and the ``row``.
+        """
+        columns = _cells.columns(table)
+        for argument in ("categorical", "unused"):
+            for name in getattr(self, argument):
+                if name not in columns:
+                    raise ValueError(
+                        f"{argument} must name columns of the table; got {name!r}{checks.nearest(name, columns)}"
+                    )
+        if not len(next(iter(columns.values()))):
+            raise ValueError("table must have at least one row; got none")
+        encoders: list[Encoder] = []
+        unused: list[Unused] = []
+        for name, values in columns.items():
+            found = self.unused.get(name) or self._fitted(_cells.cells(name, values))
+            (unused if isinstance(found, Unused) else encoders).append(found)  # type: ignore[arg-type]
+        if not encoders:
+            why = "; ".join(f"{column.name!r}: {column.explanation}" for column in unused)
+            raise ValueError(f"table must have a column to learn from; {why}")
+        self.encoders, self.unused_columns = tuple(encoders), tuple(unused)
+        return self
+
+    def _fitted(self, cells: Cells) -> Encoder | Unused:
+        name = cells.name
+        if cells.kind == "none":
+            return Unused(name, "empty")
+        if cells.kind == "date" and name not in self.categorical:
+            return Unused(name, "date")
+        if cells.kind == "text" or name in self.categorical:
+            return self._categorical(cells)
+        assert cells.numbers is not None
+        present = cells.numbers[~np.isnan(cells.numbers)]
+        if len(present) == len(cells.numbers) and (present == present[0]).all():
+            return Unused(name, "constant")
+        if cells.kind == "boolean":
+            return Boolean.fit(cells)
+        return Unused(name, "identifier") if _is_identifier(name, cells.numbers) else Numeric.fit(cells)
+
+    def _categorical(self, cells: Cells) -> Encoder | Unused:
+        texts = cells.as_texts()
+        present = [text for text in texts if text is not None]
+        different = len(set(present))
+        if different == 1 and len(present) == len(texts):
+            return Unused(cells.name, "constant")
+        is_chosen = cells.name in self.categorical
+        if different == len(present) >= FEW_ROWS and not is_chosen:
+            return Unused(cells.name, "identifier")
+        encoder = Categorical.fit(cells, self.max_categories, self.min_rows)
+        kept = set(encoder.categories)
+        if 2 * len([text for text in present if text in kept]) < len(present) and not is_chosen:
+            few = 2 * different <= len(present) or len(present) < FEW_ROWS
+            if few and different <= self.max_categories:  # the rows are few, the texts are not many
+                return Categorical.fit(cells, self.max_categories, 1)
+            return Unused(cells.name, "text", f"{different:,} in {len(present):,} rows")
+        return encoder
+
+    # ----------------------------------------------------------------- transform
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that a table must have."""
+        return tuple(encoder.name for encoder in self.encoders)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the matrix's columns."""
+        return tuple(feature for encoder in self.encoders for feature in encoder.features)
+
+    def transform(self, table: Any, dtype: str = "float32") -> np.ndarray:
+        """The matrix of a table.
+
+        Parameters
+        ----------
+        table : mapping of str to array_like, or DataFrame
+            Columns in any order; those that were not used need not be there, and others are ignored.
+        dtype : str, default "float32"
+            ``"float32"`` or ``"float64"``: what the float64 results are rounded to.
+
+        Returns
+        -------
+        ndarray, shape (n, n_features)
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, or (`CellError`) a cell is no number where one is expected, or infinite.
+        """
+        self._check_fitted()
+        columns = _cells.columns(table)
+        self.check_columns(columns)
+        n = len(next(iter(columns.values())))
+        X = np.zeros((n, len(self.features)), dtype=checks.dtype_name(dtype))
+        start = 0
+        for encoder in self.encoders:
+            stop = start + len(encoder.features)
+            encoder.encode(_cells.cells(encoder.name, columns[encoder.name]), X[:, start:stop])
+            start = stop
+        return X
+
+    def check_columns(self, names: Iterable[str], argument: str = "table") -> None:
+        """Raises ValueError unless every column that is needed is among ``names``."""
+        _check_there(self.names, names, argument)
+
+    def extra_columns(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of ``names`` that the training table did not have: they are ignored."""
+        names = checks.names(names, "names")
+        known = {*self.names, *(column.name for column in self.unused_columns)}
+        return tuple(name for name in names if name not in known)
+
+    def unseen_categories(self, table: Any) -> dict[str, set[str]]:
+        """By column, the categories of a table that have no column of the matrix of their own."""
+        columns = _cells.columns(table)
+        categorical = [encoder for encoder in self.encoders if isinstance(encoder, Categorical)]
+        _check_there([encoder.name for encoder in categorical], columns, "table")
+        found = {}
+        for encoder in categorical:
+            unseen = encoder.unseen(_cells.cells(encoder.name, columns[encoder.name]))
+            if unseen:
+                found[encoder.name] = unseen
+        return found
+
+    # ---------------------------------------------------------------------- JSON
+
+    def describe(self) -> dict[str, Any]:
+        """All that `transform` depends on, as JSON can hold it.
+
+        Returns
+        -------
+        dict
+            ``"version"``: 1. ``"columns"``: in the order of the matrix, for each column of the table that is used one
+            of ::
+
+                {"type": "Numeric", "name": str, "fill": float, "mean": float, "scale": float, "indicator": bool}
+                {"type": "Boolean", …the same…}
+                {"type": "Categorical", "name": str, "categories": [str, …], "other": bool, "missing": bool}
+
+            A number x, or ``fill`` where it is missing, becomes one column ``(x - mean) / scale``; with ``indicator``
+            another follows, 1 where it is missing and else 0. True and false are the numbers 1 and 0. A category
+            becomes as many columns as there are categories, then one if ``other``, then one if ``missing``: 1 in its
+            own column; a category that has none, 1 in that of ``other``, if there is one; a missing cell, 1 in that of
+            ``missing`` if there is one, and else as a category that has none. All else is 0.
+            ``"unused"``: ``{"type": "Unused", "name": str, "reason": str, "detail": str}`` for each column left out.
+        """
+        self._check_fitted()
+        return {
+            "version": VERSION,
+            "columns": [descriptions.to_data(encoder) for encoder in self.encoders],
+            "unused": [descriptions.to_data(column) for column in self.unused_columns],
+        }
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, Any]) -> Preprocessor:
+        """The fitted preprocessor that `describe` described; nothing is executed.
+
+        Raises
+        ------
+        ValueError
+            If the description is damaged or of another version.
+        """
+        checks.mapping(description, "description")
+        try:
+            if description["version"] != VERSION:
+                raise ValueError(f"version {description['version']!r}; this fastnn knows {VERSION}")
+            encoders = descriptions.from_data(list(description["columns"]), ENCODERS, "a column")
+            unused = descriptions.from_data(list(description["unused"]), (Unused,), "an unused column")
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"the description of the preprocessor is damaged: {error}") from None
+        names = [column.name if isinstance(column, (Encoder, Unused)) else None for column in (*encoders, *unused)]
+        if not encoders or None in names or len(set(names)) < len(names):
+            raise ValueError("the description of the preprocessor is damaged: its columns must have different names")
+        result = cls()
+        result.encoders, result.unused_columns = encoders, unused
+        return result
+
+    def to_json(self) -> str:
+        """`describe` as JSON."""
+        with standard_environment():  # writing a number as text calculates
+            return json.dumps(self.describe(), ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Preprocessor:
+        """The fitted preprocessor that `to_json` wrote; nothing is executed.
+
+        Raises
+        ------
+        ValueError
+            If it is damaged or of another version.
+        """
+        checks.text(text, "text")
+        try:
+            with standard_environment():
+                description = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            came = checks.described(text)
+            raise ValueError(
+                f"text must be the description of the preprocessor; got {came}, not JSON: {error}"
+            ) from None
+        if not isinstance(description, dict):
+            raise ValueError(f"the description of the preprocessor is damaged: it is {checks.described(description)}")
+        return cls.from_description(description)
+
+    def _check_fitted(self) -> None:
+        if not self.encoders:
+            raise ValueError("the Preprocessor must be fitted before it is used")
+
+    def __repr__(self) -> str:
+        if not self.encoders:
+            return "Preprocessor()"
+        return f"Preprocessor(columns={len(self.encoders)}, features={len(self.features)})"
+
+
+def _check_there(needed: Iterable[str], names: Iterable[str], argument: str) -> None:
+    there = list(names)
+    missing = [name for name in needed if name not in there]
+    if missing:
+        hint = checks.nearest(missing[0], there) if len(missing) == 1 else ""
+        plural = "columns" if len(missing) > 1 else "column"
+        raise ValueError(f"{argument} lacks the {plural} {quoted(missing)}{hint}")
+
+
+def _is_identifier(name: str, numbers: np.ndarray) -> bool:
+    """Whether whole numbers, different in every row, number the rows or are named an id, or are huge."""
+    if len(numbers) < FEW_ROWS or np.isnan(numbers).any():
+        return False
+    ordered = np.sort(numbers)
+    if (ordered[1:] == ordered[:-1]).any():
+        return False
+    magnitudes = np.abs(ordered)
+    if (magnitudes >= _cells.EXACT).any():
+        return bool((magnitudes >= _cells.EXACT).all())
+    if (ordered.astype(np.int64) != ordered).any():
+        return False
+    is_named_so = name.lower() in _ID_NAMES or name.lower().endswith(_ID_ENDINGS) or name.endswith(("Id", "ID"))
+    return is_named_so or bool(ordered[-1] - ordered[0] == len(ordered) - 1)

@@ -1,0 +1,319 @@
+"""What a network of a table predicts: classes or a quantity. From a column to targets, and from outputs back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastnn import elementary
+from fastnn._engine.environment import standard_environment
+from fastnn._engine.random import lane_sum
+from fastnn._input import checks
+from fastnn._storage.descriptions import Description, description
+from fastnn.data import Standardizer
+from fastnn.tables import cells as _cells
+from fastnn.tables import scores
+from fastnn.tables.cells import CellError, Cells, number_text
+from fastnn.tables.encoders import median
+
+KINDS = ("text", "number", "boolean")
+FEW_CLASSES = 10  # whole numbers of at most so many values are taken for classes
+ROWS_OF_A_CLASS = 5
+
+
+class Target(Description):
+    """The base of what is predicted."""
+
+    name: str
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs that a network needs."""
+        raise NotImplementedError
+
+    def values(self, column: Any) -> np.ndarray:
+        """The cells of a column as the scores take them: labels, int64 (n,), or numbers, float64 (n,)."""
+        raise NotImplementedError
+
+    def encode(self, column: Any) -> np.ndarray:
+        """The cells of a column as a loss takes them."""
+        raise NotImplementedError
+
+    def predicted(self, outputs: np.ndarray, activation: str) -> np.ndarray:
+        """Outputs of a network that ends in ``activation`` as probabilities or quantities, float64 (n, n_outputs)."""
+        raise NotImplementedError
+
+    def baseline(self, n: int) -> np.ndarray:
+        """What is predicted, for ``n`` rows, without a look at them; as `predicted`."""
+        raise NotImplementedError
+
+    def scores(self, values: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+        """How good predictions are."""
+        raise NotImplementedError
+
+
+@description
+class Classes(Target):
+    """Classes: texts, numbers or truth values.
+
+    Parameters
+    ----------
+    name : str
+        The column.
+    labels : sequence of str
+        The classes as text, in the order of the outputs: numbers by size, texts by code points.
+    kind : str
+        ``"text"``, ``"number"`` or ``"boolean"``: what the labels stand for.
+    counts : sequence of int
+        Training rows of each class.
+    """
+
+    name: str
+    labels: Any
+    kind: str
+    counts: Any
+
+    def __post_init__(self) -> None:
+        labels, counts = checks.names(self.labels, "labels"), checks.listed(self.counts, int, "counts")
+        checks.text(self.name, "name")
+        if len(labels) < 2 or len(set(labels)) < len(labels):
+            raise ValueError(f"labels must be two different ones at least; got {checks.listing(labels) or 'none'}")
+        checks.choice(self.kind, KINDS, "kind")
+        counts = tuple(checks.integer(count, "counts", 0) for count in counts)
+        if len(counts) != len(labels) or not any(counts):
+            raise ValueError(
+                f"counts must be one for each of {len(labels)} labels, not all 0; got {checks.described(counts)}"
+            )
+        self._set(labels=labels, counts=counts)
+        self.decode(np.zeros(0, dtype=np.int64))  # labels that are of the kind
+
+    @classmethod
+    def fit(cls, name: str, column: Any, training: np.ndarray | None = None) -> Classes:
+        """Classes of the cells of ``column``; counted in the rows ``training`` (row numbers), or in all."""
+        cells = _complete(checks.text(name, "name"), column)
+        texts = cells.as_texts()
+        if training is not None:
+            training = checks.places(training, len(texts), "training")
+            if training.ndim != 1:
+                raise ValueError(f"training must have shape (k,), numbers of rows; got shape {training.shape}")
+        labels = sorted({text for text in texts if text is not None})
+        if cells.kind == "number":
+            labels.sort(key=float)
+        if len(labels) < 2:
+            came = f"every row is {labels[0]!r}" if labels else "there is no row"
+            raise ValueError(f"the target {name!r} must have at least two classes; {came}")
+        if 2 * len(labels) > len(texts) and len(labels) > FEW_CLASSES:
+            raise ValueError(
+                f"the target {name!r} must be classes or numbers; got {len(labels):,} different values in "
+                f"{len(texts):,} rows"
+            )
+        places = {label: place for place, label in enumerate(labels)}
+        numbers = np.array([places[text] for text in texts if text is not None], dtype=np.int64)
+        counted = numbers if training is None else numbers[training]
+        kind = cells.kind if cells.kind in KINDS else "text"
+        return cls(name, tuple(labels), kind, tuple(np.bincount(counted, minlength=len(labels)).tolist()))
+
+    @property
+    def n_outputs(self) -> int:
+        return len(self.labels)
+
+    def encode(self, column: Any) -> np.ndarray:
+        """Labels 0, 1, … of shape (n,), int64."""
+        texts = _complete(self.name, column).as_texts()
+        places = {label: place for place, label in enumerate(self.labels)}
+        result = np.array([places.get(text, -1) for text in texts], dtype=np.int64)
+        if (result < 0).any():
+            row = int((result < 0).argmax())
+            listed = _cells.quoted(list(self.labels))
+            raise CellError(self.name, row, f"expected one of the classes {listed}; got {texts[row]!r}")
+        return result
+
+    def values(self, column: Any) -> np.ndarray:
+        return self.encode(column)
+
+    def decode(self, numbers: np.ndarray) -> np.ndarray:
+        """The classes with these numbers: an array of strings, integers, floats or booleans."""
+        with standard_environment():
+            if self.kind == "text":
+                own = np.array(self.labels)
+            elif self.kind == "boolean":
+                own = np.array([label == "true" for label in self.labels])
+            elif all(number_text(float(label)) == label and "." not in label for label in self.labels):
+                own = np.array([int(float(label)) for label in self.labels])
+            else:
+                own = np.array([float(label) for label in self.labels])
+        return own[checks.places(numbers, len(own), "numbers")]
+
+    def predicted(self, outputs: np.ndarray, activation: str) -> np.ndarray:
+        values = outputs.astype(np.float64)
+        if activation == "softmax":
+            return values
+        with standard_environment():
+            if activation != "sigmoid":  # logits
+                values = elementary.exp(values - values.max(axis=1)[:, None])
+            total = values[:, 0].copy()
+            for column in range(1, values.shape[1]):
+                total += values[:, column]
+            # Sigmoids may all have underflowed.
+            uniform = 1.0 / values.shape[1]
+            return np.where(total[:, None] > 0, values / np.where(total > 0, total, 1.0)[:, None], uniform)
+
+    def baseline(self, n: int) -> np.ndarray:
+        """The shares of the classes in the training rows; the most frequent one is predicted."""
+        with standard_environment():
+            counts = np.array(self.counts, dtype=np.float64)
+            shares = counts / lane_sum(counts)
+        return np.zeros((n, len(shares))) + shares
+
+    def scores(self, values: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+        return scores.of_classes(values, predicted)
+
+
+@description
+class Quantity(Target):
+    """A number, standardised for training; predictions are in its own units.
+
+    Parameters
+    ----------
+    name : str
+        The column.
+    mean, scale : float
+        Of the training rows.
+    typical : sequence of float
+        The best guesses without a look at a row: the mean or the median of the training rows, or their quantiles.
+    quantiles : sequence of float, default ()
+        The quantiles that are predicted, one output each; none: one output.
+    """
+
+    name: str
+    mean: float
+    scale: float
+    typical: Any
+    quantiles: Any = ()
+
+    def __post_init__(self) -> None:
+        typical, quantiles = (
+            tuple(checks.number(value, argument) for value in checks.listed(given, (int, float), argument))
+            for argument, given in (("typical", self.typical), ("quantiles", self.quantiles))
+        )
+        checks.text(self.name, "name")
+        if len(typical) != max(1, len(quantiles)):
+            raise ValueError(
+                f"typical must hold a number for each output, {max(1, len(quantiles))}; got {checks.described(typical)}"
+            )
+        self._set(
+            mean=checks.number(self.mean, "mean"),
+            scale=checks.number(self.scale, "scale", 0.0, above=True),
+            typical=typical,
+            quantiles=quantiles,
+        )
+
+    @classmethod
+    def fit(cls, name: str, column: Any, quantiles: tuple[float, ...] = (), absolute: bool = False) -> Quantity:
+        """Mean and deviation of the training rows; ``absolute`` takes the median for typical instead of the mean."""
+        numbers = _complete_numbers(checks.text(name, "name"), column)
+        absolute = checks.boolean(absolute, "absolute")
+        quantiles = tuple(
+            checks.number(q, "quantiles", 0.0, 1.0, above=True, below=True)
+            for q in checks.listed(quantiles, (int, float), "quantiles")
+        )
+        if len(numbers) and (numbers == numbers[0]).all():
+            raise ValueError(f"the target {name!r} must have different values; every row is {numbers[0]:g}")
+        scaler = Standardizer()
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaler.fit(numbers[:, None])
+        mean, scale = float(scaler.mean[0]), float(scaler.scale[0])  # type: ignore[index]
+        if not np.isfinite([mean, scale]).all():
+            row = int(np.abs(numbers).argmax())
+            raise CellError(name, row, f"too large to take mean and deviation of the column; got {numbers[row]}")
+        with standard_environment():
+            if quantiles:
+                typical = tuple(_quantile(numbers, q) for q in quantiles)
+            else:
+                typical = (median(numbers) if absolute else mean,)
+        return cls(name, mean, scale, typical, quantiles)
+
+    @property
+    def n_outputs(self) -> int:
+        return len(self.typical)
+
+    def values(self, column: Any) -> np.ndarray:
+        return _complete_numbers(self.name, column)
+
+    def encode(self, column: Any) -> np.ndarray:
+        """``(y - mean) / scale``, float64 of shape (n,)."""
+        with standard_environment():
+            return (self.values(column) - self.mean) / self.scale
+
+    def predicted(self, outputs: np.ndarray, activation: str = "identity") -> np.ndarray:
+        with standard_environment():
+            return outputs.astype(np.float64) * self.scale + self.mean
+
+    def baseline(self, n: int) -> np.ndarray:
+        return np.zeros((n, self.n_outputs)) + np.array(self.typical)
+
+    def scores(self, values: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+        if self.quantiles:
+            return scores.of_quantiles(values, predicted, self.quantiles)
+        return scores.of_quantities(values, predicted[:, 0])
+
+
+TARGETS = (Classes, Quantity)
+
+
+def is_classes(name: str, column: Any) -> bool:
+    """Whether a column looks like classes: texts, truth values, or whole numbers of few values with several rows each.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be a target: no cell has a value, or it holds dates.
+    """
+    cells = _cells.cells(name, column)
+    if cells.kind in ("none", "date"):
+        problem = "has no value in any row" if cells.kind == "none" else "must be numbers or classes; got dates"
+        raise ValueError(f"the target {name!r} {problem}")
+    if cells.kind != "number":
+        return True
+    assert cells.numbers is not None
+    numbers = cells.numbers[~np.isnan(cells.numbers)]
+    different = np.unique(numbers)
+    is_whole = all(float(x).is_integer() for x in different[: FEW_CLASSES + 1].tolist())
+    return is_whole and len(different) <= FEW_CLASSES and len(numbers) >= ROWS_OF_A_CLASS * len(different)
+
+
+def present(name: str, column: Any) -> np.ndarray:
+    """Which rows have a target: bool of shape (n,)."""
+    cells = _cells.cells(name, column)
+    if cells.texts is not None:
+        return np.array([text is not None for text in cells.texts], dtype=np.bool_)
+    return np.ones(len(column), dtype=np.bool_) if cells.numbers is None else ~np.isnan(cells.numbers)
+
+
+def _complete(name: str, column: Any) -> Cells:
+    """The cells of a target, each of which has a value."""
+    cells = _cells.cells(name, column)
+    there = present(name, column)
+    if not there.all():
+        raise CellError(name, int((~there).argmax()), "expected a value of the target; got a missing cell")
+    if cells.kind == "date":
+        raise ValueError(f"the target {name!r} must be numbers or classes; got dates")
+    return cells
+
+
+def _complete_numbers(name: str, column: Any) -> np.ndarray:
+    cells = _complete(name, column)
+    if not len(column):
+        raise ValueError(f"the target {name!r} must have at least one row; got none")
+    if cells.numbers is None:
+        raise CellError(name, 0, f"expected a number; got {(cells.texts or ['?'])[0]!r}")
+    return cells.numbers
+
+
+def _quantile(numbers: np.ndarray, q: float) -> float:
+    """The smallest number that the share ``q`` of them does not exceed."""
+    ordered = np.sort(numbers)
+    place = q * len(ordered)
+    whole = int(place)
+    return float(ordered[min(len(ordered) - 1, whole if place > whole else max(0, whole - 1))])
