@@ -41,24 +41,8 @@ if unknown := set(WANTED) - set(ISA_FLAGS):
 ISA_FLAGS = {isa: flags for isa, flags in ISA_FLAGS.items() if isa in WANTED or not WANTED}
 
 REALS = {"float32": "32", "float64": "64"}
-KERNELS = ("dense", "activations", "normalization", "losses", "optimizers", "random", "functions", "batch", "sparse")
-ENGINE = (
-    "cpu",
-    "environment",
-    "elementary",
-    "threads",
-    "memory",
-    "sparse",
-    "data",
-    "model",
-    "evaluation",
-    "pace",
-    "divergence",
-    "steps",
-    "layout",
-    "training",
-    "random",
-)
+KERNELS = sorted(path.stem for path in Path("fastnn/_kernels").glob("*.pyx"))
+ENGINE = sorted(path.stem for path in Path("fastnn/_engine").glob("*.pyx"))
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": False,
@@ -66,14 +50,17 @@ DIRECTIVES = {
     "cdivision": True,
     "initializedcheck": False,
 }
-PXD = sorted(str(path) for folder in ("_kernels", "_engine") for path in Path("fastnn", folder).glob("*.pxd"))
-DEPENDS = ["fastnn/_kernels/simd.h", *PXD]
+PXD = {folder: sorted(map(str, Path("fastnn", folder).rglob("*.pxd"))) for folder in ("_kernels", "_engine")}
+DEPENDS = {
+    "_kernels": ["fastnn/_kernels/simd.h", *PXD["_kernels"]],
+    "_engine": ["fastnn/_kernels/simd.h", *PXD["_kernels"], *PXD["_engine"]],
+}
 
 
 def extensions(package, names, folder):
     """One extension for each source ``folder/name.pyx``, as ``package.name``."""
     return [
-        Extension(f"{package}.{name}", [f"{folder}/{name}.pyx"], include_dirs=["fastnn/_kernels"], depends=DEPENDS)
+        Extension(f"{package}.{name}", [f"{folder}/{name}.pyx"], include_dirs=["fastnn/_kernels"], depends=DEPENDS[folder.rpartition("/")[2]])
         for name in names
     ]
 

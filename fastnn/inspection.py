@@ -8,7 +8,7 @@ import numpy as np
 
 from fastnn._engine.model import Model
 from fastnn._input import checks
-from fastnn._lowering.lowering import compiled
+from fastnn._lowering.lowering import Lowered
 from fastnn._runtime import instruction_sets
 from fastnn.layers import Activation, Dense, Input, LayerNorm
 from fastnn.network import Network
@@ -90,12 +90,13 @@ class _Layers:
         names = network._names_by_layer
         units = 0
         for place, (layer, (_, units_out, _)) in enumerate(zip(network.layers, network._rows(), strict=True)):
-            operations = compiled((Input(units), layer))[0] if place and isinstance(layer, _COMPUTING) else []
+            lowered = Lowered((Input(units), layer))
+            operations = lowered.operations if place and isinstance(layer, _COMPUTING) else []
             units = units_out
             if not operations:
                 self.models[place] = None
                 continue
-            model = self.models[place] = Model(operations, network.dtype, tables)
+            model = self.models[place] = Model(lowered.n_inputs, operations, network.dtype, tables)
             for kind, name in names.get(place, {}).items():
                 model.write(0, kind, network.parameters[name])
 

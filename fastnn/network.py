@@ -91,14 +91,14 @@ class Network:
         self.seed = checks.seed(seed)
         self.dtype = checks.dtype_name(dtype)
         self._np_dtype = np.dtype(self.dtype)
-        operations, self._names, self._positions = lowering.compiled(self.layers)
-        self._shapes = {
-            name: lowering.shape_of(operations[number], kind) for name, (number, kind) in self._names.items()
-        }
+        lowered = lowering.Lowered(self.layers)
+        self._names, self._positions, self._shapes = lowered.names, lowered.positions, lowered.shapes
         if parameters is not None:
             self._check_shapes(parameters)
-        lowering.check_size(operations, self._shapes.values(), self._np_dtype.itemsize)
-        self._model = Model(operations, self.dtype, instruction_sets.tables(self.dtype))
+        lowering.check_size(lowered, self._np_dtype.itemsize)
+        self._model = Model(
+            lowered.n_inputs, lowered.operations, self.dtype, instruction_sets.tables(self.dtype)
+        )
         self.n_features: int = self._model.n_inputs
         self.n_outputs: int = self._model.n_outputs
         # Rows that are evaluated at a time: some tens of milliseconds of work, a function of the layers alone.

@@ -2,6 +2,8 @@
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
 
+from fastnn._engine.inputs cimport Inputs, dense_inputs
+from fastnn._engine.program cimport Program
 from fastnn._engine.sparse cimport SparseMatrix
 
 
@@ -22,8 +24,6 @@ cdef class Data:
             PyObject_GetBuffer(X, &self.x_view, PyBUF_STRIDES)
             self.n_views = 2
             self.n = self.x_view.shape[0]
-            self.x = <const char*> self.x_view.buf
-            self.x_row, self.x_column = self.x_view.strides[0], self.x_view.strides[1]
         self.y, self.y_row = <const char*> self.y_view.buf, self.y_view.strides[0]
         self.has_labels = self.y_view.ndim == 1
         if not self.has_labels:
@@ -45,10 +45,8 @@ cdef class Data:
         if self.order != NULL:
             PyBuffer_Release(&self.order_view)
 
-    cdef SparseInput sparse_input(self, const Program* program) noexcept:
-        """The rows of a SparseMatrix for a program; not given where they are dense."""
-        cdef SparseInput none
-        if self.sparse is None:
-            none.is_given = none.is_direct = False
-            return none
-        return self.sparse.input(program)
+    cdef Inputs inputs(self, const Program* program) noexcept:
+        """The rows for a program."""
+        if self.sparse is not None:
+            return self.sparse.inputs(program)
+        return dense_inputs(&self.x_view)

@@ -7,12 +7,14 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from fastnn._engine.data cimport Data
-from fastnn._engine.forward cimport apply_activation, forward_rows, forward_sparse
-from fastnn._engine.memory cimport PADDING, Arena, take
-from fastnn._engine.model cimport BLOCK_ROWS, WORTH_A_WAKE, Buffers, Model, choose_threads
-from fastnn._engine.program cimport Operation, Program, SparseInput, Tape
+from fastnn._engine.inputs cimport Inputs, take_rows
+from fastnn._engine.memory cimport PADDING, Arena, cut
+from fastnn._engine.model cimport BLOCK_ROWS, WORTH_A_WAKE, Model, Tapes, choose_threads
+from fastnn._engine.operations.activation cimport apply_activation
+from fastnn._engine.passes cimport forward_rows
+from fastnn._engine.program cimport Operation, Program, Tape
 from fastnn._engine.sums cimport lane_sum
-from fastnn._engine.threads cimport run_team
+from fastnn._engine.team cimport shared_team
 from fastnn._kernels.table cimport LossBatch, real
 
 from fastnn._engine.environment import standard_environment
@@ -25,10 +27,10 @@ cdef struct Evaluation:
     int loss_kind
     char* scratch                # for each thread: labels, weights and targets of a block
     ssize_t scratch_size
-    SparseInput sparse
-    const char* x
+    Inputs inputs
     const char* y
-    ssize_t n, x_row, x_column, y_row, y_column
+    ssize_t n, y_row, y_column
+    bint has_labels
     const double* weights
     double* losses
     double* hits
@@ -40,30 +42,30 @@ cdef tuple evaluate(Model model, Program program, int loss_kind, LossBatch loss,
     """(mean loss, mean accuracy) over the rows of data, by their weights; the outputs go to out unless it is None."""
     cdef Evaluation job
     cdef Py_buffer out_view
-    cdef Buffers buffers
+    cdef Tapes tapes
     cdef double weight, multiply_adds
     cdef double[::1] losses = np.empty(data.n), hits = np.empty(data.n)
     multiply_adds = model.multiply_adds() * data.n if data.sparse is None else model.sparse_multiply_adds(data.sparse)
     threads = choose_threads(threads, multiply_adds, WORTH_A_WAKE)
-    job.sparse = data.sparse_input(&program)
-    buffers = model.buffers(BLOCK_ROWS, threads, not job.sparse.is_direct)
+    job.inputs = data.inputs(&program)
+    tapes = model.tapes(BLOCK_ROWS, threads, not job.inputs.is_direct)
     job.scratch_size = BLOCK_ROWS * (sizeof(int64_t) + sizeof(double) + loss.n_targets * program.item) + 3 * PADDING
     scratch = Arena(job.scratch_size * threads)
-    job.program, job.top, job.tapes = program, &model.program.operations[program.n_operations - 1], buffers.tapes
+    job.program, job.top, job.tapes = program, &model.program.operations[program.output - 1], tapes.first
     job.loss, job.loss_kind, job.scratch = loss, loss_kind, (<Arena> scratch).base
-    job.x, job.x_row, job.x_column, job.n = data.x, data.x_row, data.x_column, data.n
-    job.y, job.y_row, job.y_column, job.weights = data.y, data.y_row, data.y_column, data.weights
+    job.n, job.y, job.y_row, job.y_column = data.n, data.y, data.y_row, data.y_column
+    job.has_labels, job.weights = data.has_labels, data.weights
     job.losses, job.hits, job.out = &losses[0], &hits[0], NULL
     if out is None:
-        run_team(evaluate_rows, &job, threads)
+        shared_team().run(evaluate_rows, &job, threads)
     else:
         PyObject_GetBuffer(out, &out_view, PyBUF_STRIDES | PyBUF_WRITABLE)
         try:
             job.out, job.out_row, job.out_column = <char*> out_view.buf, out_view.strides[0], out_view.strides[1]
-            run_team(evaluate_rows, &job, threads)
+            shared_team().run(evaluate_rows, &job, threads)
         finally:
             PyBuffer_Release(&out_view)
-    model.spare.append(buffers)
+    model.spare.append(tapes)
     with standard_environment():
         weight = data.n if data.weights == NULL else lane_sum(data.weights, data.n)
         if weight == 0:
@@ -77,37 +79,32 @@ cdef void evaluate_rows(void* context, int thread, int n_threads) noexcept nogil
     cdef Program* program = &job.program
     cdef Tape* tape = &job.tapes[thread]
     cdef ssize_t r = job.n * thread // n_threads, end = job.n * (thread + 1) // n_threads
-    cdef ssize_t n, i, j, k, n_targets = job.loss.n_targets
-    cdef char* y = tape.slots[program.n_operations - 1].y
+    cdef ssize_t n, i, j, n_targets = job.loss.n_targets
+    cdef char* y = tape.slots[program.output].y
     cdef char* next = job.scratch + thread * job.scratch_size
-    cdef int64_t* labels = <int64_t*> take(&next, BLOCK_ROWS * sizeof(int64_t))
-    cdef double* weights = <double*> take(&next, BLOCK_ROWS * sizeof(double))
-    cdef char* targets = take(&next, BLOCK_ROWS * n_targets * program.item)
+    cdef int64_t* labels = <int64_t*> cut(&next, BLOCK_ROWS * sizeof(int64_t))
+    cdef double* weights = <double*> cut(&next, BLOCK_ROWS * sizeof(double))
+    cdef char* targets = cut(&next, BLOCK_ROWS * n_targets * program.item)
     cdef LossBatch loss = job.loss
     loss.outputs, loss.deltas, loss.rows, loss.scale = <const real*> y, NULL, tape.rows, 1
-    loss.labels = labels if loss.labels != NULL else NULL
-    loss.targets = <const real*> targets if loss.targets != NULL else NULL
+    loss.labels = labels if job.has_labels else NULL
+    loss.targets = NULL if job.has_labels else <const real*> targets
     while r < end:
         n = min(end - r, <ssize_t> BLOCK_ROWS)
-        k = 0
-        if job.sparse.is_given:
-            k = forward_sparse(program, tape, &job.sparse, NULL, r, 0, n)
-        else:
-            program.batch.gather(job.x, job.x_row, job.x_column, NULL, r, program.operations[0].n_in, <real*> tape.x,
-                                 tape.rows, 0, n)
+        take_rows(program, tape, &job.inputs, NULL, r, 0, n)
         for i in range(n):
-            if loss.labels != NULL:
+            if job.has_labels:
                 labels[i] = (<const int64_t*> (job.y + (r + i) * job.y_row))[0]
             else:
                 for j in range(n_targets):
                     memcpy(targets + (i * n_targets + j) * program.item, job.y + (r + i) * job.y_row + j * job.y_column,
                            program.item)
             weights[i] = job.weights[r + i] if job.weights != NULL else 1
-        forward_rows(program, tape, k, 0, n)
+        forward_rows(program, tape, 0, program.n_operations, 0, n)
         loss.weights, loss.losses, loss.hits = weights, job.losses + r, job.hits + r
         program.losses.loss(job.loss_kind, &loss, 0, n)
         if job.out != NULL:
-            if job.top.activation != program.operations[program.n_operations - 1].activation:
+            if job.top.activation != program.operations[program.output - 1].activation:
                 apply_activation(program, job.top.activation, job.top.alpha, y, y, tape.rows, job.top.n_out, 0, n)
             program.batch.scatter(<const real*> y, tape.rows, job.top.n_out, 0, n, job.out + r * job.out_row,
                                   job.out_row, job.out_column)

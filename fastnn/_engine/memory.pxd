@@ -15,7 +15,7 @@ cdef class Arena:
     cdef readonly size_t size
 
 
-cdef inline char* take(char** next, size_t size) noexcept nogil:
+cdef inline char* cut(char** next, size_t size) noexcept nogil:
     """Cuts `size` bytes off the front. Walking from NULL measures what a layout needs."""
     cdef char* start = next[0]
     cdef size_t taken = ((size + 63) & ~<size_t> 63) + GAP

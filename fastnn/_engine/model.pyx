@@ -3,32 +3,38 @@
 Callers are the Python layer, which has validated what it passes on.
 """
 
+from collections import Counter
+
 import numpy as np
 
 from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.pycapsule cimport PyCapsule_GetPointer
 
-from fastnn._engine.forward cimport forward_rows, forward_sparse
-from fastnn._engine.memory cimport Arena, take
+from fastnn._engine.description cimport describe
+from fastnn._engine.inputs cimport dense_inputs, take_rows
+from fastnn._engine.memory cimport Arena, cut
+from fastnn._engine.operations.kinds cimport tensors_of
+from fastnn._engine.passes cimport forward_rows
+from fastnn._engine.plan cimport new_plan, readers_of, takes_entries
 from fastnn._engine.program cimport (
-    ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, Tape, panels_size
+    ACTIVATION, DENSE, PREDICTION, Operand, Operation, Program, Tape, panels_size
 )
 from fastnn._engine.sparse cimport SparseMatrix
-from fastnn._engine.threads cimport get_num_threads, run_team
+from fastnn._engine.team cimport shared_team
+from fastnn._engine.tensors cimport BIAS, MAX_TENSORS, STATE, WEIGHT, Tensor
+from fastnn._engine.threads cimport get_num_threads
 from fastnn._kernels.table cimport (
-    ELU, GELU, IDENTITY, LEAKY_RELU, MISH, RELU, SELU, SIGMOID, SILU, SOFTMAX, SOFTPLUS, TANH, ActivationKernels,
-    BatchKernels, DenseKernels, LossKernels, NormalizationKernels, OptimizerKernels, RandomKernels, SparseKernels, real
+    IDENTITY, ActivationKernels, BatchKernels, DenseKernels, LossKernels, NormalizationKernels, OptimizerKernels,
+    RandomKernels, SparseKernels, real
 )
 
 cdef extern from "Python.h":
     enum:
         PyBUF_WRITE
 
-ACTIVATIONS = {
-    "identity": IDENTITY, "relu": RELU, "leaky_relu": LEAKY_RELU, "elu": ELU, "selu": SELU, "gelu": GELU, "silu": SILU,
-    "mish": MISH, "tanh": TANH, "sigmoid": SIGMOID, "softplus": SOFTPLUS, "softmax": SOFTMAX,
-}
+ROLES = {WEIGHT: "weight", BIAS: "bias", STATE: "state"}
+
 
 cdef int choose_threads(int threads, double multiply_adds, double worth) noexcept:
     """threads, or for 0 as many as the work is worth."""
@@ -42,108 +48,132 @@ cdef class Model:
 
     Parameters
     ----------
-    operations : sequence of tuple
-        In order: ``("dense", n_in, n_out, activation, alpha)``, ``("activation", n, activation, alpha)``,
-        ``("dropout", n, rate, stream)``, ``("layer_norm", n, epsilon)``.
+    n_inputs : int
+        Units of a row of the network's inputs.
+    operations : sequence of dict
+        In order. Each has a ``kind``; ``inputs``, the values that it reads: 0 is the network's inputs and k + 1 what
+        operation k writes; and by kind:
+
+        - ``"dense"``: ``units``, and an ``activation`` by name with its ``alpha``, if it has one;
+        - ``"activation"``: ``activation`` and ``alpha`` likewise;
+        - ``"dropout"``: ``rate`` and the ``stream`` of its random numbers;
+        - ``"layer_norm"``: ``epsilon``;
+        - ``"add"``, of several inputs: nothing.
     dtype : {"float32", "float64"}
     tables : dict of capsule
         The kernels' function tables for that dtype, by module.
+
+    Raises
+    ------
+    ValueError
+        If a description is not as above, reads what is written after it, or writes what nobody reads.
     """
 
-    def __cinit__(self, operations, dtype, tables):
-        cdef ssize_t n = len(operations)
+    def __cinit__(self, ssize_t n_inputs, operations, dtype, tables):
         self.operations = tuple(operations)
         self.dtype = dtype
-        self.kernel_tables = tables
         self.spare = []
         self.program.item = np.dtype(dtype).itemsize
-        self.program.dense = <DenseKernels*> PyCapsule_GetPointer(tables["dense"], "fastnn.dense")
-        self.program.activations = <ActivationKernels*> PyCapsule_GetPointer(tables["activations"],
-                                                                             "fastnn.activations")
-        self.program.normalization = <NormalizationKernels*> PyCapsule_GetPointer(tables["normalization"],
-                                                                                  "fastnn.normalization")
-        self.program.losses = <LossKernels*> PyCapsule_GetPointer(tables["losses"], "fastnn.losses")
-        self.program.optimizers = <OptimizerKernels*> PyCapsule_GetPointer(tables["optimizers"], "fastnn.optimizers")
-        self.program.random = <RandomKernels*> PyCapsule_GetPointer(tables["random"], "fastnn.random")
-        self.program.batch = <BatchKernels*> PyCapsule_GetPointer(tables["batch"], "fastnn.batch")
-        self.program.sparse = <SparseKernels*> PyCapsule_GetPointer(tables["sparse"], "fastnn.sparse")
-        self.program.panel = self.program.dense.panel
-        self.operations_arena = Arena(n * sizeof(Operation) + 2 * n * sizeof(Tensor))
-        self.program.operations = <Operation*> self.operations_arena.base
-        self.layout = <Tensor*> (self.operations_arena.base + n * sizeof(Operation))
-        for index, description in enumerate(operations):
-            self.append(index, *description)
-        self.n_inputs = operations[0][1]
+        self.find_kernels(tables)
+        self.n_inputs = self.program.n_inputs = n_inputs
+        self.lay_out_program(self.operations)
+        self.n_outputs = self.program.n_outputs
         self.allocate_parameters()
+        self.plan = new_plan(&self.program, PREDICTION)
         self.positions = {(operation, kind): t for t, (operation, kind, _) in enumerate(self.tensors)}
 
-    cdef Operation* new_operation(self, int kind, int index, ssize_t n_in, ssize_t n_out) noexcept:
-        cdef Operation* op = &self.program.operations[self.program.n_operations]
-        self.program.n_operations += 1
-        self.n_outputs = n_out
-        op.kind, op.index, op.n_in, op.n_out = kind, index, n_in, n_out
-        return op
+    cdef int find_kernels(self, tables) except -1:
+        cdef Program* program = &self.program
+        self.kernel_tables = tables
+        program.dense = <DenseKernels*> PyCapsule_GetPointer(tables["dense"], "fastnn.dense")
+        program.activations = <ActivationKernels*> PyCapsule_GetPointer(tables["activations"], "fastnn.activations")
+        program.normalization = <NormalizationKernels*> PyCapsule_GetPointer(tables["normalization"],
+                                                                             "fastnn.normalization")
+        program.losses = <LossKernels*> PyCapsule_GetPointer(tables["losses"], "fastnn.losses")
+        program.optimizers = <OptimizerKernels*> PyCapsule_GetPointer(tables["optimizers"], "fastnn.optimizers")
+        program.random = <RandomKernels*> PyCapsule_GetPointer(tables["random"], "fastnn.random")
+        program.batch = <BatchKernels*> PyCapsule_GetPointer(tables["batch"], "fastnn.batch")
+        program.sparse = <SparseKernels*> PyCapsule_GetPointer(tables["sparse"], "fastnn.sparse")
+        program.panel = program.dense.panel
+        return 0
 
-    def append(self, int index, kind, *arguments):
+    cdef int lay_out_program(self, operations) except -1:
+        """Makes the operations; an activation after a dense one that nobody else reads becomes part of it."""
+        cdef ssize_t n = len(operations), n_operands = sum([len(given["inputs"]) for given in operations])
         cdef Operation* op
-        if kind == "dense":
-            n_in, n_out, activation, alpha = arguments
-            op = self.new_operation(DENSE, index, n_in, n_out)
-            op.activation, op.alpha = ACTIVATIONS[activation], alpha
-            op.is_narrow = n_out <= self.program.dense.narrow
-        elif kind == "activation":
-            n, activation, alpha = arguments
-            op = &self.program.operations[self.program.n_operations - 1]
-            if self.program.n_operations == 0 or op.kind != DENSE or op.activation != IDENTITY:
-                op = self.new_operation(ACTIVATION, index, n, n)      # else the dense layer before applies it
-            op.activation, op.alpha = ACTIVATIONS[activation], alpha
-        elif kind == "dropout":
-            n, rate, stream = arguments
-            op = self.new_operation(DROPOUT, index, n, n)
-            op.rate, op.stream = rate, stream
-        elif kind == "layer_norm":
-            n, epsilon = arguments
-            op = self.new_operation(LAYER_NORM, index, n, n)
-            op.epsilon = epsilon
-        else:
-            raise ValueError(f"unknown operation {kind!r}")
+        cdef Operand* operands
+        self.operations_arena = Arena(n * (sizeof(Operation) + MAX_TENSORS * sizeof(Tensor))
+                                      + n_operands * sizeof(Operand))
+        self.program.operations = <Operation*> self.operations_arena.base
+        self.layout = <Tensor*> (self.program.operations + n)
+        operands = <Operand*> (self.layout + MAX_TENSORS * n)
+        readers = Counter([value for given in operations for value in given["inputs"]])
+        values = [0]                             # of the program, by their numbers in the descriptions
+        units = [self.n_inputs]                  # of the values of the program
+        for index, given in enumerate(operations):
+            given = dict(given)
+            kind, inputs = given.pop("kind"), given.pop("inputs")
+            if not inputs or not all([0 <= value <= index for value in inputs]):
+                raise ValueError(f"operation {index} must read values from 0 to {index}; got {inputs}")
+            if index + 1 < n and not readers[index + 1]:
+                raise ValueError(f"operation {index}, of kind {kind!r}, writes what nobody reads")
+            n_in = units[values[inputs[0]]]
+            if any([units[values[value]] != n_in for value in inputs]):
+                raise ValueError(f"operation {index} must read values of the same size")
+            op = &self.program.operations[self.program.n_operations]
+            describe(&self.program, op, kind, n_in, given)
+            if op.kind == ACTIVATION and readers[inputs[0]] == 1 and self.joins(values[inputs[0]], op):
+                values.append(values[inputs[0]])
+                continue
+            op.index, op.n_operands, op.operands = index, len(inputs), operands
+            for i, value in enumerate(inputs):
+                op.operands[i].value = values[value]
+            operands += op.n_operands
+            self.program.n_operations += 1
+            values.append(self.program.n_operations)
+            units.append(op.n_out)
+        self.program.output = self.program.n_operations
+        self.program.n_outputs = units[self.program.output]
+        self.program.takes_entries = takes_entries(&self.program)
+        return 0
+
+    cdef bint joins(self, ssize_t value, const Operation* activation) noexcept:
+        """Gives an activation to the dense operation that wrote the value, if that has none of its own."""
+        cdef Operation* below = &self.program.operations[value - 1]
+        if value == 0 or below.kind != DENSE or below.activation != IDENTITY:
+            return False
+        below.activation, below.alpha = activation.activation, activation.alpha
+        return True
 
     cdef int allocate_parameters(self) except -1:
-        cdef ssize_t k, t
+        cdef ssize_t k, t, j, n
+        cdef Tensor* tensor
         cdef Operation* op
         cdef char* end = NULL
         for k in range(self.program.n_operations):
-            op = &self.program.operations[k]
-            if op.kind == DENSE:
-                self.add_tensor(k, False, False, op.n_in, op.n_out, &end)
-                self.add_tensor(k, True, True, 1, op.n_out, &end)
-            elif op.kind == LAYER_NORM:
-                self.add_tensor(k, False, True, 1, op.n_out, &end)
-                self.add_tensor(k, True, True, 1, op.n_out, &end)
+            n = tensors_of(&self.program.operations[k], &self.layout[self.n_tensors])
+            for j in range(n):
+                tensor = &self.layout[self.n_tensors]
+                tensor.operation, tensor.size = k, panels_size(&self.program, tensor.rows, tensor.columns)
+                tensor.offset = <ssize_t> cut(&end, tensor.size)
+                self.n_tensors += 1
         self.parameters = Arena(<size_t> end)
         for t in range(self.n_tensors):
-            end = self.parameters.base + self.layout[t].offset
-            take(&end, self.layout[t].size)
-            op = &self.program.operations[self.layout[t].operation]
-            if self.layout[t].is_bias:
-                op.bias = self.parameters.base + self.layout[t].offset
+            tensor = &self.layout[t]
+            end = self.parameters.base + tensor.offset
+            cut(&end, tensor.size)
+            op = &self.program.operations[tensor.operation]
+            if tensor.role == WEIGHT:
+                op.weight = self.parameters.base + tensor.offset
+            elif tensor.role == BIAS:
+                op.bias = self.parameters.base + tensor.offset
             else:
-                op.weight = self.parameters.base + self.layout[t].offset
+                op.state = self.parameters.base + tensor.offset
         return 0
-
-    cdef void add_tensor(self, ssize_t operation, bint is_bias, bint is_vector, ssize_t rows, ssize_t columns,
-                         char** end) noexcept:
-        cdef Tensor* tensor = &self.layout[self.n_tensors]
-        self.n_tensors += 1
-        tensor.operation, tensor.is_bias, tensor.is_vector = operation, is_bias, is_vector
-        tensor.is_transposed = not is_vector and self.program.operations[operation].is_narrow
-        tensor.rows, tensor.columns = (columns, rows) if tensor.is_transposed else (rows, columns)
-        tensor.size = panels_size(&self.program, tensor.rows, tensor.columns)
-        tensor.offset = <ssize_t> take(end, tensor.size)
 
     @property
     def tensors(self):
-        """(operation, "weight" or "bias", shape) of every parameter tensor, in the order of the operations."""
+        """(operation, "weight", "bias" or "state", shape) of every parameter tensor, in the order of the operations."""
         cdef ssize_t t
         cdef Tensor* tensor
         listed = []
@@ -152,8 +182,7 @@ cdef class Model:
             shape = (tensor.rows, tensor.columns) if tensor.is_transposed else (tensor.columns, tensor.rows)
             if tensor.is_vector:
                 shape = shape[:1]
-            kind = "bias" if tensor.is_bias else "weight"
-            listed.append((self.program.operations[tensor.operation].index, kind, shape))
+            listed.append((self.program.operations[tensor.operation].index, ROLES[tensor.role], shape))
         return listed
 
     cdef object panels(self, Arena arena, ssize_t t):
@@ -211,11 +240,10 @@ cdef class Model:
         """
         cdef Prediction job
         cdef Py_buffer x_view
-        job.sparse.is_given = job.sparse.is_direct = False
         PyObject_GetBuffer(X, &x_view, PyBUF_STRIDES)
         try:
             job.n = x_view.shape[0]
-            job.x, job.x_row, job.x_column = <const char*> x_view.buf, x_view.strides[0], x_view.strides[1]
+            job.inputs = dense_inputs(&x_view)
             self.predict(&job, self.multiply_adds() * job.n, out, threads)
         finally:
             PyBuffer_Release(&x_view)
@@ -224,92 +252,70 @@ cdef class Model:
         """The same for sparse rows."""
         cdef Prediction job
         job.n = len(X)
-        job.sparse = X.input(&self.program)
+        job.inputs = X.inputs(&self.program)
         self.predict(&job, self.sparse_multiply_adds(X), out, threads)
 
     cdef int predict(self, Prediction* job, double multiply_adds, out, int threads) except -1:
         """Runs a job whose rows are set."""
         cdef Py_buffer out_view
-        cdef Buffers buffers
+        cdef Tapes tapes
         PyObject_GetBuffer(out, &out_view, PyBUF_STRIDES | PyBUF_WRITABLE)
         try:
             if job.n == 0:
                 return 0
             job.out, job.out_row, job.out_column = <char*> out_view.buf, out_view.strides[0], out_view.strides[1]
             threads = choose_threads(threads, multiply_adds, WORTH_A_WAKE)
-            buffers = self.buffers(min(job.n, <ssize_t> BLOCK_ROWS), threads, not job.sparse.is_direct)
+            tapes = self.tapes(min(job.n, <ssize_t> BLOCK_ROWS), threads, not job.inputs.is_direct)
             job.program = &self.program
-            job.tapes = buffers.tapes
-            run_team(predict_rows, job, threads)
-            self.spare.append(buffers)
+            job.tapes = tapes.first
+            shared_team().run(predict_rows, job, threads)
+            self.spare.append(tapes)
         finally:
             PyBuffer_Release(&out_view)
         return 0
 
     cdef double sparse_multiply_adds(self, SparseMatrix X) noexcept:
         """Of the forward pass of sparse rows."""
-        cdef const Operation* first = &self.program.operations[0]
+        cdef const Operation* op
         cdef double saved = 0
-        if X.input(&self.program).is_direct:
-            saved = (<double> first.n_in * len(X) - X.count()) * first.n_out
+        cdef ssize_t k
+        if X.inputs(&self.program).is_direct:
+            for k in range(self.program.n_operations):
+                op = &self.program.operations[k]
+                if op.operands[0].value == 0:
+                    saved += (<double> op.n_in * len(X) - X.count()) * op.n_out
         return self.multiply_adds() * len(X) - saved
 
-    cdef object buffers(self, ssize_t rows, int threads, bint has_inputs):
-        """Buffers for a prediction, those of an earlier one if they fit; safe from several Python threads at once."""
-        cdef Buffers found
+    cdef object tapes(self, ssize_t rows, int threads, bint has_inputs):
+        """Tapes for a prediction, those of an earlier one if they fit; safe from several Python threads at once."""
+        cdef Tapes found
         try:
             found = self.spare.pop()
-            if found.rows == rows and found.n_tapes >= threads and found.has_inputs == has_inputs:
+            if found.rows == rows and found.n >= threads and found.has_inputs == has_inputs:
                 return found
         except IndexError:
             pass
-        return Buffers(self, rows, threads, has_inputs)
+        return Tapes(self, rows, threads, has_inputs)
 
 
-cdef class Buffers:
-    """The tapes of a prediction, one a thread: two buffers that the operations use in turn.
+cdef class Tapes:
+    """The tapes of a prediction, one a thread.
 
     Without ``has_inputs`` they have no room for the network's inputs, which sparse rows need not.
     """
 
-    def __cinit__(self, Model model, ssize_t rows, int n_tapes, bint has_inputs):
-        self.rows, self.n_tapes, self.has_inputs = rows, n_tapes, has_inputs
-        self.arena = Arena(<size_t> self.layout(model, NULL))
-        self.layout(model, self.arena.base)
+    def __cinit__(self, Model model, ssize_t rows, int n, bint has_inputs):
+        self.rows, self.n, self.has_inputs = rows, n, has_inputs
+        self.arena = Arena(<size_t> self.lay_out(model, NULL, True))
+        self.lay_out(model, self.arena.base, False)
 
-    cdef char* layout(self, Model model, char* next):
-        """Walks the buffers from next on; from NULL only measures."""
-        cdef Program* program = &model.program
-        cdef char* start = next
-        cdef ssize_t k, t, widest = program.operations[0].n_in if self.has_inputs else 0
-        cdef ssize_t rows = self.rows | 1           # odd: no stride between panels is a multiple of 4 KB
-        cdef Tape* tape
-        cdef Slot* slots
-        cdef char* buffer[2]
-        cdef char* statistics
-        for k in range(program.n_operations):
-            widest = max(widest, program.operations[k].n_out)
-        self.tapes = <Tape*> take(&next, self.n_tapes * sizeof(Tape))
-        for t in range(self.n_tapes):
-            slots = <Slot*> take(&next, program.n_operations * sizeof(Slot))
-            buffer[0] = take(&next, panels_size(program, rows, widest))
-            buffer[1] = take(&next, panels_size(program, rows, widest))
-            statistics = take(&next, rows * 2 * sizeof(double))
-            if start != NULL:
-                tape = &self.tapes[t]
-                tape.rows, tape.x, tape.slots = rows, buffer[0], slots
-                fill_slots(program, slots, buffer, statistics)
+    cdef char* lay_out(self, Model model, char* next, bint measures) noexcept:
+        """Cuts the tapes off from next on, and returns where they end."""
+        cdef ssize_t t, rows = self.rows | 1           # odd: no stride between panels is a multiple of 4 KB
+        self.first = <Tape*> cut(&next, self.n * sizeof(Tape))
+        for t in range(self.n):
+            next = model.plan.lay_out(&model.program, NULL if measures else &self.first[t], next, rows, self.has_inputs)
         return next
-
-
-cdef void fill_slots(const Program* program, Slot* slots, char** buffer, char* statistics) noexcept:
-    cdef ssize_t k
-    cdef int used = 0
-    for k in range(program.n_operations):
-        if program.operations[k].kind in (DENSE, LAYER_NORM):      # the others work in place
-            used = 1 - used
-        slots[k].y = slots[k].z = buffer[used]
-        slots[k].statistics = <double*> statistics
 
 
 cdef void predict_rows(void* context, int thread, int n_threads) noexcept nogil:
@@ -318,17 +324,12 @@ cdef void predict_rows(void* context, int thread, int n_threads) noexcept nogil:
     cdef Program* program = job.program
     cdef Tape* tape = &job.tapes[thread]
     cdef ssize_t r = job.n * thread // n_threads, end = job.n * (thread + 1) // n_threads
-    cdef ssize_t n, k
-    cdef const char* y = tape.slots[program.n_operations - 1].y
-    cdef ssize_t n_in = program.operations[0].n_in, n_out = program.operations[program.n_operations - 1].n_out
+    cdef ssize_t n
+    cdef const char* y = tape.slots[program.output].y
     while r < end:
         n = min(end - r, <ssize_t> BLOCK_ROWS)
-        k = 0
-        if job.sparse.is_given:
-            k = forward_sparse(program, tape, &job.sparse, NULL, r, 0, n)
-        else:
-            program.batch.gather(job.x, job.x_row, job.x_column, NULL, r, n_in, <real*> tape.x, tape.rows, 0, n)
-        forward_rows(program, tape, k, 0, n)
-        program.batch.scatter(<const real*> y, tape.rows, n_out, 0, n, job.out + r * job.out_row, job.out_row,
-                              job.out_column)
+        take_rows(program, tape, &job.inputs, NULL, r, 0, n)
+        forward_rows(program, tape, 0, program.n_operations, 0, n)
+        program.batch.scatter(<const real*> y, tape.rows, program.n_outputs, 0, n, job.out + r * job.out_row,
+                              job.out_row, job.out_column)
         r += n

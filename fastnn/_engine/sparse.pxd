@@ -2,7 +2,8 @@
 
 from libc.stdint cimport int32_t, int64_t
 
-from fastnn._engine.program cimport Program, SparseInput
+from fastnn._engine.inputs cimport Inputs
+from fastnn._engine.program cimport Program
 
 
 cdef class SparseMatrix:         # rows in CSR, validated
@@ -12,6 +13,6 @@ cdef class SparseMatrix:         # rows in CSR, validated
     cdef readonly tuple shape
     cdef dict largest            # entries that so many rows may have
 
-    cdef SparseInput input(self, const Program* program) noexcept
+    cdef Inputs inputs(self, const Program* program) noexcept
     cdef ssize_t count(self) noexcept
     cdef ssize_t most_entries(self, ssize_t n_rows) except -1

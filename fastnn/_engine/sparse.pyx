@@ -6,7 +6,8 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy
 
-from fastnn._engine.program cimport DENSE, Program, SparseInput
+from fastnn._engine.inputs cimport Inputs
+from fastnn._engine.program cimport Program
 from fastnn._kernels.table cimport real
 
 cdef enum:
@@ -79,20 +80,19 @@ cdef class SparseMatrix:
         cdef const int64_t* starts = <const int64_t*> self.starts_view.buf
         return starts[self.starts_view.len // <ssize_t> sizeof(int64_t) - 1] - starts[0]
 
-    cdef SparseInput input(self, const Program* program) noexcept:
-        """The rows for a program, and whether its first operation is to take their entries as they are.
+    cdef Inputs inputs(self, const Program* program) noexcept:
+        """The rows for a program, and whether the operations that read them are to take their entries as they are.
 
-        What it takes instead, dense rows made a batch at a time, is for operations that need every input, and faster
+        What they take instead, dense rows made a batch at a time, is for operations that need every input, and faster
         where there are many entries. The results are the same.
         """
-        cdef SparseInput found
+        cdef Inputs found
         cdef double elements = <double> len(self) * self.shape[1]
-        found.rows.values = <const real*> self.values_view.buf
-        found.rows.columns = <const int32_t*> self.columns_view.buf
-        found.rows.starts = <const int64_t*> self.starts_view.buf
-        found.is_given = True
-        found.is_direct = (program.operations[0].kind == DENSE
-                           and <double> self.count() * ELEMENTS_AN_ENTRY <= elements)
+        found.is_sparse, found.x, found.row, found.column = True, NULL, 0, 0
+        found.entries.values = <const real*> self.values_view.buf
+        found.entries.columns = <const int32_t*> self.columns_view.buf
+        found.entries.starts = <const int64_t*> self.starts_view.buf
+        found.is_direct = <double> self.count() * ELEMENTS_AN_ENTRY <= elements and program.takes_entries
         return found
 
     cdef ssize_t most_entries(self, ssize_t n_rows) except -1:

@@ -1,4 +1,7 @@
-# The contract's sum: 16 virtual lanes by index mod 16, in float64, joined 8-4-2-1.
+# The contract's sums: over 16 virtual lanes by index mod 16, in float64, joined 8-4-2-1; of gradients, by shards.
+
+cdef enum:
+    SHARD = 64                   # rows of a chain in a gradient
 
 
 cdef inline double join_lanes(double* lane) noexcept nogil:

@@ -35,55 +35,67 @@ def checked(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     return result
 
 
-def compiled(
-    checked: tuple[Layer, ...],
-) -> tuple[list[tuple[Any, ...]], dict[str, Tensor], dict[int, int]]:
-    """The engine's operations; its tensor for each parameter's name; where the layer of each operation stands."""
-    operations: list[tuple[Any, ...]] = []
-    names: dict[str, Tensor] = {}
-    positions: dict[int, int] = {}
-    module = units = 0
+class Lowered:
+    """What layers become for the engine.
 
-    def own() -> None:
-        for kind in ("weight", "bias"):
-            names[f"{module}.{kind}"] = (len(operations), kind)
+    Attributes
+    ----------
+    n_inputs : int
+    operations : list of dict
+        As `fastnn._engine.model.Model` takes them.
+    names : dict of str to Tensor
+        The engine's tensor for each parameter's name.
+    shapes : dict of str to tuple of int
+    positions : dict of int to int
+        Where the layer of each operation stands.
+    units : list of int
+        Of what each operation writes.
+    """
 
-    for number, layer in enumerate(checked):
-        if isinstance(layer, Input):
-            units = layer.features
-        elif isinstance(layer, Dropout):
-            operations.append(("dropout", units, layer.rate, random_streams.DROPOUT + number))
-            module += 1
-        elif isinstance(layer, LayerNorm):
-            own()
-            operations.append(("layer_norm", units, layer.epsilon))
-            module += 1
-        elif isinstance(layer, (Dense, Activation)):
-            activation = activation_of(layer)
-            alpha = activation.alpha or 0.0
-            if isinstance(layer, Dense):
-                own()
-                operations.append(("dense", units, layer.units, activation.name, alpha))
-                units = layer.units
+    def __init__(self, layers: tuple[Layer, ...]) -> None:
+        self.n_inputs = 0
+        self.operations: list[dict[str, Any]] = []
+        self.names: dict[str, Tensor] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.positions: dict[int, int] = {}
+        self.units: list[int] = []
+        module = units = 0
+        for number, layer in enumerate(layers):
+            if isinstance(layer, Input):
+                self.n_inputs = units = layer.features
+            elif isinstance(layer, Dropout):
+                self._add(number, units, kind="dropout", rate=layer.rate, stream=random_streams.DROPOUT + number)
                 module += 1
-            elif activation.name != "identity":
-                operations.append(("activation", units, activation.name, alpha))
-            module += activation.name != "identity"
-        positions |= dict.fromkeys(range(len(positions), len(operations)), number)
-    return operations, names, positions
+            elif isinstance(layer, LayerNorm):
+                self._own(module, (units,), (units,))
+                self._add(number, units, kind="layer_norm", epsilon=layer.epsilon)
+                module += 1
+            elif isinstance(layer, (Dense, Activation)):
+                activation = activation_of(layer)
+                described = {"activation": activation.name, "alpha": activation.alpha or 0.0}
+                if isinstance(layer, Dense):
+                    self._own(module, (layer.units, units), (layer.units,))
+                    units = layer.units
+                    self._add(number, units, kind="dense", units=units, **described)
+                    module += 1
+                elif activation.name != "identity":
+                    self._add(number, units, kind="activation", **described)
+                module += activation.name != "identity"
 
+    def _own(self, module: int, weight: tuple[int, ...], bias: tuple[int, ...]) -> None:
+        for kind, shape in (("weight", weight), ("bias", bias)):
+            self.names[f"{module}.{kind}"] = (len(self.operations), kind)
+            self.shapes[f"{module}.{kind}"] = shape
 
-def shape_of(operation: tuple[Any, ...], kind: str) -> tuple[int, ...]:
-    if operation[0] == "dense":
-        _, n_in, n_out, *_ = operation
-        return (n_out, n_in) if kind == "weight" else (n_out,)
-    return (operation[1],)
+    def _add(self, number: int, written: int, /, **described: Any) -> None:
+        self.positions[len(self.operations)] = number
+        self.operations.append({"inputs": [len(self.operations)], **described})
+        self.units.append(written)
 
 
 def n_parameters(checked: tuple[Layer, ...]) -> int:
     """How many numbers the parameters of such a network hold."""
-    operations, names, _ = compiled(checked)
-    return total_size(shape_of(operations[number], kind) for number, kind in names.values())
+    return total_size(Lowered(checked).shapes.values())
 
 
 def following_activation(layers: tuple[Layer, ...], position: int) -> str:
@@ -98,14 +110,14 @@ def following_activation(layers: tuple[Layer, ...], position: int) -> str:
     return name
 
 
-def check_size(operations: Sequence[tuple[Any, ...]], shapes: Iterable[tuple[int, ...]], item: int) -> None:
+def check_size(lowered: Lowered, item: int) -> None:
     """Raises MemoryError before sizes, in numbers of ``item`` bytes, leave the range of the engine's whole numbers."""
-    shapes = list(shapes)
+    shapes = lowered.shapes.values()
     if total_size(shapes, _PADDING) * item > sys.maxsize // 16:  # with optimizer state, and to spare
         wanted = total_size(shapes) * item
         raise MemoryError(f"the parameters of the network would take {wanted:,} bytes: more than can be addressed")
-    units = sum(operation[2] if operation[0] == "dense" else operation[1] for operation in operations)
-    if (units + _PADDING * len(operations)) * item > _MOST_OUTPUTS:
+    units = sum(lowered.units)
+    if (units + _PADDING * len(lowered.units)) * item > _MOST_OUTPUTS:
         raise MemoryError(
             f"the outputs of the layers would take {units * item:,} bytes a row: more than can be addressed"
         )

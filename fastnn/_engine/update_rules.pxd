@@ -14,8 +14,11 @@ cdef struct Hyperparameters:
     double l1, l2, weight_decay
     double l2_total                  # of the batch's total loss: divided by the weight of its rows
     double clip_value, clip_norm     # infinity: none
-    bint decay_all                   # biases and norms too
     bint nesterov, centered, amsgrad
+
+cdef struct Group:                   # parameters that the optimizer treats alike
+    double learning_rate             # what multiplies the step's
+    bint decays                      # whether penalties and weight decay apply
 
 cdef struct Powers:                  # products over the steps done
     double beta1, beta2
@@ -32,11 +35,13 @@ cdef inline Powers next_powers(const Hyperparameters* h, const Powers* old) noex
     return powers
 
 
-cdef inline UpdateRule update_rule(const Hyperparameters* h, const Powers* powers, double learning_rate,
-                                   double batch_scale, long long t, bint decays) noexcept nogil:
-    """The rule of step t (from 1). powers are those of step t, batch_scale is one over the sum of the batch's sample
-    weights; decays: whether penalties apply to the parameter.
+cdef inline UpdateRule update_rule(const Hyperparameters* h, const Group* group, const Powers* powers,
+                                   double step_learning_rate, double batch_scale, long long t) noexcept nogil:
+    """The rule of step t (from 1) for a group of parameters. powers are those of step t, batch_scale is one over the sum
+    of the batch's sample weights.
     """
+    cdef double learning_rate = step_learning_rate * group.learning_rate
+    cdef bint decays = group.decays
     cdef UpdateRule rule
     cdef double mu_next, mu
     rule.kind = h.kind
@@ -65,14 +70,7 @@ cdef inline UpdateRule update_rule(const Hyperparameters* h, const Powers* power
     return rule
 
 
-cdef inline bint uses_state(const Hyperparameters* h, int j) noexcept nogil:
-    """Whether the optimizer keeps state<j>, an array of the parameters' size."""
-    if h.kind == SGD:
-        return j == 0 and h.momentum != 0
-    if h.kind == ADAM:
-        return j < 2 or h.amsgrad
-    if h.kind == NADAM:
-        return j < 2
-    if h.kind == RMSPROP:
-        return j == 0 or (j == 1 and h.momentum != 0) or (j == 2 and h.centered)
-    return j == 0                                                    # ADAGRAD
+cdef inline bint keeps_without_gradient(const Hyperparameters* h) noexcept nogil:
+    """Whether a parameter whose gradient is zero keeps its bits, and so does the optimizer's state."""
+    return (h.l1 == 0 and h.l2 == 0 and h.l2_total == 0 and h.weight_decay == 0
+            and (h.kind == SGD and h.momentum == 0 or h.kind == ADAGRAD and h.epsilon > 0))

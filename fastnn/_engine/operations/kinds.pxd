@@ -1,0 +1,101 @@
+# Every kind of operation: the one place that tells them apart. A kind that none of these knows is refused.
+#
+# A new operation has a file beside this one, and an entry in each of the functions that concern it.
+
+from fastnn._engine.operations.activation cimport backward_activation, forward_activation
+from fastnn._engine.operations.add cimport backward_add, forward_add
+from fastnn._engine.operations.dense cimport backward_dense, dense_gradient, dense_tensors, forward_dense
+from fastnn._engine.operations.dropout cimport backward_dropout, forward_dropout
+from fastnn._engine.operations.layer_norm cimport (
+    backward_layer_norm, forward_layer_norm, layer_norm_gradient, layer_norm_tensors
+)
+from fastnn._engine.program cimport ACTIVATION, ADD, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Tape
+from fastnn._engine.tensors cimport Tensor
+from fastnn._kernels.table cimport GELU, MISH, SILU, real
+
+cdef extern from "Python.h":
+    void Py_FatalError(const char* message) noexcept nogil
+
+
+cdef struct Traits:              # what the planner has to know of an operation
+    bint replaces                # in prediction its output may lie where its first operand does
+    bint passes_through          # in prediction its output is its operand
+    bint hands_its_delta         # dL/dx may lie where dL/dy does: nothing needs that any more
+    bint keeps_z
+    bint keeps_mask
+    bint keeps_statistics
+
+
+cdef inline int traits_of(const Operation* op, Traits* traits) except -1:
+    traits[0] = Traits(replaces=False, passes_through=False, hands_its_delta=False, keeps_z=False,
+                       keeps_mask=False, keeps_statistics=False)
+    if op.kind == DENSE:
+        traits.keeps_z = op.activation in (GELU, SILU, MISH)
+    elif op.kind == ACTIVATION:
+        traits.replaces = traits.hands_its_delta = True
+    elif op.kind == DROPOUT:
+        traits.passes_through = traits.hands_its_delta = traits.keeps_mask = True
+    elif op.kind == LAYER_NORM:
+        traits.keeps_statistics = True
+    elif op.kind == ADD:
+        traits.replaces = traits.hands_its_delta = True
+    else:
+        raise ValueError(f"unknown kind of operation {op.kind}")
+    return 0
+
+
+cdef inline ssize_t tensors_of(const Operation* op, Tensor* tensors) except -1:
+    """Writes down the operation's parameter tensors, in their order; how many they are."""
+    if op.kind == DENSE:
+        return dense_tensors(op, tensors)
+    if op.kind == LAYER_NORM:
+        return layer_norm_tensors(op, tensors)
+    if op.kind in (ACTIVATION, DROPOUT, ADD):
+        return 0
+    raise ValueError(f"unknown kind of operation {op.kind}")
+
+
+cdef inline void forward_operation(const Program* program, const Tape* tape, const Operation* op, ssize_t r0,
+                                   ssize_t r1) noexcept nogil:
+    """The operation's output for rows r0..r1 of the tape."""
+    if op.kind == DENSE:
+        forward_dense(program, tape, op, r0, r1)
+    elif op.kind == ACTIVATION:
+        forward_activation(program, tape, op, r0, r1)
+    elif op.kind == LAYER_NORM:
+        forward_layer_norm(program, tape, op, r0, r1)
+    elif op.kind == DROPOUT:
+        forward_dropout(program, tape, op, r0, r1)
+    elif op.kind == ADD:
+        forward_add(program, tape, op, r0, r1)
+    else:
+        Py_FatalError("fastnn: unknown kind of operation")
+
+
+cdef inline void backward_operation(const Program* program, const Tape* tape, const Operation* op, ssize_t r0,
+                                    ssize_t r1) noexcept nogil:
+    """dL/dx of the operands that want it, from dL/dy, for rows r0..r1."""
+    if op.kind == DENSE:
+        backward_dense(program, tape, op, r0, r1)
+    elif op.kind == ACTIVATION:
+        backward_activation(program, tape, op, r0, r1)
+    elif op.kind == LAYER_NORM:
+        backward_layer_norm(program, tape, op, r0, r1)
+    elif op.kind == DROPOUT:
+        backward_dropout(program, tape, op, r0, r1)
+    elif op.kind == ADD:
+        backward_add(program, tape, op, r0, r1)
+    else:
+        Py_FatalError("fastnn: unknown kind of operation")
+
+
+cdef inline void parameter_gradient(const Program* program, const Tape* tape, const Operation* op, int role,
+                                    ssize_t row_panel, ssize_t column_panel, ssize_t n_rows, real* gradient,
+                                    real* scratch) noexcept nogil:
+    """The gradient of a panel by a panel of one of the operation's tensors over rows 0..n_rows."""
+    if op.kind == DENSE:
+        dense_gradient(program, tape, op, role, row_panel, column_panel, n_rows, gradient, scratch)
+    elif op.kind == LAYER_NORM:
+        layer_norm_gradient(program, tape, op, role, column_panel, n_rows, gradient, scratch)
+    else:
+        Py_FatalError("fastnn: an operation without parameters has no gradient")
