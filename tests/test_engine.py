@@ -7,7 +7,9 @@ import time
 import numpy as np
 import oracles
 import pytest
+from kernels import kernels
 
+import fastnn as fn
 from fastnn._engine import model as models
 from fastnn._engine import random
 from fastnn._engine import threads as workers
@@ -16,6 +18,7 @@ from fastnn._runtime import instruction_sets
 
 Model, Training, Diverged = models.Model, trainings.Training, trainings.Diverged
 
+ACTIVATIONS = tuple(kernels(instruction_sets.current(), "float32").activations.entries)
 ALPHA = {"leaky_relu": 0.2, "elu": 1.3}
 DROPOUT_STREAM = 9
 
@@ -170,8 +173,7 @@ DROPOUT = [
 ]
 TOLERANCE = {"float32": 3e-6, "float64": 1e-13}
 
-SGD = {"kind": "sgd"}
-ADAM = {"kind": "adam", "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+SGD, ADAM = fn.SGD().specification(), fn.Adam().specification()
 MSE = {"kind": "mean_squared"}
 CROSS_ENTROPY = {"kind": "cross_entropy"}
 
@@ -262,6 +264,19 @@ def test_write_takes_any_strides(isa, dtype, rng, strided):
     np.testing.assert_array_equal(model.read(0, "weight"), array)
 
 
+def test_what_the_kernels_do_not_have_is_refused():
+    model, _ = make_model(NETWORKS["one layer"], "float32")
+    for operation in (dense(3, 2, "swish"), activation(3, "swish")):
+        with pytest.raises(ValueError, match=r"unknown activation 'swish'; the kernels have identity, .*, softmax"):
+            Model([operation], "float32", instruction_sets.tables("float32"))
+    with pytest.raises(ValueError, match=r"unknown loss 'hinge'; the kernels have mean_squared, .*, cross_entropy"):
+        Training(model, {"kind": "hinge"}, SGD)
+    with pytest.raises(ValueError, match=r"unknown optimizer 'lion'; the kernels have sgd, .*, adagrad"):
+        Training(model, MSE, SGD | {"kind": "lion"})
+    with pytest.raises(ValueError, match=r"unknown numbers 'lion' of an optimizer; the engine has plain, .*, adagrad"):
+        Training(model, MSE, SGD | {"numbers": "lion"})
+
+
 def test_unknown_tensor_and_operation():
     model, _ = make_model(NETWORKS["one layer"], "float32")
     with pytest.raises(KeyError):
@@ -281,7 +296,7 @@ def test_forward(isa, dtype, network, n):
     assert_close(outputs_of(model, X), oracle.forward(X), dtype)
 
 
-@pytest.mark.parametrize("name", models.ACTIVATIONS)
+@pytest.mark.parametrize("name", ACTIVATIONS)
 def test_forward_of_every_activation(isa, dtype, name):
     for operations in ([dense(5, 37, name)], [dense(5, 37), activation(37, name)], [activation(5, name)]):
         model, oracle = make_model(operations, dtype)
@@ -394,7 +409,7 @@ def test_gradient(isa, dtype, network):
         assert_close(gradient, expected[key], dtype, 10)
 
 
-@pytest.mark.parametrize("name", sorted(set(models.ACTIVATIONS) - {"softmax"}))
+@pytest.mark.parametrize("name", sorted(set(ACTIVATIONS) - {"softmax"}))
 def test_gradient_through_every_activation(isa, dtype, name):
     for operations in ([dense(5, 37, name), dense(37, 2)], [dense(5, 37), activation(37, name), dense(37, 2, name)]):
         model, oracle = make_model(operations, dtype)
@@ -550,7 +565,7 @@ def test_sigmoid_under_binary_cross_entropy(isa, dtype):
 def test_gradient_changes_nothing(dtype):
     model, _ = make_model(NETWORKS["norms"], dtype)
     X, y = regression(model, 50)
-    training = Training(model, MSE, ADAM | {"clip_norm": 0.5})
+    training = Training(model, MSE, fn.Adam(clip_norm=0.5).specification())
     training.run(X, y, None, None, 20, rates(2), 10)
     state, before = training.get_state(), bits_of(model)
     training.gradient(X, y, None)
@@ -562,8 +577,8 @@ def test_gradient_leaves_penalties_and_clipping_out(dtype):
     model, _ = make_model(NETWORKS["norms"], dtype)
     X, y = regression(model, 50)
     plain = Training(model, MSE, SGD).gradient(X, y, None)
-    options = {"clip_norm": 1e-3, "clip_value": 1e-4, "l1": 1.0, "l2": 1.0, "decoupled": 1.0, "decay_all": True}
-    other = Training(model, MSE, SGD | options).gradient(X, y, None)
+    options = {"clip_norm": 1e-3, "clip_value": 1e-4, "l1": 1.0, "l2": 1.0, "weight_decay": 1.0, "decay_all": True}
+    other = Training(model, MSE, fn.SGD(**options).specification()).gradient(X, y, None)
     assert plain[0] == other[0]
     for key, gradient in plain[1].items():
         np.testing.assert_array_equal(gradient, other[1][key])
@@ -584,7 +599,7 @@ def test_clipping_by_norm(dtype, n, threads):
     for limit in (0.5 * norm, 2 * norm):
         for key, array in before.items():
             model.write(*key, array)
-        Training(model, MSE, SGD | {"clip_norm": limit}, threads=threads).step(X, y, None, 0.1)
+        Training(model, MSE, fn.SGD(clip_norm=limit).specification(), threads=threads).step(X, y, None, 0.1)
         factor = min(1, limit / (norm + 1e-6))
         for key, array in parameters_of(model).items():
             assert_close(array, before[key] - 0.1 * factor * gradients[key], dtype)
@@ -595,7 +610,7 @@ def test_clipping_by_value(dtype):
     X, y = regression(model, 30)
     before = parameters_of(model)
     _, gradients = Training(model, MSE, SGD).gradient(X, y, None)
-    Training(model, MSE, SGD | {"clip_value": 0.01}).step(X, y, None, 0.1)
+    Training(model, MSE, fn.SGD(clip_value=0.01).specification()).step(X, y, None, 0.1)
     assert max(abs(g).max() for g in gradients.values()) > 0.01
     for key, array in parameters_of(model).items():
         assert_close(array, before[key] - 0.1 * np.clip(gradients[key], -0.01, 0.01), dtype)
@@ -607,8 +622,8 @@ def test_penalties_leave_biases_and_norms_alone_unless_asked(dtype):
         model, _ = make_model(NETWORKS["norms"], dtype)
         before = parameters_of(model)
         _, gradients = Training(model, MSE, SGD).gradient(X, y, None)
-        options = {"l1": 0.01, "l2": 0.02, "decoupled": 0.03, "decay_all": decay_all}
-        Training(model, MSE, SGD | options).step(X, y, None, 0.1)
+        optimizer = fn.SGD(l1=0.01, l2=0.02, weight_decay=0.03, decay_all=decay_all)
+        Training(model, MSE, optimizer.specification()).step(X, y, None, 0.1)
         for (operation, kind), array in parameters_of(model).items():
             w, g = before[operation, kind].astype(np.float64), gradients[operation, kind]
             if decay_all or w.ndim == 2:
@@ -642,14 +657,14 @@ def test_updates_are_seen_by_forward_and_by_the_next_backward(isa, dtype):
 
 TRAINED = {
     "adam": (ADAM, CROSS_ENTROPY),
-    "momentum, clipped": ({"kind": "sgd", "momentum": 0.9, "nesterov": True, "clip_norm": 0.3}, CROSS_ENTROPY),
+    "momentum, clipped": (fn.SGD(momentum=0.9, nesterov=True, clip_norm=0.3).specification(), CROSS_ENTROPY),
     "rmsprop": (
-        {"kind": "rmsprop", "beta2": 0.9, "epsilon": 1e-6, "momentum": 0.5, "centered": True, "l2": 0.01},
+        fn.RMSprop(smoothing=0.9, epsilon=1e-6, momentum=0.5, centered=True, l2=0.01).specification(),
         CROSS_ENTROPY,
     ),
-    "nadam": (ADAM | {"kind": "nadam", "momentum_decay": 4e-3, "decoupled": 0.1}, CROSS_ENTROPY),
-    "adagrad": ({"kind": "adagrad", "epsilon": 1e-8, "initial_accumulator": 0.1}, CROSS_ENTROPY),
-    "amsgrad": (ADAM | {"amsgrad": True}, {"kind": "cross_entropy", "parameter": 0.1}),
+    "nadam": (fn.NAdam(weight_decay=0.1).specification(), CROSS_ENTROPY),
+    "adagrad": (fn.Adagrad(epsilon=1e-8, initial_accumulator=0.1).specification(), CROSS_ENTROPY),
+    "amsgrad": (fn.Adam(amsgrad=True).specification(), {"kind": "cross_entropy", "parameter": 0.1}),
 }
 N, BATCH = 157, 20
 STEPS = -(-N // BATCH)
@@ -949,7 +964,7 @@ def test_an_infinite_loss_in_a_late_chunk_diverges_before_the_update(dtype):
     X[:4990] = 0
     before = bits_of(model)
     with pytest.raises(Diverged, match="the loss is not finite at step 1"):
-        Training(model, MSE, SGD | {"clip_norm": 1.0}).step(4 * X, y, None, 0.1)
+        Training(model, MSE, fn.SGD(clip_norm=1.0).specification()).step(4 * X, y, None, 0.1)
     assert bits_of(model) == before
 
 

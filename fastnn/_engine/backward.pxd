@@ -2,11 +2,7 @@
 
 from fastnn._engine.forward cimport apply_mask
 from fastnn._engine.program cimport ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, Tape
-from fastnn._kernels.table cimport IDENTITY, RELU, SOFTMAX, real
-
-
-cdef inline bint applies_relu(const Operation* op) noexcept nogil:
-    return (op.kind == DENSE or op.kind == ACTIVATION) and op.activation == RELU
+from fastnn._kernels.table cimport real
 
 
 cdef inline void backward_activation(const Program* program, const Operation* op, const Slot* slot, ssize_t rows,
@@ -14,14 +10,13 @@ cdef inline void backward_activation(const Program* program, const Operation* op
     """slot.delta: from dL/dy to dL/dz, in place."""
     cdef ssize_t width = program.panel * program.item
     cdef ssize_t p, offset
-    if op.activation == SOFTMAX:
+    if op.is_softmax:
         program.activations.softmax_backward(<const real*> slot.y, <real*> slot.delta, rows, op.n_out, r0, r1)
-    elif op.activation != IDENTITY:
+    elif not op.is_identity:
         for p in range((op.n_out + program.panel - 1) // program.panel):
             offset = (p * rows + r0) * width
-            program.activations.backward(op.activation, op.alpha, <const real*> (slot.z + offset),
-                                         <const real*> (slot.y + offset), <real*> (slot.delta + offset),
-                                         (r1 - r0) * program.panel)
+            op.activation.backward(op.alpha, <const real*> (slot.z + offset), <const real*> (slot.y + offset),
+                                   <real*> (slot.delta + offset), (r1 - r0) * program.panel)
 
 
 cdef inline void backward_rows(const Program* program, char** transposed, const Tape* tape, ssize_t last, ssize_t r0,
@@ -46,7 +41,7 @@ cdef inline void backward_rows(const Program* program, char** transposed, const 
         below = &tape.slots[k - 1]
         has_relu_derivative = False
         if op.kind == DENSE:
-            has_relu_derivative = applies_relu(&program.operations[k - 1])
+            has_relu_derivative = program.operations[k - 1].is_relu
             program.dense.backward(<const real*> slot.delta, <const real*> transposed[k],
                                    <const real*> below.y if has_relu_derivative else NULL, <real*> below.delta,
                                    tape.rows, op.n_out, op.n_in, r0, r1)

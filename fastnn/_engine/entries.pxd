@@ -1,9 +1,8 @@
 # The gradient of the first operation's weight from the entries of sparse rows, as the tasks of a step need it.
 
 from fastnn._engine.program cimport Operation, Tape
-from fastnn._engine.rules cimport Hyperparameters
 from fastnn._engine.steps cimport BLOCK, NARROW_BLOCK, SHARD, Run, Sorting, Task
-from fastnn._kernels.table cimport ADAGRAD, SGD, SparseEntries, real
+from fastnn._kernels.table cimport SparseEntries, real
 
 
 cdef inline ssize_t input_panel(const Task* task) noexcept nogil:
@@ -49,10 +48,3 @@ cdef inline bint sparse_gradient(const Run* run, const Task* task, const Tape* t
                                                           n_rows, SHARD, op.n_in, op.n_out, in_panel,
                                                           task.column_panel)
     return True
-
-
-cdef inline bint rests(const Run* run) noexcept nogil:
-    """Whether a parameter whose gradient is zero keeps its bits, and so does the optimizer's state."""
-    cdef const Hyperparameters* h = &run.hyperparameters
-    return (h.l1 == 0 and h.l2 == 0 and h.weight_decay == 0
-            and (h.kind == SGD and h.momentum == 0 or h.kind == ADAGRAD and h.epsilon > 0))

@@ -13,7 +13,7 @@ from fastnn._engine.model cimport BLOCK_ROWS, WORTH_A_WAKE, Buffers, Model, choo
 from fastnn._engine.program cimport Operation, Program, SparseInput, Tape
 from fastnn._engine.sums cimport lane_sum
 from fastnn._engine.threads cimport run_team
-from fastnn._kernels.table cimport LossBatch, real
+from fastnn._kernels.table cimport LossBatch, LossKernel, real
 
 from fastnn._engine.environment import standard_environment
 
@@ -22,7 +22,8 @@ cdef struct Evaluation:
     const Operation* top         # the last operation, with the activation that outputs are to have
     Tape* tapes
     LossBatch loss
-    int loss_kind
+    bint has_labels
+    const LossKernel* loss_kernel
     char* scratch                # for each thread: labels, weights and targets of a block
     ssize_t scratch_size
     SparseInput sparse
@@ -36,7 +37,8 @@ cdef struct Evaluation:
     ssize_t out_row, out_column
 
 
-cdef tuple evaluate(Model model, Program program, int loss_kind, LossBatch loss, Data data, out, int threads):
+cdef tuple evaluate(Model model, Program program, const LossKernel* kernel, LossBatch loss, Data data, out,
+                    int threads):
     """(mean loss, mean accuracy) over the rows of data, by their weights; the outputs go to out unless it is None."""
     cdef Evaluation job
     cdef Py_buffer out_view
@@ -47,10 +49,11 @@ cdef tuple evaluate(Model model, Program program, int loss_kind, LossBatch loss,
     threads = choose_threads(threads, multiply_adds, WORTH_A_WAKE)
     job.sparse = data.sparse_input(&program)
     buffers = model.buffers(BLOCK_ROWS, threads, not job.sparse.is_direct)
-    job.scratch_size = BLOCK_ROWS * (sizeof(int64_t) + sizeof(double) + loss.n_targets * program.item) + 3 * PADDING
+    job.scratch_size = BLOCK_ROWS * (sizeof(int64_t) + sizeof(double) + data.n_targets * program.item) + 3 * PADDING
     scratch = Arena(job.scratch_size * threads)
     job.program, job.top, job.tapes = program, &model.program.operations[program.n_operations - 1], buffers.tapes
-    job.loss, job.loss_kind, job.scratch = loss, loss_kind, (<Arena> scratch).base
+    job.loss, job.loss_kernel, job.scratch = loss, kernel, (<Arena> scratch).base
+    job.has_labels, job.loss.n_targets = data.has_labels, data.n_targets
     job.x, job.x_row, job.x_column, job.n = data.x, data.x_row, data.x_column, data.n
     job.y, job.y_row, job.y_column, job.weights = data.y, data.y_row, data.y_column, data.weights
     job.losses, job.hits, job.out = &losses[0], &hits[0], NULL
@@ -85,8 +88,8 @@ cdef void evaluate_rows(void* context, int thread, int n_threads) noexcept nogil
     cdef char* targets = take(&next, BLOCK_ROWS * n_targets * program.item)
     cdef LossBatch loss = job.loss
     loss.outputs, loss.deltas, loss.rows, loss.scale = <const real*> y, NULL, tape.rows, 1
-    loss.labels = labels if loss.labels != NULL else NULL
-    loss.targets = <const real*> targets if loss.targets != NULL else NULL
+    loss.labels = labels if job.has_labels else NULL
+    loss.targets = NULL if job.has_labels else <const real*> targets
     while r < end:
         n = min(end - r, <ssize_t> BLOCK_ROWS)
         k = 0
@@ -96,7 +99,7 @@ cdef void evaluate_rows(void* context, int thread, int n_threads) noexcept nogil
             program.batch.gather(job.x, job.x_row, job.x_column, NULL, r, program.operations[0].n_in, <real*> tape.x,
                                  tape.rows, 0, n)
         for i in range(n):
-            if loss.labels != NULL:
+            if job.has_labels:
                 labels[i] = (<const int64_t*> (job.y + (r + i) * job.y_row))[0]
             else:
                 for j in range(n_targets):
@@ -105,10 +108,10 @@ cdef void evaluate_rows(void* context, int thread, int n_threads) noexcept nogil
             weights[i] = job.weights[r + i] if job.weights != NULL else 1
         forward_rows(program, tape, k, 0, n)
         loss.weights, loss.losses, loss.hits = weights, job.losses + r, job.hits + r
-        program.losses.loss(job.loss_kind, &loss, 0, n)
+        job.loss_kernel.loss(&loss, 0, n)
         if job.out != NULL:
             if job.top.activation != program.operations[program.n_operations - 1].activation:
-                apply_activation(program, job.top.activation, job.top.alpha, y, y, tape.rows, job.top.n_out, 0, n)
+                apply_activation(program, job.top, y, y, tape.rows, job.top.n_out, 0, n)
             program.batch.scatter(<const real*> y, tape.rows, job.top.n_out, 0, n, job.out + r * job.out_row,
                                   job.out_row, job.out_column)
         r += n

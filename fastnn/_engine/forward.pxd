@@ -5,21 +5,21 @@ from libc.stdint cimport int64_t
 from fastnn._engine.program cimport (
     ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, SparseInput, Tape, inputs_of, panels_of
 )
-from fastnn._kernels.table cimport IDENTITY, RELU, SOFTMAX, real
+from fastnn._kernels.table cimport real
 
 
-cdef inline void apply_activation(const Program* program, int kind, double alpha, const char* z, char* y, ssize_t rows,
+cdef inline void apply_activation(const Program* program, const Operation* op, const char* z, char* y, ssize_t rows,
                                   ssize_t n, ssize_t r0, ssize_t r1) noexcept nogil:
-    """y = f(z), panel by panel; y may be z."""
+    """y = f(z), f the operation's activation, panel by panel; y may be z."""
     cdef ssize_t width = program.panel * program.item
     cdef ssize_t p, offset
-    if kind == SOFTMAX:
+    if op.is_softmax:
         program.activations.softmax_forward(<const real*> z, <real*> y, rows, n, r0, r1)
-    elif kind != IDENTITY or z != y:
+    elif not op.is_identity or z != y:
         for p in range((n + program.panel - 1) // program.panel):
             offset = (p * rows + r0) * width
-            program.activations.forward(kind, alpha, <const real*> (z + offset), <real*> (y + offset),
-                                        (r1 - r0) * program.panel)
+            op.activation.forward(op.alpha, <const real*> (z + offset), <real*> (y + offset),
+                                  (r1 - r0) * program.panel)
 
 
 cdef inline void apply_mask(const Program* program, const char* x, const char* mask, char* y, ssize_t rows, ssize_t n,
@@ -41,9 +41,9 @@ cdef inline void forward_dense(const Program* program, const Tape* tape, const O
     forward = program.dense.narrow_forward if op.is_narrow else program.dense.forward
     forward(<const real*> x, <const real*> (op.weight + start * op.n_in * program.item),
             <const real*> (op.bias + start * program.item), <real*> (slot.z + offset), tape.rows, op.n_in, n_out, r0,
-            r1, op.activation == RELU)
-    if op.activation != RELU:
-        apply_activation(program, op.activation, op.alpha, slot.z + offset, slot.y + offset, tape.rows, n_out, r0, r1)
+            r1, op.is_relu)
+    if not op.is_relu:
+        apply_activation(program, op, slot.z + offset, slot.y + offset, tape.rows, n_out, r0, r1)
 
 
 cdef inline ssize_t forward_sparse(const Program* program, const Tape* tape, const SparseInput* x,
@@ -56,9 +56,9 @@ cdef inline ssize_t forward_sparse(const Program* program, const Tape* tape, con
         return 0
     forward = program.sparse.narrow_forward if op.is_narrow else program.sparse.forward
     forward(&x.rows, index, first, <const real*> op.weight, <const real*> op.bias, <real*> slot.z, tape.rows, op.n_in,
-            op.n_out, r0, r1, op.activation == RELU)
-    if op.activation != RELU:
-        apply_activation(program, op.activation, op.alpha, slot.z, slot.y, tape.rows, op.n_out, r0, r1)
+            op.n_out, r0, r1, op.is_relu)
+    if not op.is_relu:
+        apply_activation(program, op, slot.z, slot.y, tape.rows, op.n_out, r0, r1)
     return 1
 
 
@@ -75,7 +75,7 @@ cdef inline void forward_rows(const Program* program, const Tape* tape, ssize_t 
         if op.kind == DENSE:
             forward_dense(program, tape, op, slot, x, 0, panels_of(program, op.n_out), r0, r1)
         elif op.kind == ACTIVATION:
-            apply_activation(program, op.activation, op.alpha, x, slot.y, tape.rows, op.n_out, r0, r1)
+            apply_activation(program, op, x, slot.y, tape.rows, op.n_out, r0, r1)
         elif op.kind == LAYER_NORM:
             program.normalization.layer_norm_forward(
                 <const real*> x, <const real*> op.weight, <const real*> op.bias, <real*> slot.y, slot.statistics,

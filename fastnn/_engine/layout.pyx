@@ -13,7 +13,7 @@ from fastnn._engine.program cimport (
 from fastnn._engine.steps cimport (
     BIAS, BLOCK, GAIN, NARROW_BLOCK, SHARD, TILE_LEVELS, TILE_ROWS_MAX, NormBlock, Run, Sorting, Task
 )
-from fastnn._kernels.table cimport GELU, MISH, SILU, SparseEntries, real
+from fastnn._kernels.table cimport SparseEntries, real
 
 cdef enum:
     CHUNK_BYTES = 1 << 20        # of activations and deltas that a chunk of a large batch may take: they stay in cache
@@ -171,7 +171,7 @@ cdef char* lay_out_tape(const Program* program, Tape* tape, char* next, ssize_t 
         slot.z = y                                  # what an activation on its own applies to
         slot.y = y = take(&next, size)
         if op.kind == DENSE:
-            slot.z = take(&next, size) if op.activation in (GELU, SILU, MISH) else y
+            slot.z = take(&next, size) if op.activation.reads_z else y
         slot.mask = take(&next, size) if op.kind == DROPOUT else NULL
         slot.delta = take(&next, size)
         slot.statistics = <double*> take(&next, rows * 2 * sizeof(double)) if op.kind == LAYER_NORM else NULL

@@ -14,21 +14,17 @@ from fastnn._engine.memory cimport Arena, take
 from fastnn._engine.program cimport (
     ACTIVATION, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Slot, Tape, panels_size
 )
+from fastnn._engine.registry cimport set_activation
 from fastnn._engine.sparse cimport SparseMatrix
 from fastnn._engine.threads cimport get_num_threads, run_team
 from fastnn._kernels.table cimport (
-    ELU, GELU, IDENTITY, LEAKY_RELU, MISH, RELU, SELU, SIGMOID, SILU, SOFTMAX, SOFTPLUS, TANH, ActivationKernels,
-    BatchKernels, DenseKernels, LossKernels, NormalizationKernels, OptimizerKernels, RandomKernels, SparseKernels, real
+    ActivationKernels, BatchKernels, DenseKernels, LossKernels, NormalizationKernels, OptimizerKernels, RandomKernels,
+    SparseKernels, real
 )
 
 cdef extern from "Python.h":
     enum:
         PyBUF_WRITE
-
-ACTIVATIONS = {
-    "identity": IDENTITY, "relu": RELU, "leaky_relu": LEAKY_RELU, "elu": ELU, "selu": SELU, "gelu": GELU, "silu": SILU,
-    "mish": MISH, "tanh": TANH, "sigmoid": SIGMOID, "softplus": SOFTPLUS, "softmax": SOFTMAX,
-}
 
 cdef int choose_threads(int threads, double multiply_adds, double worth) noexcept:
     """threads, or for 0 as many as the work is worth."""
@@ -89,14 +85,16 @@ cdef class Model:
         if kind == "dense":
             n_in, n_out, activation, alpha = arguments
             op = self.new_operation(DENSE, index, n_in, n_out)
-            op.activation, op.alpha = ACTIVATIONS[activation], alpha
+            op.alpha = alpha
+            set_activation(op, self.program.activations, activation)
             op.is_narrow = n_out <= self.program.dense.narrow
         elif kind == "activation":
             n, activation, alpha = arguments
             op = &self.program.operations[self.program.n_operations - 1]
-            if self.program.n_operations == 0 or op.kind != DENSE or op.activation != IDENTITY:
+            if self.program.n_operations == 0 or op.kind != DENSE or not op.is_identity:
                 op = self.new_operation(ACTIVATION, index, n, n)      # else the dense layer before applies it
-            op.activation, op.alpha = ACTIVATIONS[activation], alpha
+            op.alpha = alpha
+            set_activation(op, self.program.activations, activation)
         elif kind == "dropout":
             n, rate, stream = arguments
             op = self.new_operation(DROPOUT, index, n, n)

@@ -3,8 +3,8 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from fastnn._kernels.table cimport (
-    ActivationKernels, BatchKernels, DenseKernels, LossKernels, NormalizationKernels, OptimizerKernels, RandomKernels,
-    SparseKernels, SparseRows
+    ActivationKernel, ActivationKernels, BatchKernels, DenseKernels, LossKernels, NormalizationKernels,
+    OptimizerKernels, RandomKernels, SparseKernels, SparseRows
 )
 
 cdef enum OperationKind:
@@ -15,7 +15,8 @@ cdef struct Operation:
     int kind
     int index                    # in the list of operations that the network was made from
     ssize_t n_in, n_out
-    int activation               # DENSE, ACTIVATION
+    const ActivationKernel* activation              # DENSE, ACTIVATION; else NULL
+    bint is_identity, is_relu, is_softmax           # which it is, where that matters
     double alpha                 # its parameter
     double epsilon               # LAYER_NORM
     double rate                  # DROPOUT

@@ -6,7 +6,7 @@ from libc.string cimport memcpy
 from fastnn._engine.program cimport DENSE, Operation
 from fastnn._engine.steps cimport Run
 from fastnn._engine.sums cimport join_lanes
-from fastnn._kernels.table cimport SOFTMAX, LossBatch, real
+from fastnn._kernels.table cimport LossBatch, real
 
 
 cdef inline double batch_weight(const Run* run, ssize_t start, ssize_t n) noexcept nogil:
@@ -29,7 +29,7 @@ cdef inline bint first_by_panels(const Run* run, ssize_t n_rows) noexcept nogil:
     that it has updated itself, and they stay in its cache.
     """
     cdef const Operation* op = &run.program.operations[0]
-    return (op.kind == DENSE and not op.is_narrow and op.activation != SOFTMAX and op.n_in > 2 * n_rows
+    return (op.kind == DENSE and not op.is_narrow and not op.is_softmax and op.n_in > 2 * n_rows
             and 4 * op.n_in * op.n_out * run.program.item > 3 * run.arena_size)
 
 

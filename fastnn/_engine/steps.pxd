@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t, uint64_t
 from fastnn._engine.atomics cimport atomic_int, atomic_llong
 from fastnn._engine.program cimport Program, SparseInput, Tape
 from fastnn._engine.rules cimport Hyperparameters, Powers
-from fastnn._kernels.table cimport LossBatch, SparseEntries, UpdateRule
+from fastnn._kernels.table cimport LossBatch, LossKernel, OptimizerKernel, SparseEntries, UpdateRule
 
 cdef enum:
     SHARD = 64                   # rows of a chain in a gradient; part of the numerics contract
@@ -62,6 +62,7 @@ cdef struct Run:
     ssize_t levels_size          # of each thread working apart
     char* parts                  # sums of parts
     ssize_t arena_size
+    const OptimizerKernel* optimizer
     Hyperparameters hyperparameters
     Powers powers, coming_powers
     UpdateRule rule, rule_without_decay
@@ -84,7 +85,7 @@ cdef struct Run:
     const double* weights
     const int64_t* order
     ssize_t n, batch_size
-    int loss_kind
+    const LossKernel* loss_kernel
     LossBatch loss               # what does not change between batches
     int64_t* labels              # of the batch, gathered
     char* targets

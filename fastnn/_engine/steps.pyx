@@ -19,7 +19,7 @@ from libc.string cimport memcpy, memset
 
 from fastnn._engine.atomics cimport atomic_load, atomic_store
 from fastnn._engine.backward cimport backward_rows
-from fastnn._engine.entries cimport input_panel, rests, sort_entries, sparse_gradient
+from fastnn._engine.entries cimport input_panel, sort_entries, sparse_gradient
 from fastnn._engine.forward cimport forward_dense, forward_rows, forward_sparse
 from fastnn._engine.gradients cimport add_chunk, join_parts
 from fastnn._engine.program cimport Operation, Slot, Tape, inputs_of, panels_of
@@ -125,7 +125,8 @@ cdef bint descend_together(Run* run, Batch* batch, const Share* share) noexcept 
     """Gradient and update, chunk by chunk; false if the step was abandoned or its loss is not finite."""
     cdef ssize_t c, n_rows, t
     cdef char* gradient = run.scratch + share.thread * run.scratch_size
-    cdef bint skips = run.sparse.is_direct and rests(run) and batch.n_chunks == 1 and run.gradient == NULL
+    cdef bint skips = (run.sparse.is_direct and run.hyperparameters.keeps_without_gradient and batch.n_chunks == 1
+                       and run.gradient == NULL)
     for c in range(batch.n_chunks):
         n_rows = rows_phase(run, batch, c, &run.tapes[0], share.thread, share.n_threads)
         if share.thread == 0:
@@ -235,7 +236,7 @@ cdef ssize_t rows_phase(Run* run, const Batch* batch, ssize_t chunk, const Tape*
     loss.deltas = <real*> top.delta
     loss.rows = tape.rows
     loss.scale = batch.scale
-    run.program.losses.loss(run.loss_kind, &loss, r0, r1)
+    run.loss_kernel.loss(&loss, r0, r1)
     backward_rows(&run.program, run.transposed, &tape, run.last, r0, r1)
     return n_rows
 
@@ -322,10 +323,9 @@ cdef void update(Run* run, Task* task, const char* gradient, const char* factors
     cdef int j
     for j in range(3):
         states[j] = run.states[j] + task.offset if run.states[j] != NULL else NULL
-    if run.program.optimizers.update(&run.rule if task.decays else &run.rule_without_decay,
-                                     <real*> (run.parameters + task.offset), <const real*> gradient, <real*> states[0],
-                                     <real*> states[1], <real*> states[2], task.count, task.width,
-                                     <const real*> factors):
+    if run.optimizer.update(&run.rule if task.decays else &run.rule_without_decay,
+                            <real*> (run.parameters + task.offset), <const real*> gradient, <real*> states[0],
+                            <real*> states[1], <real*> states[2], task.count, task.width, <const real*> factors):
         task.diverged = True
         atomic_store(&run.parameter_diverged, 1)
     if task.part == BLOCK and run.transposed[task.operation] != NULL:

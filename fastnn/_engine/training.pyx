@@ -14,24 +14,18 @@ from fastnn._engine.memory cimport PADDING, Arena, take
 from fastnn._engine.layout cimport cut_batch, new_scratch, new_sortings, new_tapes, new_tasks, new_transposed
 from fastnn._engine.model cimport WORTH_A_TRIAL, Model, choose_threads
 from fastnn._engine.pace cimport Pace
-from fastnn._engine.program cimport ACTIVATION, DENSE, LAYER_NORM, Operation
-from fastnn._engine.rules cimport uses_state
+from fastnn._engine.program cimport DENSE, LAYER_NORM, Operation
+from fastnn._engine.registry cimport find_loss, find_optimizer, is_undone, set_activation
+from fastnn._engine.rules cimport ADAGRAD_NUMBERS, ADAM_NUMBERS, NADAM_NUMBERS, PLAIN_NUMBERS
 from fastnn._engine.steps cimport BLOCK, Progress, Run, Task, clock, run_steps, squared_weights
 from fastnn._engine.threads cimport insists, run_team
-from fastnn._kernels.table cimport (
-    ADAGRAD, ADAM, BINARY_CROSS_ENTROPY, CROSS_ENTROPY, HUBER, IDENTITY, MEAN_ABSOLUTE, MEAN_SQUARED, NADAM, PINBALL,
-    POISSON, RMSPROP, SGD, SIGMOID, SOFTMAX, real
-)
+from fastnn._kernels.table cimport real
 
 from fastnn._engine import elementary
 from fastnn._engine.environment import standard_environment
 from fastnn._engine.steps import raise_pending
 
-LOSSES = {
-    "mean_squared": MEAN_SQUARED, "mean_absolute": MEAN_ABSOLUTE, "huber": HUBER, "pinball": PINBALL,
-    "poisson": POISSON, "cross_entropy": CROSS_ENTROPY, "binary_cross_entropy": BINARY_CROSS_ENTROPY,
-}
-OPTIMIZERS = {"sgd": SGD, "adam": ADAM, "nadam": NADAM, "rmsprop": RMSPROP, "adagrad": ADAGRAD}
+NUMBERS = {"plain": PLAIN_NUMBERS, "adam": ADAM_NUMBERS, "nadam": NADAM_NUMBERS, "adagrad": ADAGRAD_NUMBERS}
 
 
 cdef ssize_t levels_of(ssize_t n) noexcept:
@@ -75,7 +69,9 @@ cdef class Training:
         undoes (softmax under cross-entropy, sigmoid under binary cross-entropy), the loss is computed from the values
         before.
     optimizer : dict
-        ``kind`` and its hyperparameters.
+        ``kind``; ``states``, which of the three arrays of state it keeps; ``numbers``, how those of a step follow from
+        the steps before ("plain", "adam", "nadam" or "adagrad"); ``keeps_without_gradient``, whether parameters and
+        state keep their bits where the gradient is zero; and its hyperparameters.
     seed : int
         Of the dropout masks.
     threads : int
@@ -107,8 +103,7 @@ cdef class Training:
         self.set_optimizer(**optimizer)
         self.c.parameters = model.parameters.base
         self.c.arena_size = model.parameters.size
-        self.states = [Arena(model.parameters.size) if uses_state(&self.c.hyperparameters, j) else None
-                       for j in range(3)]
+        self.states = [Arena(model.parameters.size) if is_used else None for is_used in optimizer["states"]]
         for j in range(3):
             self.c.states[j] = (<Arena> self.states[j]).base if self.states[j] is not None else NULL
         self.reset_state(optimizer.get("initial_accumulator", 0.0))
@@ -137,23 +132,26 @@ cdef class Training:
     def set_loss(self, kind, double parameter=0.0, quantiles=None):
         cdef Operation* top = &self.c.program.operations[self.c.program.n_operations - 1]
         cdef const double[::1] view
-        self.c.loss_kind = LOSSES[kind]
+        self.c.loss_kernel = find_loss(self.c.program.losses, kind)
         self.c.loss.n_outputs = self.model.n_outputs
         self.c.loss.parameter = parameter
         if quantiles is not None:
             self.quantiles = np.array(quantiles, dtype=np.float64)
             view = self.quantiles
             self.c.loss.quantiles, self.c.loss.n_quantiles = &view[0], len(view)
-        if top.kind == DENSE or top.kind == ACTIVATION:
-            if (top.activation, self.c.loss_kind) in ((SOFTMAX, CROSS_ENTROPY), (SIGMOID, BINARY_CROSS_ENTROPY)):
-                top.activation = IDENTITY
+        if is_undone(self.c.loss_kernel, top):
+            set_activation(top, self.c.program.activations, "identity")
 
-    def set_optimizer(self, kind, double momentum=0, nesterov=False, double beta1=0, double beta2=0, double epsilon=0,
-                      amsgrad=False, centered=False, double momentum_decay=0, double learning_rate_decay=0,
-                      initial_accumulator=0, double l1=0, double l2=0, double l2_total=0, double decoupled=0,
-                      decay_all=False, clip_value=None, clip_norm=None):
+    def set_optimizer(self, kind, states, numbers, keeps_without_gradient, double momentum=0, nesterov=False,
+                      double beta1=0, double beta2=0, double epsilon=0, amsgrad=False, centered=False,
+                      double momentum_decay=0, double learning_rate_decay=0, initial_accumulator=0, double l1=0,
+                      double l2=0, double l2_total=0, double decoupled=0, decay_all=False, clip_value=None,
+                      clip_norm=None):
         h = &self.c.hyperparameters
-        h.kind = OPTIMIZERS[kind]
+        self.c.optimizer = find_optimizer(self.c.program.optimizers, kind)
+        if numbers not in NUMBERS:
+            raise ValueError(f"unknown numbers {numbers!r} of an optimizer; the engine has {', '.join(NUMBERS)}")
+        h.numbers, h.keeps_without_gradient = NUMBERS[numbers], keeps_without_gradient
         h.momentum, h.beta1, h.beta2, h.epsilon = momentum, beta1, beta2, epsilon
         h.nesterov, h.amsgrad, h.centered, h.decay_all = nesterov, amsgrad, centered, decay_all
         h.learning_rate_decay, h.weight_decay = learning_rate_decay, decoupled
@@ -166,7 +164,7 @@ cdef class Training:
     def reset_state(self, initial_accumulator):
         """The optimizer's state before the first step."""
         self.c.powers.beta1 = self.c.powers.beta2 = self.c.powers.momentum_decay = self.c.powers.momentum = 1
-        if self.c.hyperparameters.kind == ADAGRAD and initial_accumulator:
+        if initial_accumulator:
             with standard_environment():
                 for t in range(self.model.n_tensors):
                     self.model.panels(self.states[0], t)[...] = initial_accumulator
@@ -390,12 +388,7 @@ cdef class Training:
     def evaluate(self, X, y, weights=None, out=None):
         """(mean loss, mean accuracy), dropout off; the network's outputs go to ``out`` (n, n_outputs), if given."""
         data = Data(X, y, weights)
-        loss = self.c.loss
-        loss.n_targets = (<Data> data).n_targets
-        # Not NULL says which of the two there are; blocks of them are pointed at later.
-        loss.labels = <const int64_t*> 1 if (<Data> data).has_labels else NULL
-        loss.targets = NULL if (<Data> data).has_labels else <const real*> 1
-        return evaluate(self.model, self.c.program, self.c.loss_kind, loss, data, out, self.threads)
+        return evaluate(self.model, self.c.program, self.c.loss_kernel, self.c.loss, data, out, self.threads)
 
     def interrupt(self):
         """Makes the run under way, or else the next one, return as soon as it can."""
