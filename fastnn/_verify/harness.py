@@ -109,19 +109,23 @@ def make(name: str, **fields: Any) -> ctypes.Structure:
 class Table(SimpleNamespace):
     """The functions of a struct of table.pxd, as callables; where it has a list of entries, those by name."""
 
-    def __init__(self, struct: ctypes.Structure) -> None:
-        self.entries: dict[str, Table] = {}
-        for field, kind in STRUCTS[type(struct).__name__]:
-            value = getattr(struct, field)
-            if isinstance(kind, tuple):
-                value = functools.partial(lambda f, *args: f(*map(pointer, args)), value)
-            elif field == "list":
-                self.entries = {entry.name.decode(): Table(entry) for entry in value[: struct.count]}
-                continue
-            setattr(self, field, value)
+    entries: dict[str, Table]
 
     def __getitem__(self, name: str) -> Table:
         return self.entries[name]
+
+
+def table_of(struct: ctypes.Structure) -> Table:
+    found = Table(entries={})
+    for field, kind in STRUCTS[type(struct).__name__]:
+        value = getattr(struct, field)
+        if field == "list":
+            found.entries = {entry.name.decode(): table_of(entry) for entry in value[: struct.count]}
+        else:
+            is_function = isinstance(kind, tuple)
+            value = functools.partial(lambda f, *args: f(*map(pointer, args)), value) if is_function else value
+            setattr(found, field, value)
+    return found
 
 
 @functools.cache
@@ -133,7 +137,7 @@ def kernels(isa: str, dtype: str) -> SimpleNamespace:
     for name in KERNEL_STRUCTS:
         struct = CLASSES[KERNEL_STRUCTS[name]]
         capsule = instruction_sets.load(isa, dtype, name)
-        setattr(found, name, Table(struct.from_address(get_pointer(capsule, f"fastnn.{name}".encode()))))
+        setattr(found, name, table_of(struct.from_address(get_pointer(capsule, f"fastnn.{name}".encode()))))
     found.panel = found.dense.panel
     return found
 
