@@ -3,9 +3,7 @@
 from libc.string cimport strcmp
 
 from fastnn._engine.program cimport Operation
-from fastnn._kernels.table cimport (
-    ActivationKernels, LossKernel, LossKernels, OptimizerKernel, OptimizerKernels
-)
+from fastnn._kernels.table cimport ActivationKernels, LossKernel, LossKernels, OptimizerKernel, OptimizerKernels
 
 
 cdef inline ssize_t position(str what, name, list known) except -1:
