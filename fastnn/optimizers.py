@@ -81,9 +81,17 @@ class Optimizer(Description):
         return rate if isinstance(rate, Schedule) else Constant(rate)
 
     def specification(self) -> dict[str, Any]:
-        """What the engine is told."""
+        """What the engine is told.
+
+        ``states``: which of the three arrays of state the optimizer keeps. ``numbers``: how those of a step follow from
+        the steps before. ``keeps_without_gradient``: whether parameters and state keep their bits where the gradient is
+        zero.
+        """
         return {
             "kind": self.kind,
+            "states": (False, False, False),
+            "numbers": "plain",
+            "keeps_without_gradient": False,
             "l1": self.l1,
             "l2": self.l2,
             "l2_total": self.l2_total,
@@ -92,6 +100,10 @@ class Optimizer(Description):
             "clip_value": self.clip_value,
             "clip_norm": self.clip_norm,
         }
+
+    def _shrinks(self) -> bool:
+        """Whether parameters change without a gradient, by a penalty or decay."""
+        return any((self.l1, self.l2, self.l2_total, self.weight_decay))
 
     def _named(self, *names: str) -> dict[str, Any]:
         return {name: getattr(self, name) for name in names}
@@ -125,7 +137,14 @@ class SGD(Optimizer):
             raise ValueError("nesterov needs a momentum above 0; got momentum=0.0")
 
     def specification(self) -> dict[str, Any]:
-        return super().specification() | self._named("momentum", "nesterov")
+        return (
+            super().specification()
+            | self._named("momentum", "nesterov")
+            | {
+                "states": (self.momentum > 0, False, False),
+                "keeps_without_gradient": not self.momentum and not self._shrinks(),
+            }
+        )
 
 
 @description
@@ -158,7 +177,11 @@ class Adam(Optimizer):
         self._set(amsgrad=checks.boolean(self.amsgrad, "amsgrad"))
 
     def specification(self) -> dict[str, Any]:
-        return super().specification() | self._named("beta1", "beta2", "epsilon", "amsgrad")
+        return (
+            super().specification()
+            | self._named("beta1", "beta2", "epsilon", "amsgrad")
+            | {"states": (True, True, self.amsgrad), "numbers": "adam"}
+        )
 
 
 @description
@@ -198,7 +221,11 @@ class NAdam(Optimizer):
         self._numbers("momentum_decay")
 
     def specification(self) -> dict[str, Any]:
-        return super().specification() | self._named("beta1", "beta2", "epsilon", "momentum_decay")
+        return (
+            super().specification()
+            | self._named("beta1", "beta2", "epsilon", "momentum_decay")
+            | {"states": (True, True, False), "numbers": "nadam"}
+        )
 
 
 @description
@@ -233,7 +260,11 @@ class RMSprop(Optimizer):
         self._set(centered=checks.boolean(self.centered, "centered"))
 
     def specification(self) -> dict[str, Any]:
-        return super().specification() | self._named("epsilon", "momentum", "centered") | {"beta2": self.smoothing}
+        return (
+            super().specification()
+            | self._named("epsilon", "momentum", "centered")
+            | {"beta2": self.smoothing, "states": (True, self.momentum > 0, self.centered)}
+        )
 
 
 @description
@@ -264,7 +295,15 @@ class Adagrad(Optimizer):
         self._numbers("epsilon", low=SMALLEST_EPSILON)
 
     def specification(self) -> dict[str, Any]:
-        return super().specification() | self._named("learning_rate_decay", "initial_accumulator", "epsilon")
+        return (
+            super().specification()
+            | self._named("learning_rate_decay", "initial_accumulator", "epsilon")
+            | {
+                "states": (True, False, False),
+                "numbers": "adagrad",
+                "keeps_without_gradient": self.epsilon > 0 and not self._shrinks(),
+            }
+        )
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {

@@ -25,17 +25,17 @@ def normal_cdf(x):
 
 
 ACTIVATIONS = {
-    "IDENTITY": lambda z, alpha: z,
-    "RELU": lambda z, alpha: max(z, 0),
-    "LEAKY_RELU": lambda z, alpha: z if z > 0 else alpha * z,
-    "ELU": lambda z, alpha: z if z > 0 else alpha * mp.expm1(z),
-    "SELU": lambda z, alpha: SELU_SCALE * (z if z > 0 else SELU_ALPHA * mp.expm1(z)),
-    "GELU": lambda z, alpha: z * normal_cdf(z),
-    "SILU": lambda z, alpha: z * sigmoid(z),
-    "MISH": lambda z, alpha: z * mp.tanh(softplus(z)),
-    "TANH": lambda z, alpha: mp.tanh(z),
-    "SIGMOID": lambda z, alpha: sigmoid(z),
-    "SOFTPLUS": lambda z, alpha: softplus(z),
+    "identity": lambda z, alpha: z,
+    "relu": lambda z, alpha: max(z, 0),
+    "leaky_relu": lambda z, alpha: z if z > 0 else alpha * z,
+    "elu": lambda z, alpha: z if z > 0 else alpha * mp.expm1(z),
+    "selu": lambda z, alpha: SELU_SCALE * (z if z > 0 else SELU_ALPHA * mp.expm1(z)),
+    "gelu": lambda z, alpha: z * normal_cdf(z),
+    "silu": lambda z, alpha: z * sigmoid(z),
+    "mish": lambda z, alpha: z * mp.tanh(softplus(z)),
+    "tanh": lambda z, alpha: mp.tanh(z),
+    "sigmoid": lambda z, alpha: sigmoid(z),
+    "softplus": lambda z, alpha: softplus(z),
 }
 
 

@@ -5,7 +5,7 @@ import oracles
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernels import E, kernels, make, pack, unpack
+from kernels import kernels, make, pack, unpack
 
 from fastnn._runtime import instruction_sets
 
@@ -80,7 +80,7 @@ def computed(k, name, o, case, r0=0, r1=None, gradients=True):
         quantiles=quantiles,
         n_quantiles=0 if quantiles is None else len(quantiles),
     )
-    k.losses.loss(getattr(E, name.upper()), batch, r0, rows if r1 is None else r1)
+    k.losses[name].loss(batch, r0, rows if r1 is None else r1)
     return losses, deltas, hits
 
 

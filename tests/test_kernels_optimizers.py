@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernels import E, kernels, make, pack
+from kernels import kernels, make, pack
 from oracles import Optimizer
 
 from fastnn._runtime import instruction_sets
@@ -50,8 +50,8 @@ def kernel_steps(k, kind, options, w, gradients, lr=0.02):
         state[0][:] = numbers.initial
     after = []
     for g in gradients:
-        rule = make("UpdateRule", kind=getattr(E, kind.upper()), **numbers.rule())
-        assert k.optimizers.update(rule, w, g.astype(k.dtype), *state, len(w), k.panel, None) == 0
+        rule = make("UpdateRule", **numbers.rule())
+        assert k.optimizers[kind].update(rule, w, g.astype(k.dtype), *state, len(w), k.panel, None) == 0
         numbers.step(np.zeros(1), np.zeros(1))  # for the step count and NAdam's product alone
         after.append(w.copy())
     return after, state
@@ -154,9 +154,9 @@ def test_padding_stays_zero(k, case):
 
 def one_step(k, w, g, kind="sgd", **rule):
     w, g = np.array(w, dtype=k.dtype), np.array(g, dtype=k.dtype)
-    numbers = Optimizer(kind, 0.1).rule() | {"kind": getattr(E, kind.upper())} | rule
+    numbers = Optimizer(kind, 0.1).rule() | rule
     state = [np.zeros(COUNT, k.dtype) for _ in range(3)]
-    failed = k.optimizers.update(make("UpdateRule", **numbers), w, g, *state, COUNT, k.panel, None)
+    failed = k.optimizers[kind].update(make("UpdateRule", **numbers), w, g, *state, COUNT, k.panel, None)
     return w, failed
 
 
@@ -216,7 +216,7 @@ def test_only_count_parameters_change(k):
     n = k.panel
     w, g, state = np.ones(2 * n, k.dtype), np.ones(2 * n, k.dtype), [np.ones(2 * n, k.dtype) for _ in range(3)]
     numbers = Optimizer("adam", 0.1, amsgrad=True).rule()
-    k.optimizers.update(make("UpdateRule", kind=E.ADAM, **numbers), w, g, *state, n, k.panel, None)
+    k.optimizers["adam"].update(make("UpdateRule", **numbers), w, g, *state, n, k.panel, None)
     assert (w[:n] != 1).all()
     assert all((a[n:] == 1).all() for a in (w, g, *state))
 
@@ -226,11 +226,11 @@ def test_the_first_columns_of_every_row_change_as_if_alone(k, width):
     """Vectors of padding alone are left as they are."""
     width = min(width, k.panel)
     g = np.random.default_rng(7).standard_normal(3 * k.panel).astype(k.dtype)
-    rule = make("UpdateRule", kind=E.ADAM, **Optimizer("adam", 0.1, amsgrad=True).rule())
+    rule = make("UpdateRule", **Optimizer("adam", 0.1, amsgrad=True).rule())
     found = []
     for columns in (k.panel, width):
         w, state = np.ones(3 * k.panel, k.dtype), [np.zeros(3 * k.panel, k.dtype) for _ in range(3)]
-        assert k.optimizers.update(rule, w, g, *state, len(w), columns, None) == 0
+        assert k.optimizers["adam"].update(rule, w, g, *state, len(w), columns, None) == 0
         found.append(np.array([w, *state]).reshape(4, 3, k.panel))
     whole, part = found
     assert (part[:, :, :width] == whole[:, :, :width]).all()
@@ -242,9 +242,9 @@ def test_the_first_columns_of_every_row_change_as_if_alone(k, width):
 def step_by_its_root(k, a):
     """-a / sqrt(a): Adam's step from w = 0 where both moments are a and stay."""
     numbers = Optimizer("adam", 0.1).rule() | {"beta1": 1.0, "beta2": 1.0, "epsilon": 0.0, "root_scale": 1.0}
-    rule = make("UpdateRule", kind=E.ADAM, **numbers | {"step_size": 1.0})
+    rule = make("UpdateRule", **numbers | {"step_size": 1.0})
     w, zero = np.zeros(len(a), k.dtype), np.zeros(len(a), k.dtype)
-    k.optimizers.update(rule, w, zero, a.copy(), a.copy(), None, len(a), k.panel, None)
+    k.optimizers["adam"].update(rule, w, zero, a.copy(), a.copy(), None, len(a), k.panel, None)
     return w
 
 
@@ -260,22 +260,22 @@ def test_roots_are_correctly_rounded(k):
 def test_roots_of_zeros_and_denormals(k):
     tiny = np.finfo(k.dtype).smallest_subnormal
     a = np.resize(np.array([1, 0, 4, tiny, 3 * tiny, np.finfo(k.dtype).max, 0, 1e-30], k.dtype), 2 * k.panel)
-    rule = make("UpdateRule", kind=E.ADAGRAD, **Optimizer("adagrad", 0.5).rule() | {"step_size": 1.0, "epsilon": 1.0})
+    rule = make("UpdateRule", **Optimizer("adagrad", 0.5).rule() | {"step_size": 1.0, "epsilon": 1.0})
     w, g = np.zeros(len(a), k.dtype), np.full(len(a), 2.0**-60, k.dtype)
-    k.optimizers.update(rule, w, g, a.copy(), None, None, len(a), k.panel, None)
+    k.optimizers["adagrad"].update(rule, w, g, a.copy(), None, None, len(a), k.panel, None)
     s = a + g * g
     assert (w == -(g / (np.sqrt(s) + np.ones(1, k.dtype)))).all()
 
 
 def test_unused_state_may_be_absent(k):
     w, g = np.ones(COUNT, k.dtype), np.ones(COUNT, k.dtype)
-    k.optimizers.update(
+    k.optimizers["sgd"].update(
         make("UpdateRule", **Optimizer("sgd", 0.5).rule()), w, g, None, None, None, COUNT, k.panel, None
     )
     assert (w == 0.5).all()
     m, v = np.zeros(COUNT, k.dtype), np.zeros(COUNT, k.dtype)
-    k.optimizers.update(
-        make("UpdateRule", kind=E.ADAM, **Optimizer("adam", 0.5).rule()), w, g, m, v, None, COUNT, k.panel, None
+    k.optimizers["adam"].update(
+        make("UpdateRule", **Optimizer("adam", 0.5).rule()), w, g, m, v, None, COUNT, k.panel, None
     )
     assert (w < 1e-6).all()
 

@@ -48,6 +48,7 @@ OPTIMIZERS = {
     "sgd": fn.SGD(fn.schedules.Constant(0.1)),
     "momentum": fn.SGD(0.1, momentum=0.9, nesterov=True),
     "penalised sgd": fn.SGD(fn.schedules.Constant(0.1), l1=0.001, l2=0.01),
+    "sgd penalised in total": fn.SGD(fn.schedules.Constant(0.1), l2_total=1.0),
     "clipped sgd": fn.SGD(fn.schedules.Constant(0.1), clip_norm=0.1),
     "values clipped": fn.SGD(fn.schedules.Constant(0.1), clip_value=0.001),
     "adam": fn.Adam(0.01, amsgrad=True),
@@ -56,6 +57,7 @@ OPTIMIZERS = {
     "rmsprop": fn.RMSprop(0.01, momentum=0.5, centered=True),
     "adagrad": fn.Adagrad(0.05),
     "penalised adagrad": fn.Adagrad(0.05, l2=0.1),
+    "adagrad penalised in total": fn.Adagrad(0.05, l2_total=1.0),
 }
 
 

@@ -1,5 +1,6 @@
 """The golden digests: they hold, they cover everything, and what is wrong is noticed and named."""
 
+import copy
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from golden import make
-from kernels import ENUMS, KERNEL_STRUCTS, STRUCTS, kernels
+from kernels import KERNEL_STRUCTS, LISTS, STRUCTS, kernels
 from mutants.mutants import MUTANTS
 
 import fastnn as fn
@@ -74,11 +75,17 @@ def recorded(given, called):
     """The kernels, which note in ``called`` that they were."""
     result = SimpleNamespace(**vars(given))
     for module in KERNEL_STRUCTS:
-        noted = SimpleNamespace(**vars(getattr(given, module)))
-        for field, kind in STRUCTS[KERNEL_STRUCTS[module]]:
-            if isinstance(kind, tuple):
-                setattr(noted, field, noting(getattr(noted, field), f"{module}.{field}", called))
-        setattr(result, module, noted)
+        table = noted(getattr(given, module), module, called)
+        table.entries = {name: noted(entry, module, called) for name, entry in table.entries.items()}
+        setattr(result, module, table)
+    return result
+
+
+def noted(table, module, called):
+    result = copy.copy(table)
+    for field, value in vars(table).items():
+        if callable(value):
+            setattr(result, field, noting(value, f"{module}.{field}", called))
     return result
 
 
@@ -91,22 +98,23 @@ def test_every_case_calls_the_kernel_that_it_names(cases):
 
 
 def test_every_entry_of_every_table_has_goldens():
-    for module, struct in KERNEL_STRUCTS.items():
+    for module, struct in (*KERNEL_STRUCTS.items(), *LISTS.items()):
         for field, kind in STRUCTS[struct]:
             names = [name for name in DIGESTS if name.startswith((f"{module}/{field}/", f"{module}/{field} "))]
             assert bool(names) == isinstance(kind, tuple), f"{module}.{field}"
 
 
 def test_every_kind_of_the_tables_has_goldens():
-    for kind in ENUMS["ActivationKind"]:
-        direction = "softmax_forward" if kind == "SOFTMAX" else f"forward {kind.lower()}"
+    k = kernels(instruction_sets.current(), "float32")
+    for kind in k.activations.entries:
+        direction = "softmax_forward" if kind == "softmax" else f"forward {kind}"
         for dtype in DTYPES:
             assert f"activations/{direction}/{dtype}" in DIGESTS
             assert f"activations/{direction.replace('forward', 'backward')}/{dtype}" in DIGESTS
-    for table, prefix in (("LossKind", "losses/loss"), ("OptimizerKind", "optimizers/update")):
-        for kind in ENUMS[table]:
+    for table, prefix in ((k.losses, "losses/loss"), (k.optimizers, "optimizers/update")):
+        for kind in table.entries:
             for dtype in DTYPES:
-                found = [n for n in DIGESTS if n.startswith(f"{prefix} {kind.lower()}") and n.endswith(dtype)]
+                found = [n for n in DIGESTS if n.startswith(f"{prefix} {kind}") and n.endswith(dtype)]
                 assert found, kind
 
 

@@ -4,7 +4,7 @@ from cpython.pycapsule cimport PyCapsule_New
 from libc.string cimport memcpy
 
 from fastnn._kernels.simd cimport *
-from fastnn._kernels.table cimport GELU, IDENTITY, RELU, SIGMOID, SILU, TANH, ActivationKernels
+from fastnn._kernels.table cimport ActivationKernel, ActivationKernels
 
 cdef extern from "approximate.h" nogil:
     vr fast_sigmoid(vr x) noexcept
@@ -12,6 +12,8 @@ cdef extern from "approximate.h" nogil:
     vr fast_normal_cdf(vr x, vr* e) noexcept
 
 ctypedef vr (*Function)(vr) noexcept nogil
+ctypedef void (*Forward)(double, const real*, real*, ssize_t) noexcept nogil
+ctypedef void (*Backward)(double, const real*, const real*, real*, ssize_t) noexcept nogil
 
 
 cdef inline vr relu(vr z) noexcept nogil:
@@ -70,39 +72,68 @@ cdef inline void chain(Function derivative, const real* value, real* delta, ssiz
         vr_store(delta + i * LANES, vr_mul(vr_load(delta + i * LANES), derivative(vr_load(value + i * LANES))))
 
 
-cdef void forward(int kind, double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
-    if kind == IDENTITY:
-        if y != z:
-            memcpy(y, z, count * sizeof(real))
-    elif kind == RELU:
-        transform(relu, z, y, count)
-    elif kind == GELU:
-        transform(gelu, z, y, count)
-    elif kind == SILU:
-        transform(silu, z, y, count)
-    elif kind == TANH:
-        transform(tanh, z, y, count)
-    elif kind == SIGMOID:
-        transform(sigmoid, z, y, count)
+cdef void identity_forward(double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    if y != z:
+        memcpy(y, z, count * sizeof(real))
 
 
-cdef void backward(int kind, double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
-    if kind == RELU:
-        chain(relu_derivative, y, delta, count)
-    elif kind == GELU:
-        chain(gelu_derivative, z, delta, count)
-    elif kind == SILU:
-        chain(silu_derivative, z, delta, count)
-    elif kind == TANH:
-        chain(tanh_derivative, y, delta, count)
-    elif kind == SIGMOID:
-        chain(sigmoid_derivative, y, delta, count)
+cdef void identity_backward(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    pass
+
+
+cdef void relu_forward(double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    transform(relu, z, y, count)
+
+
+cdef void relu_backward(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    chain(relu_derivative, y, delta, count)
+
+
+cdef void gelu_forward(double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    transform(gelu, z, y, count)
+
+
+cdef void gelu_backward(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    chain(gelu_derivative, z, delta, count)
+
+
+cdef void silu_forward(double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    transform(silu, z, y, count)
+
+
+cdef void silu_backward(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    chain(silu_derivative, z, delta, count)
+
+
+cdef void tanh_forward(double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    transform(tanh, z, y, count)
+
+
+cdef void tanh_backward(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    chain(tanh_derivative, y, delta, count)
+
+
+cdef void sigmoid_forward(double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    transform(sigmoid, z, y, count)
+
+
+cdef void sigmoid_backward(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    chain(sigmoid_derivative, y, delta, count)
 
 
 cdef ActivationKernels kernels
-kernels.forward = forward
-kernels.backward = backward
-kernels.softmax_forward = NULL
-kernels.softmax_backward = NULL
+
+
+cdef void register(const char* name, Forward forward, Backward backward, bint reads_z) noexcept nogil:
+    kernels.list[kernels.count] = ActivationKernel(name, forward, backward, reads_z)
+    kernels.count += 1
+
+
+register("identity", identity_forward, identity_backward, reads_z=False)
+register("relu", relu_forward, relu_backward, reads_z=False)
+register("gelu", gelu_forward, gelu_backward, reads_z=True)
+register("silu", silu_forward, silu_backward, reads_z=True)
+register("tanh", tanh_forward, tanh_backward, reads_z=False)
+register("sigmoid", sigmoid_forward, sigmoid_backward, reads_z=False)
 table = PyCapsule_New(&kernels, "fastnn.activations", NULL)
 isa, real_bits = ISA_NAME.decode(), FASTNN_REAL_BITS

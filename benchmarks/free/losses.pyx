@@ -6,11 +6,14 @@ Every row has the weight 1, and there are at most MAX_CLASSES classes.
 from cpython.pycapsule cimport PyCapsule_New
 
 from fastnn._kernels.simd cimport *
-from fastnn._kernels.table cimport BINARY_CROSS_ENTROPY, LossBatch, LossKernels
+from fastnn._kernels.table cimport LossBatch, LossKernel, LossKernels
 
 cdef extern from "approximate.h" nogil:
     vr fast_exp(vr x) noexcept
     vr fast_log(vr x) noexcept
+
+ctypedef void (*Rows)(const LossBatch* batch, ssize_t start, ssize_t count) noexcept nogil
+ctypedef void (*LossFunction)(const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil
 
 cdef enum:
     MAX_CLASSES = 64
@@ -97,17 +100,30 @@ cdef void binary_cross_entropy(const LossBatch* batch, ssize_t start, ssize_t co
             batch.deltas[(start + k) * PANEL] = delta[k]
 
 
-cdef void loss(int kind, const LossBatch* given, ssize_t r0, ssize_t r1) noexcept nogil:
+cdef inline void each(Rows rows, const LossBatch* given, ssize_t r0, ssize_t r1) noexcept nogil:
     cdef LossBatch batch = given[0]
     while r0 < r1:
-        if kind == BINARY_CROSS_ENTROPY:
-            binary_cross_entropy(&batch, r0, min(r1 - r0, <ssize_t> LANES))
-        else:
-            cross_entropy(&batch, r0, min(r1 - r0, <ssize_t> LANES))
+        rows(&batch, r0, min(r1 - r0, <ssize_t> LANES))
         r0 += LANES
 
 
+cdef void cross_entropy_loss(const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil:
+    each(cross_entropy, batch, r0, r1)
+
+
+cdef void binary_cross_entropy_loss(const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil:
+    each(binary_cross_entropy, batch, r0, r1)
+
+
 cdef LossKernels kernels
-kernels.loss = loss
+
+
+cdef void register(const char* name, LossFunction loss, const char* undoes) noexcept nogil:
+    kernels.list[kernels.count] = LossKernel(name, loss, undoes)
+    kernels.count += 1
+
+
+register("cross_entropy", cross_entropy_loss, undoes="softmax")
+register("binary_cross_entropy", binary_cross_entropy_loss, undoes="sigmoid")
 table = PyCapsule_New(&kernels, "fastnn.losses", NULL)
 isa, real_bits = ISA_NAME.decode(), FASTNN_REAL_BITS

@@ -1,19 +1,13 @@
 """From the description of an operation to the operation: what each kind is told, by name."""
 
 from fastnn._engine.program cimport ACTIVATION, ADD, DENSE, DROPOUT, LAYER_NORM, Operation, Program
-from fastnn._kernels.table cimport (
-    ELU, GELU, IDENTITY, LEAKY_RELU, MISH, RELU, SELU, SIGMOID, SILU, SOFTMAX, SOFTPLUS, TANH
-)
+from fastnn._engine.registry cimport set_activation
 
 KINDS = {"dense": DENSE, "activation": ACTIVATION, "dropout": DROPOUT, "layer_norm": LAYER_NORM, "add": ADD}
-ACTIVATIONS = {
-    "identity": IDENTITY, "relu": RELU, "leaky_relu": LEAKY_RELU, "elu": ELU, "selu": SELU, "gelu": GELU, "silu": SILU,
-    "mish": MISH, "tanh": TANH, "sigmoid": SIGMOID, "softplus": SOFTPLUS, "softmax": SOFTMAX,
-}
 
 
 cdef int describe(Program* program, Operation* op, kind, ssize_t n_in, dict given) except -1:
-    """Sets what is particular to a kind of operation that reads n_in units. A name that it does not know is an error."""
+    """Sets what is particular to a kind of operation that reads n_in units; what it does not know is an error."""
     if kind not in KINDS:
         raise ValueError(f"unknown kind of operation {kind!r}; there are {', '.join(KINDS)}")
     op.kind = KINDS[kind]
@@ -22,10 +16,8 @@ cdef int describe(Program* program, Operation* op, kind, ssize_t n_in, dict give
         op.n_out = given.pop("units")
         op.is_narrow = op.n_out <= program.dense.narrow
     if op.kind in (DENSE, ACTIVATION):
-        name = given.pop("activation", "identity")
-        if name not in ACTIVATIONS:
-            raise ValueError(f"unknown activation {name!r}; there are {', '.join(ACTIVATIONS)}")
-        op.activation, op.alpha = ACTIVATIONS[name], given.pop("alpha", 0.0)
+        set_activation(op, program.activations, given.pop("activation", "identity"))
+        op.alpha = given.pop("alpha", 0.0)
     elif op.kind == DROPOUT:
         op.rate, op.stream = given.pop("rate"), given.pop("stream")
     elif op.kind == LAYER_NORM:

@@ -15,7 +15,7 @@ from fastnn._engine.passes cimport forward_rows
 from fastnn._engine.program cimport Operation, Program, Tape
 from fastnn._engine.sums cimport lane_sum
 from fastnn._engine.team cimport shared_team
-from fastnn._kernels.table cimport LossBatch, real
+from fastnn._kernels.table cimport LossBatch, LossKernel, real
 
 from fastnn._engine.environment import standard_environment
 
@@ -24,7 +24,7 @@ cdef struct Evaluation:
     const Operation* top         # the last operation, with the activation that outputs are to have
     Tape* tapes
     LossBatch loss
-    int loss_kind
+    const LossKernel* loss_kernel
     char* scratch                # for each thread: labels, weights and targets of a block
     ssize_t scratch_size
     Inputs inputs
@@ -38,7 +38,8 @@ cdef struct Evaluation:
     ssize_t out_row, out_column
 
 
-cdef tuple evaluate(Model model, Program program, int loss_kind, LossBatch loss, Data data, out, int threads):
+cdef tuple evaluate(Model model, Program program, const LossKernel* kernel, LossBatch loss, Data data, out,
+                    int threads):
     """(mean loss, mean accuracy) over the rows of data, by their weights; the outputs go to out unless it is None."""
     cdef Evaluation job
     cdef Py_buffer out_view
@@ -49,12 +50,12 @@ cdef tuple evaluate(Model model, Program program, int loss_kind, LossBatch loss,
     threads = choose_threads(threads, multiply_adds, WORTH_A_WAKE)
     job.inputs = data.inputs(&program)
     tapes = model.tapes(BLOCK_ROWS, threads, not job.inputs.is_direct)
-    job.scratch_size = BLOCK_ROWS * (sizeof(int64_t) + sizeof(double) + loss.n_targets * program.item) + 3 * PADDING
+    job.scratch_size = BLOCK_ROWS * (sizeof(int64_t) + sizeof(double) + data.n_targets * program.item) + 3 * PADDING
     scratch = Arena(job.scratch_size * threads)
     job.program, job.top, job.tapes = program, &model.program.operations[program.output - 1], tapes.first
-    job.loss, job.loss_kind, job.scratch = loss, loss_kind, (<Arena> scratch).base
+    job.loss, job.loss_kernel, job.scratch = loss, kernel, (<Arena> scratch).base
     job.n, job.y, job.y_row, job.y_column = data.n, data.y, data.y_row, data.y_column
-    job.has_labels, job.weights = data.has_labels, data.weights
+    job.has_labels, job.loss.n_targets, job.weights = data.has_labels, data.n_targets, data.weights
     job.losses, job.hits, job.out = &losses[0], &hits[0], NULL
     if out is None:
         shared_team().run(evaluate_rows, &job, threads)
@@ -102,10 +103,10 @@ cdef void evaluate_rows(void* context, int thread, int n_threads) noexcept nogil
             weights[i] = job.weights[r + i] if job.weights != NULL else 1
         forward_rows(program, tape, 0, program.n_operations, 0, n)
         loss.weights, loss.losses, loss.hits = weights, job.losses + r, job.hits + r
-        program.losses.loss(job.loss_kind, &loss, 0, n)
+        job.loss_kernel.loss(&loss, 0, n)
         if job.out != NULL:
             if job.top.activation != program.operations[program.output - 1].activation:
-                apply_activation(program, job.top.activation, job.top.alpha, y, y, tape.rows, job.top.n_out, 0, n)
+                apply_activation(program, job.top, y, y, tape.rows, job.top.n_out, 0, n)
             program.batch.scatter(<const real*> y, tape.rows, job.top.n_out, 0, n, job.out + r * job.out_row,
                                   job.out_row, job.out_column)
         r += n

@@ -25,8 +25,8 @@ from fastnn._engine.team cimport shared_team
 from fastnn._engine.tensors cimport BIAS, MAX_TENSORS, STATE, WEIGHT, Tensor
 from fastnn._engine.threads cimport get_num_threads
 from fastnn._kernels.table cimport (
-    IDENTITY, ActivationKernels, BatchKernels, DenseKernels, LossKernels, NormalizationKernels, OptimizerKernels,
-    RandomKernels, SparseKernels, real
+    ActivationKernels, BatchKernels, DenseKernels, LossKernels, NormalizationKernels, OptimizerKernels, RandomKernels,
+    SparseKernels, real
 )
 
 cdef extern from "Python.h":
@@ -140,9 +140,11 @@ cdef class Model:
     cdef bint joins(self, ssize_t value, const Operation* activation) noexcept:
         """Gives an activation to the dense operation that wrote the value, if that has none of its own."""
         cdef Operation* below = &self.program.operations[value - 1]
-        if value == 0 or below.kind != DENSE or below.activation != IDENTITY:
+        if value == 0 or below.kind != DENSE or not below.is_identity:
             return False
         below.activation, below.alpha = activation.activation, activation.alpha
+        below.is_identity, below.is_relu = activation.is_identity, activation.is_relu
+        below.is_softmax = activation.is_softmax
         return True
 
     cdef int allocate_parameters(self) except -1:

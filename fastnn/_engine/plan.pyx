@@ -12,7 +12,6 @@ from fastnn._engine.program cimport (
     Tape, panels_size
 )
 from fastnn._engine.tensors cimport MAX_TENSORS, STATE, Tensor
-from fastnn._kernels.table cimport RELU
 
 
 # ------------------------------------------------------------- passes over the program
@@ -39,7 +38,7 @@ cdef int fold_relus(Program* program) except -1:
         if op.kind != DENSE or op.operands[0].handing != WRITTEN or readers[op.operands[0].value] > 1:
             continue
         below = &program.operations[op.operands[0].value - 1]
-        if below.kind in (DENSE, ACTIVATION) and below.activation == RELU:
+        if below.is_relu:
             op.folds_relu = below.is_folded = True
     return 0
 

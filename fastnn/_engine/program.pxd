@@ -5,8 +5,8 @@
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from fastnn._kernels.table cimport (
-    ActivationKernels, BatchKernels, DenseKernels, LossKernels, NormalizationKernels, OptimizerKernels, RandomKernels,
-    SparseKernels, SparseRows
+    ActivationKernel, ActivationKernels, BatchKernels, DenseKernels, LossKernels, NormalizationKernels,
+    OptimizerKernels, RandomKernels, SparseKernels, SparseRows
 )
 
 cdef enum OperationKind:
@@ -33,8 +33,9 @@ cdef struct Operation:
     Operand* operands
     ssize_t n_operands
     ssize_t n_in, n_out          # units of a row of its operands, and of what it writes
-    int activation               # DENSE, ACTIVATION
+    const ActivationKernel* activation   # DENSE, ACTIVATION; else NULL
     double alpha                 # its parameter
+    bint is_identity, is_relu, is_softmax
     double epsilon               # LAYER_NORM
     double rate                  # DROPOUT
     uint32_t stream

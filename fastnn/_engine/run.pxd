@@ -9,7 +9,7 @@ from fastnn._engine.inputs cimport Inputs
 from fastnn._engine.program cimport Program, Tape
 from fastnn._engine.team cimport TeamState
 from fastnn._engine.update_rules cimport Group, Hyperparameters, Powers
-from fastnn._kernels.table cimport LossBatch, SparseEntries, UpdateRule
+from fastnn._kernels.table cimport LossBatch, LossKernel, OptimizerKernel, SparseEntries, UpdateRule
 
 cdef enum:
     MAX_GROUPS = 64
@@ -72,6 +72,7 @@ cdef struct Buffers:             # what the passes and the gradients are compute
     Sorting* sortings            # for each thread, where dense operations take the entries of sparse rows
 
 cdef struct Optimizer:
+    const OptimizerKernel* kernel
     Hyperparameters hyperparameters
     char* states[3]              # arenas like that of the parameters; NULL: not kept
     Powers powers, coming_powers
@@ -88,7 +89,7 @@ cdef struct RunData:
     const double* weights
     const int64_t* order
     ssize_t n, batch_size
-    int loss_kind
+    const LossKernel* loss_kernel
     LossBatch loss               # what does not change between batches
     int64_t* labels              # of the batch, gathered
     char* targets

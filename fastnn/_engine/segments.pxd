@@ -9,7 +9,6 @@ from fastnn._engine.passes cimport forward_rows
 from fastnn._engine.program cimport DENSE, Operation, Program, Tape, panels_of
 from fastnn._engine.run cimport Run
 from fastnn._engine.team cimport barrier
-from fastnn._kernels.table cimport SOFTMAX
 
 
 cdef inline bint shares_outputs(const Run* run, const Operation* op, ssize_t n_rows) noexcept nogil:
@@ -19,7 +18,7 @@ cdef inline bint shares_outputs(const Run* run, const Operation* op, ssize_t n_r
     that it has updated itself, and they stay in its cache.
     """
     return (op.kind == DENSE and op.operands[0].value == 0 and not run.data.inputs.is_direct and not op.is_narrow
-            and op.activation != SOFTMAX and op.n_in > 2 * n_rows
+            and not op.is_softmax and op.n_in > 2 * n_rows
             and 4 * op.n_in * op.n_out * run.network.program.item > 3 * run.network.arena_size)
 
 

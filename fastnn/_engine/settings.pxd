@@ -4,5 +4,4 @@ from fastnn._engine.run cimport Run
 
 cdef object set_loss(Run* run, dict given)
 cdef int set_optimizer(Run* run, dict given) except -1
-cdef bint uses_state(const Run* run, int j) noexcept
 cdef list set_groups(Run* run, list tensors, groups, bint decay_all)

@@ -4,21 +4,15 @@ import numpy as np
 
 from libc.math cimport INFINITY
 
-from fastnn._engine.program cimport ACTIVATION, DENSE, Operation
+from fastnn._engine.program cimport Operation
+from fastnn._engine.registry cimport find_loss, find_optimizer, is_undone, set_activation
 from fastnn._engine.run cimport MAX_GROUPS, Run
-from fastnn._kernels.table cimport (
-    ADAGRAD, ADAM, BINARY_CROSS_ENTROPY, CROSS_ENTROPY, HUBER, IDENTITY, MEAN_ABSOLUTE, MEAN_SQUARED, NADAM, PINBALL,
-    POISSON, RMSPROP, SGD, SIGMOID, SOFTMAX
-)
+from fastnn._engine.update_rules cimport ADAGRAD_NUMBERS, ADAM_NUMBERS, NADAM_NUMBERS, PLAIN_NUMBERS
 
 from fastnn._engine import elementary
 from fastnn._engine.environment import standard_environment
 
-LOSSES = {
-    "mean_squared": MEAN_SQUARED, "mean_absolute": MEAN_ABSOLUTE, "huber": HUBER, "pinball": PINBALL,
-    "poisson": POISSON, "cross_entropy": CROSS_ENTROPY, "binary_cross_entropy": BINARY_CROSS_ENTROPY,
-}
-OPTIMIZERS = {"sgd": SGD, "adam": ADAM, "nadam": NADAM, "rmsprop": RMSPROP, "adagrad": ADAGRAD}
+NUMBERS = {"plain": PLAIN_NUMBERS, "adam": ADAM_NUMBERS, "nadam": NADAM_NUMBERS, "adagrad": ADAGRAD_NUMBERS}
 
 
 cdef object set_loss(Run* run, dict given):
@@ -28,14 +22,11 @@ cdef object set_loss(Run* run, dict given):
     """
     cdef Operation* top = &run.network.program.operations[run.network.program.output - 1]
     cdef const double[::1] quantiles
-    if given["kind"] not in LOSSES:
-        raise ValueError(f"unknown loss {given['kind']!r}; there are {', '.join(LOSSES)}")
-    run.data.loss_kind = LOSSES[given["kind"]]
+    run.data.loss_kernel = find_loss(run.network.program.losses, given["kind"])
     run.data.loss.n_outputs = run.network.program.n_outputs
     run.data.loss.parameter = given.get("parameter", 0.0)
-    if top.kind in (DENSE, ACTIVATION):
-        if (top.activation, run.data.loss_kind) in ((SOFTMAX, CROSS_ENTROPY), (SIGMOID, BINARY_CROSS_ENTROPY)):
-            top.activation = IDENTITY
+    if is_undone(run.data.loss_kernel, top):
+        set_activation(top, run.network.program.activations, "identity")
     if given.get("quantiles") is None:
         return None
     quantiles = np.array(given["quantiles"], dtype=np.float64)
@@ -47,10 +38,11 @@ cdef int set_optimizer(Run* run, dict given) except -1:
     """Sets the hyperparameters, and the powers of them before the first step."""
     h = &run.optimizer.hyperparameters
     given = dict(given)
-    kind = given.pop("kind")
-    if kind not in OPTIMIZERS:
-        raise ValueError(f"unknown optimizer {kind!r}; there are {', '.join(OPTIMIZERS)}")
-    h.kind = OPTIMIZERS[kind]
+    run.optimizer.kernel = find_optimizer(run.network.program.optimizers, given.pop("kind"))
+    numbers = given.pop("numbers")
+    if numbers not in NUMBERS:
+        raise ValueError(f"unknown numbers {numbers!r} of an optimizer; the engine has {', '.join(NUMBERS)}")
+    h.numbers, h.keeps_without_gradient = NUMBERS[numbers], given.pop("keeps_without_gradient")
     h.momentum, h.nesterov = given.pop("momentum", 0), given.pop("nesterov", False)
     h.beta1, h.beta2, h.epsilon = given.pop("beta1", 0), given.pop("beta2", 0), given.pop("epsilon", 0)
     h.amsgrad, h.centered = given.pop("amsgrad", False), given.pop("centered", False)
@@ -69,20 +61,6 @@ cdef int set_optimizer(Run* run, dict given) except -1:
 cdef double limit(dict given, name) except? -1:
     value = given.pop(name, None)
     return INFINITY if value is None else value
-
-
-cdef bint uses_state(const Run* run, int j) noexcept:
-    """Whether the optimizer keeps state<j>, an array of the parameters' size."""
-    h = &run.optimizer.hyperparameters
-    if h.kind == SGD:
-        return j == 0 and h.momentum != 0
-    if h.kind == ADAM:
-        return j < 2 or h.amsgrad
-    if h.kind == NADAM:
-        return j < 2
-    if h.kind == RMSPROP:
-        return j == 0 or (j == 1 and h.momentum != 0) or (j == 2 and h.centered)
-    return j == 0                                                    # ADAGRAD
 
 
 cdef list set_groups(Run* run, list tensors, groups, bint decay_all):

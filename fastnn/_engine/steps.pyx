@@ -29,7 +29,6 @@ from fastnn._engine.sparse_gradients cimport sort_entries
 from fastnn._engine.square_sums cimport clip_scale, sum_squares
 from fastnn._engine.sums cimport lane_sum
 from fastnn._engine.team cimport barrier
-from fastnn._engine.update_rules cimport keeps_without_gradient
 from fastnn._engine.updates cimport (
     finish_task, set_rules, steps_from_factors, update, update_entries, update_from_factors
 )
@@ -123,7 +122,7 @@ cdef bint descend_together(Run* run, Batch* batch, const Share* share) noexcept 
     cdef Tape* tape = &run.buffers.tapes[0]
     cdef char* gradient = run.buffers.scratch + share.thread * run.buffers.scratch_size
     cdef bint is_whole = batch.n_chunks == 1 and run.buffers.gradient == NULL
-    cdef bint skips = is_whole and run.data.inputs.is_direct and keeps_without_gradient(&run.optimizer.hyperparameters)
+    cdef bint skips = is_whole and run.data.inputs.is_direct and run.optimizer.hyperparameters.keeps_without_gradient
     for c in range(batch.n_chunks):
         n_rows = rows_phase(run, batch, c, tape, share.thread, share.n_threads)
         if share.thread == 0:
@@ -227,7 +226,7 @@ cdef ssize_t rows_phase(Run* run, const Batch* batch, ssize_t chunk, const Tape*
     loss.deltas = <real*> top.delta
     loss.rows = tape.rows
     loss.scale = batch.scale
-    program.losses.loss(run.data.loss_kind, &loss, r0, r1)
+    run.data.loss_kernel.loss(&loss, r0, r1)
     backward_rows(program, &tape, 0, program.n_operations, r0, r1)
     return n_rows
 

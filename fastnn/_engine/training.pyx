@@ -17,7 +17,7 @@ from fastnn._engine.pace cimport Pace
 from fastnn._engine.plan cimport Plan, fold_relus, new_plan, plan_deltas
 from fastnn._engine.program cimport TRAINING, Operand, Operation, Program
 from fastnn._engine.run cimport Progress, Run, RunData, Schedule, Signals, Task
-from fastnn._engine.settings cimport set_groups, set_loss, set_optimizer, uses_state
+from fastnn._engine.settings cimport set_groups, set_loss, set_optimizer
 from fastnn._engine.square_sums cimport squared_weights
 from fastnn._engine.steps cimport clock, run_steps
 from fastnn._engine.tasks cimport new_tasks
@@ -54,11 +54,16 @@ cdef class Training:
         undoes (softmax under cross-entropy, sigmoid under binary cross-entropy), the loss is computed from the values
         before.
     optimizer : dict
-        ``kind`` and its hyperparameters.
+        ``kind``; ``states``, which of the three arrays of state it keeps; ``numbers``, how those of a step follow from
+        the steps before ("plain", "adam", "nadam" or "adagrad"); ``keeps_without_gradient``, whether parameters and
+        state keep their bits where the gradient is zero; and its hyperparameters.
     seed : int
         Of the dropout masks.
     threads : int
         At most; 0 chooses by the amount of work.
+    groups : dict, optional
+        For (operation, kind) of a tensor, how the optimizer treats it: ``learning_rate``, a factor of the step's, and
+        ``decays``, whether penalties and weight decay apply. By default they do to matrices alone.
     """
 
     cdef Model model
@@ -125,8 +130,9 @@ cdef class Training:
 
     cdef int prepare_optimizer(self, dict optimizer, groups) except -1:
         decay_all, initial = optimizer.pop("decay_all", False), optimizer.pop("initial_accumulator", 0.0)
+        states = optimizer.pop("states")
         set_optimizer(&self.current, optimizer)
-        self.states = [Arena(self.model.parameters.size) if uses_state(&self.current, j) else None for j in range(3)]
+        self.states = [Arena(self.model.parameters.size) if is_kept else None for is_kept in states]
         for j in range(3):
             self.current.optimizer.states[j] = (<Arena> self.states[j]).base if self.states[j] is not None else NULL
         if initial:
@@ -317,10 +323,8 @@ cdef class Training:
     def evaluate(self, X, y, weights=None, out=None):
         """(mean loss, mean accuracy), dropout off; the network's outputs go to ``out`` (n, n_outputs), if given."""
         data = Data(X, y, weights)
-        loss = self.current.data.loss
-        loss.n_targets = (<Data> data).n_targets
-        return evaluate(self.model, self.current.network.program, self.current.data.loss_kind, loss, data, out,
-                        self.threads)
+        return evaluate(self.model, self.current.network.program, self.current.data.loss_kernel,
+                        self.current.data.loss, data, out, self.threads)
 
     def interrupt(self):
         """Makes the run under way, or else the next one, return as soon as it can."""

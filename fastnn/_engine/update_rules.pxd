@@ -4,10 +4,14 @@
 
 from libc.math cimport sqrt
 
-from fastnn._kernels.table cimport ADAGRAD, ADAM, NADAM, RMSPROP, SGD, UpdateRule
+from fastnn._kernels.table cimport UpdateRule
+
+cdef enum Numbers:                   # how a step's numbers follow from the learning rate and the steps before
+    PLAIN_NUMBERS, ADAM_NUMBERS, NADAM_NUMBERS, ADAGRAD_NUMBERS
 
 cdef struct Hyperparameters:
-    int kind
+    int numbers
+    bint keeps_without_gradient      # where the gradient is zero, parameter and state keep their bits
     double momentum, beta1, beta2, epsilon
     double momentum_decay_base       # NAdam: 0.96^psi
     double learning_rate_decay       # Adagrad
@@ -37,14 +41,14 @@ cdef inline Powers next_powers(const Hyperparameters* h, const Powers* old) noex
 
 cdef inline UpdateRule update_rule(const Hyperparameters* h, const Group* group, const Powers* powers,
                                    double step_learning_rate, double batch_scale, long long t) noexcept nogil:
-    """The rule of step t (from 1) for a group of parameters. powers are those of step t, batch_scale is one over the sum
-    of the batch's sample weights.
+    """The rule of step t (from 1) for a group of parameters.
+
+    powers are those of step t, batch_scale is one over the sum of the batch's sample weights.
     """
     cdef double learning_rate = step_learning_rate * group.learning_rate
     cdef bint decays = group.decays
     cdef UpdateRule rule
     cdef double mu_next, mu
-    rule.kind = h.kind
     rule.gradient_scale = 1
     rule.clip_value = h.clip_value
     rule.l1 = h.l1 if decays else 0
@@ -56,21 +60,15 @@ cdef inline UpdateRule update_rule(const Hyperparameters* h, const Group* group,
     rule.root_scale = 1
     rule.gradient_step = 0
     rule.nesterov, rule.centered, rule.amsgrad = h.nesterov, h.centered, h.amsgrad
-    if h.kind == ADAM:
+    if h.numbers == ADAM_NUMBERS:
         rule.step_size = learning_rate / (1 - powers.beta1)
         rule.root_scale = 1 / sqrt(1 - powers.beta2)
-    elif h.kind == NADAM:
+    elif h.numbers == NADAM_NUMBERS:
         mu = h.beta1 * (1 - 0.5 * powers.momentum_decay)
         mu_next = h.beta1 * (1 - 0.5 * (powers.momentum_decay * h.momentum_decay_base))
         rule.gradient_step = learning_rate * (1 - mu) / (1 - powers.momentum)
         rule.step_size = learning_rate * mu_next / (1 - powers.momentum * mu_next)
         rule.root_scale = 1 / sqrt(1 - powers.beta2)
-    elif h.kind == ADAGRAD:
+    elif h.numbers == ADAGRAD_NUMBERS:
         rule.step_size = learning_rate / (1 + (t - 1) * h.learning_rate_decay)
     return rule
-
-
-cdef inline bint keeps_without_gradient(const Hyperparameters* h) noexcept nogil:
-    """Whether a parameter whose gradient is zero keeps its bits, and so does the optimizer's state."""
-    return (h.l1 == 0 and h.l2 == 0 and h.l2_total == 0 and h.weight_decay == 0
-            and (h.kind == SGD and h.momentum == 0 or h.kind == ADAGRAD and h.epsilon > 0))

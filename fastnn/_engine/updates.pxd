@@ -30,7 +30,7 @@ cdef inline void update(Run* run, Task* task, const char* gradient, const char* 
     cdef int j
     for j in range(3):
         states[j] = run.optimizer.states[j] + task.offset if run.optimizer.states[j] != NULL else NULL
-    if run.network.program.optimizers.update(
+    if run.optimizer.kernel.update(
             &run.optimizer.rules[task.group], <real*> (run.network.parameters + task.offset), <const real*> gradient,
             <real*> states[0], <real*> states[1], <real*> states[2], task.count, task.width, <const real*> factors):
         task.diverged = True

@@ -1,8 +1,8 @@
 """Activation functions and their derivatives.
 
-To add one: write the function and its derivative as a pair below, and give each a line in `forward` and `backward`.
-A derivative is a function of y, so that z need not be kept, where y tells it well; otherwise of z. Everything is
-computed in float64 and rounded once; ReLU and leaky ReLU only select or scale, and stay in the dtype.
+To add one: write the function and its derivative as a pair below, what applies them to an array, and a line in the list
+at the end. A derivative is a function of y, so that z need not be kept, where y tells it well; otherwise of z.
+Everything is computed in float64 and rounded once; ReLU and leaky ReLU only select or scale, and stay in the dtype.
 """
 
 from cpython.pycapsule cimport PyCapsule_New
@@ -18,9 +18,43 @@ from fastnn._kernels.simd cimport (
     DLANES, FASTNN_REAL_BITS, ISA_NAME, LANES, PANEL, real, vd, vd_add, vd_div, vd_fma, vd_from_real, vd_max, vd_min,
     vd_mul, vd_select_gt, vd_set, vd_store, vd_sub, vd_to_real, vr, vr_load, vr_mul, vr_select_gt, vr_set, vr_store
 )
-from fastnn._kernels.table cimport (
-    ELU, GELU, IDENTITY, LEAKY_RELU, MISH, RELU, SELU, SIGMOID, SILU, SOFTPLUS, TANH, ActivationKernels
-)
+from fastnn._kernels.table cimport ActivationKernel, ActivationKernels
+
+
+# ------------------------------------------------------------ over whole arrays
+
+ctypedef vd (*Function)(vd, vd) noexcept nogil
+ctypedef void (*Forward)(double, const real*, real*, ssize_t) noexcept nogil
+ctypedef void (*Backward)(double, const real*, const real*, real*, ssize_t) noexcept nogil
+
+
+cdef inline void transform(Function f, double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    """y = f(z). f is constant at every call, hence inlined."""
+    cdef ssize_t i
+    cdef vd a = vd_set(alpha)
+    for i in range(count // DLANES):
+        vd_to_real(y + i * DLANES, f(vd_from_real(z + i * DLANES), a))
+
+
+cdef inline void chain(Function derivative, double alpha, const real* value, real* delta, ssize_t count) noexcept nogil:
+    """delta *= derivative(value)."""
+    cdef vd slope
+    cdef ssize_t i
+    cdef vd a = vd_set(alpha)
+    for i in range(count // DLANES):
+        slope = derivative(vd_from_real(value + i * DLANES), a)
+        vd_to_real(delta + i * DLANES, vd_mul(vd_from_real(delta + i * DLANES), slope))
+
+
+# -------------------------------------------------------------------- identity
+
+cdef void identity_forward(double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    if y != z:
+        memcpy(y, z, count * sizeof(real))
+
+
+cdef void identity_backward(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    pass
 
 
 # ------------------------------------------------------------------------ ReLU
@@ -34,12 +68,37 @@ cdef inline vr relu_chain(vr y, vr dy) noexcept nogil:
     return vr_select_gt(y, vr_set(0), dy, vr_set(0))
 
 
+cdef void relu_forward(double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    cdef ssize_t i
+    for i in range(count // LANES):
+        vr_store(y + i * LANES, relu(vr_load(z + i * LANES)))
+
+
+cdef void relu_backward(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    cdef ssize_t i
+    for i in range(count // LANES):
+        vr_store(delta + i * LANES, relu_chain(vr_load(y + i * LANES), vr_load(delta + i * LANES)))
+
+
 cdef inline vr leaky_relu(vr z, vr slope) noexcept nogil:
     return vr_select_gt(z, vr_set(0), z, vr_mul(slope, z))
 
 
 cdef inline vr leaky_relu_chain(vr y, vr slope, vr dy) noexcept nogil:
     return vr_select_gt(y, vr_set(0), dy, vr_mul(slope, dy))
+
+
+cdef void leaky_relu_forward(double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    cdef ssize_t i
+    for i in range(count // LANES):
+        vr_store(y + i * LANES, leaky_relu(vr_load(z + i * LANES), vr_set(<real> alpha)))
+
+
+cdef void leaky_relu_backward(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    cdef ssize_t i
+    for i in range(count // LANES):
+        vr_store(delta + i * LANES,
+                 leaky_relu_chain(vr_load(y + i * LANES), vr_set(<real> alpha), vr_load(delta + i * LANES)))
 
 
 # ------------------------------------------- ELU: z above 0, alpha (e^z - 1) below
@@ -53,6 +112,14 @@ cdef inline vd elu_derivative(vd y, vd alpha) noexcept nogil:
     return vd_select_gt(y, vd_set(0), vd_set(1), vd_add(y, alpha))
 
 
+cdef void elu_forward(double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    transform(elu, alpha, z, y, count)
+
+
+cdef void elu_backward(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    chain(elu_derivative, alpha, y, delta, count)
+
+
 # ------------------------- SELU: lambda ELU(z, alpha) that keep mean 0, variance 1
 # Klambauer, Unterthiner, Mayr & Hochreiter, "Self-normalizing neural networks" (2017)
 
@@ -64,6 +131,14 @@ cdef inline vd selu(vd z, vd alpha) noexcept nogil:
 
 cdef inline vd selu_derivative(vd y, vd alpha) noexcept nogil:
     return vd_select_gt(y, vd_set(0), vd_set(1.0507009873554805), vd_add(y, vd_set(1.7580993408473768)))
+
+
+cdef void selu_forward(double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    transform(selu, alpha, z, y, count)
+
+
+cdef void selu_backward(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    chain(selu_derivative, alpha, y, delta, count)
 
 
 # -------------------------------------- GELU: z P(X <= z) for a standard normal X
@@ -80,6 +155,14 @@ cdef inline vd gelu_derivative(vd z, vd alpha) noexcept nogil:
     return vd_fma(z, density, cdf)
 
 
+cdef void gelu_forward(double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    transform(gelu, alpha, z, y, count)
+
+
+cdef void gelu_backward(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    chain(gelu_derivative, alpha, z, delta, count)
+
+
 # --------------------------------------------------------------- SiLU: z sigmoid(z)
 # Elfwing, Uchibe & Doya, "Sigmoid-weighted linear units" (2018)
 
@@ -90,6 +173,14 @@ cdef inline vd silu(vd z, vd alpha) noexcept nogil:
 cdef inline vd silu_derivative(vd z, vd alpha) noexcept nogil:
     cdef vd s = vd_sigmoid(z)
     return vd_mul(s, vd_fma(z, vd_sub(vd_set(1), s), vd_set(1)))
+
+
+cdef void silu_forward(double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    transform(silu, alpha, z, y, count)
+
+
+cdef void silu_backward(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    chain(silu_derivative, alpha, z, delta, count)
 
 
 # ---------------------------------------------------------- Mish: z tanh(softplus(z))
@@ -114,6 +205,14 @@ cdef inline vd mish_derivative(vd z, vd alpha) noexcept nogil:
     return vd_mul(reciprocal, vd_fma(z, slope, m))
 
 
+cdef void mish_forward(double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    transform(mish, alpha, z, y, count)
+
+
+cdef void mish_backward(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    chain(mish_derivative, alpha, z, delta, count)
+
+
 # ----------------------------------------------------- tanh, sigmoid, softplus
 
 cdef inline vd tanh(vd z, vd alpha) noexcept nogil:
@@ -124,12 +223,28 @@ cdef inline vd tanh_derivative(vd y, vd alpha) noexcept nogil:
     return vd_fma(vd_sub(vd_set(0), y), y, vd_set(1))
 
 
+cdef void tanh_forward(double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    transform(tanh, alpha, z, y, count)
+
+
+cdef void tanh_backward(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    chain(tanh_derivative, alpha, y, delta, count)
+
+
 cdef inline vd sigmoid(vd z, vd alpha) noexcept nogil:
     return vd_sigmoid(z)
 
 
 cdef inline vd sigmoid_derivative(vd y, vd alpha) noexcept nogil:
     return vd_mul(y, vd_sub(vd_set(1), y))
+
+
+cdef void sigmoid_forward(double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    transform(sigmoid, alpha, z, y, count)
+
+
+cdef void sigmoid_backward(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    chain(sigmoid_derivative, alpha, y, delta, count)
 
 
 cdef inline vd softplus(vd z, vd alpha) noexcept nogil:
@@ -140,83 +255,12 @@ cdef inline vd softplus_derivative(vd y, vd alpha) noexcept nogil:
     return vd_sub(vd_set(0), vd_expm1_nonpositive(vd_sub(vd_set(0), y)))
 
 
-# -------------------------------------------------------------------- dispatch
-
-ctypedef vd (*Function)(vd, vd) noexcept nogil
-
-
-cdef inline void transform(Function f, double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
-    """y = f(z). f is constant at every call, hence inlined."""
-    cdef ssize_t i
-    cdef vd a = vd_set(alpha)
-    for i in range(count // DLANES):
-        vd_to_real(y + i * DLANES, f(vd_from_real(z + i * DLANES), a))
+cdef void softplus_forward(double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    transform(softplus, alpha, z, y, count)
 
 
-cdef inline void chain(Function derivative, double alpha, const real* value, real* delta, ssize_t count) noexcept nogil:
-    """delta *= derivative(value)."""
-    cdef vd slope
-    cdef ssize_t i
-    cdef vd a = vd_set(alpha)
-    for i in range(count // DLANES):
-        slope = derivative(vd_from_real(value + i * DLANES), a)
-        vd_to_real(delta + i * DLANES, vd_mul(vd_from_real(delta + i * DLANES), slope))
-
-
-cdef void forward(int kind, double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
-    cdef ssize_t i
-    if kind == IDENTITY:
-        if y != z:
-            memcpy(y, z, count * sizeof(real))
-    elif kind == RELU:
-        for i in range(count // LANES):
-            vr_store(y + i * LANES, relu(vr_load(z + i * LANES)))
-    elif kind == LEAKY_RELU:
-        for i in range(count // LANES):
-            vr_store(y + i * LANES, leaky_relu(vr_load(z + i * LANES), vr_set(<real> alpha)))
-    elif kind == ELU:
-        transform(elu, alpha, z, y, count)
-    elif kind == SELU:
-        transform(selu, alpha, z, y, count)
-    elif kind == GELU:
-        transform(gelu, alpha, z, y, count)
-    elif kind == SILU:
-        transform(silu, alpha, z, y, count)
-    elif kind == MISH:
-        transform(mish, alpha, z, y, count)
-    elif kind == TANH:
-        transform(tanh, alpha, z, y, count)
-    elif kind == SIGMOID:
-        transform(sigmoid, alpha, z, y, count)
-    elif kind == SOFTPLUS:
-        transform(softplus, alpha, z, y, count)
-
-
-cdef void backward(int kind, double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
-    cdef ssize_t i
-    if kind == RELU:
-        for i in range(count // LANES):
-            vr_store(delta + i * LANES, relu_chain(vr_load(y + i * LANES), vr_load(delta + i * LANES)))
-    elif kind == LEAKY_RELU:
-        for i in range(count // LANES):
-            vr_store(delta + i * LANES,
-                     leaky_relu_chain(vr_load(y + i * LANES), vr_set(<real> alpha), vr_load(delta + i * LANES)))
-    elif kind == ELU:
-        chain(elu_derivative, alpha, y, delta, count)
-    elif kind == SELU:
-        chain(selu_derivative, alpha, y, delta, count)
-    elif kind == GELU:
-        chain(gelu_derivative, alpha, z, delta, count)
-    elif kind == SILU:
-        chain(silu_derivative, alpha, z, delta, count)
-    elif kind == MISH:
-        chain(mish_derivative, alpha, z, delta, count)
-    elif kind == TANH:
-        chain(tanh_derivative, alpha, y, delta, count)
-    elif kind == SIGMOID:
-        chain(sigmoid_derivative, alpha, y, delta, count)
-    elif kind == SOFTPLUS:
-        chain(softplus_derivative, alpha, y, delta, count)
+cdef void softplus_backward(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    chain(softplus_derivative, alpha, y, delta, count)
 
 
 # --------------------------------------------------------------------- softmax
@@ -290,9 +334,28 @@ cdef void softmax_backward(const real* y, real* delta, ssize_t rows, ssize_t n, 
         softmax_chain_row(y + r * PANEL, delta + r * PANEL, rows, n)
 
 
+# -------------------------------------------------------------------- the list
+
 cdef ActivationKernels kernels
-kernels.forward = forward
-kernels.backward = backward
+
+
+cdef void register(const char* name, Forward forward, Backward backward, bint reads_z) noexcept nogil:
+    kernels.list[kernels.count] = ActivationKernel(name, forward, backward, reads_z)
+    kernels.count += 1
+
+
+register("identity", identity_forward, identity_backward, reads_z=False)
+register("relu", relu_forward, relu_backward, reads_z=False)
+register("leaky_relu", leaky_relu_forward, leaky_relu_backward, reads_z=False)
+register("elu", elu_forward, elu_backward, reads_z=False)
+register("selu", selu_forward, selu_backward, reads_z=False)
+register("gelu", gelu_forward, gelu_backward, reads_z=True)
+register("silu", silu_forward, silu_backward, reads_z=True)
+register("mish", mish_forward, mish_backward, reads_z=True)
+register("tanh", tanh_forward, tanh_backward, reads_z=False)
+register("sigmoid", sigmoid_forward, sigmoid_backward, reads_z=False)
+register("softplus", softplus_forward, softplus_backward, reads_z=False)
+register("softmax", NULL, NULL, reads_z=False)
 kernels.softmax_forward = softmax_forward
 kernels.softmax_backward = softmax_backward
 table = PyCapsule_New(&kernels, "fastnn.activations", NULL)

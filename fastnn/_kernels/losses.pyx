@@ -20,6 +20,9 @@ side by side.
 with T = (1 - p) t + p / n, where t is the targets or the one-hot vector of the label; the largest output, the first if
 several are, shifts the others. A row of weight 0 has loss and gradient 0, whatever its outputs.
 
+To add one that treats outputs apart: write its term below, a function that gives the loop the term, and a line in the
+list at the end.
+
 Sources: Huber 1964; Koenker & Bassett 1978 (pinball); Szegedy et al. 2016 (label smoothing).
 """
 
@@ -31,9 +34,7 @@ from fastnn._kernels.lanes cimport LANE_VECTORS
 from fastnn._kernels.loss_rows cimport clear_deltas, load_targets, skip_row, weight_of
 from fastnn._kernels.rows cimport clear_lanes, join_lanes, load_units, mask_units, store_units
 from fastnn._kernels.simd cimport *
-from fastnn._kernels.table cimport (
-    BINARY_CROSS_ENTROPY, HUBER, MEAN_ABSOLUTE, MEAN_SQUARED, PINBALL, POISSON, LossBatch, LossKernels
-)
+from fastnn._kernels.table cimport LossBatch, LossKernel, LossKernels
 
 
 # ------------------------------------------- losses that treat outputs apart
@@ -41,19 +42,22 @@ from fastnn._kernels.table cimport (
 cdef struct Term:            # of one output: its loss, the loss's derivative, whether a classifier is right (1 or 0)
     vd loss, gradient, hit
 
+ctypedef void (*LossFunction)(const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil
+ctypedef Term (*TermFunction)(vd o, vd t, vd q, double parameter) noexcept nogil
 
-cdef inline Term mean_squared(vd o, vd t) noexcept nogil:
+
+cdef inline Term mean_squared(vd o, vd t, vd q, double parameter) noexcept nogil:
     cdef vd d = vd_sub(o, t)
     return Term(vd_mul(d, d), vd_add(d, d), vd_set(0))
 
 
-cdef inline Term mean_absolute(vd o, vd t) noexcept nogil:
+cdef inline Term mean_absolute(vd o, vd t, vd q, double parameter) noexcept nogil:
     cdef vd d = vd_sub(o, t), zero = vd_set(0)
     cdef vd sign = vd_select_gt(d, zero, vd_set(1), vd_select_gt(zero, d, vd_set(-1), zero))
     return Term(vd_abs(d), sign, zero)
 
 
-cdef inline Term huber(vd o, vd t, double parameter) noexcept nogil:
+cdef inline Term huber(vd o, vd t, vd q, double parameter) noexcept nogil:
     cdef vd d = vd_sub(o, t), bound = vd_set(parameter)
     cdef vd size = vd_abs(d)
     cdef vd linear = vd_mul(bound, vd_sub(size, vd_set(0.5 * parameter)))
@@ -61,18 +65,18 @@ cdef inline Term huber(vd o, vd t, double parameter) noexcept nogil:
     return Term(vd_select_gt(bound, size, square, linear), vd_min(bound, vd_max(vd_set(-parameter), d)), vd_set(0))
 
 
-cdef inline Term pinball(vd o, vd t, vd q) noexcept nogil:
+cdef inline Term pinball(vd o, vd t, vd q, double parameter) noexcept nogil:
     cdef vd d = vd_sub(t, o), zero = vd_set(0), below = vd_sub(q, vd_set(1))
     cdef vd slope = vd_select_gt(d, zero, q, vd_select_gt(zero, d, below, zero))
     return Term(vd_max(vd_mul(q, d), vd_mul(below, d)), vd_sub(zero, slope), zero)
 
 
-cdef inline Term poisson(vd o, vd t) noexcept nogil:
+cdef inline Term poisson(vd o, vd t, vd q, double parameter) noexcept nogil:
     cdef vd rate = vd_exp(o)
     return Term(vd_fma(vd_sub(vd_set(0), t), o, rate), vd_sub(rate, t), vd_set(0))
 
 
-cdef inline Term binary_cross_entropy(vd o, vd t) noexcept nogil:
+cdef inline Term binary_cross_entropy(vd o, vd t, vd q, double parameter) noexcept nogil:
     cdef vd zero = vd_set(0), one = vd_set(1)
     cdef vd minus_size = vd_copysign(o, vd_set(-1))
     cdef vd e = vd_exp_nonpositive(minus_size)
@@ -85,21 +89,8 @@ cdef inline Term binary_cross_entropy(vd o, vd t) noexcept nogil:
     return Term(loss, gradient, hit)
 
 
-cdef inline Term term(int kind, double parameter, vd o, vd t, vd q) noexcept nogil:
-    if kind == MEAN_SQUARED:
-        return mean_squared(o, t)
-    if kind == MEAN_ABSOLUTE:
-        return mean_absolute(o, t)
-    if kind == HUBER:
-        return huber(o, t, parameter)
-    if kind == PINBALL:
-        return pinball(o, t, q)
-    if kind == POISSON:
-        return poisson(o, t)
-    return binary_cross_entropy(o, t)
-
-
-cdef inline void single_output(int kind, const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil:
+cdef inline void single_output(TermFunction term, bint has_quantiles, const LossBatch* batch, ssize_t r0,
+                               ssize_t r1) noexcept nogil:
     """n_outputs = 1: rows, not units, fill the vectors."""
     cdef double o[16]
     cdef double t[16]
@@ -108,7 +99,7 @@ cdef inline void single_output(int kind, const LossBatch* batch, ssize_t r0, ssi
     cdef double hit[16]
     cdef real delta[16]
     cdef ssize_t start, count, k, g
-    cdef vd weight, zero = vd_set(0), q = vd_set(batch.quantiles[0] if kind == PINBALL else 0)
+    cdef vd weight, zero = vd_set(0), q = vd_set(batch.quantiles[0] if has_quantiles else 0)
     cdef Term x
     for start in range(r0, r1, 16):
         count = min(r1 - start, <ssize_t> 16)
@@ -120,7 +111,7 @@ cdef inline void single_output(int kind, const LossBatch* batch, ssize_t r0, ssi
             w[k] = weight_of(batch, start + k)
         for g in range(LANE_VECTORS):
             if g * DLANES < count:
-                x = term(kind, batch.parameter, vd_load(o + g * DLANES), vd_load(t + g * DLANES), q)
+                x = term(vd_load(o + g * DLANES), vd_load(t + g * DLANES), q, batch.parameter)
                 weight = vd_load(w + g * DLANES)
                 vd_store(loss + g * DLANES, vd_select_eq(weight, zero, zero, vd_mul(weight, x.loss)))
                 vd_store(hit + g * DLANES, vd_mul(weight, x.hit))
@@ -135,7 +126,8 @@ cdef inline void single_output(int kind, const LossBatch* batch, ssize_t r0, ssi
                 batch.deltas[(start + k) * PANEL] = delta[k]
 
 
-cdef inline void many_outputs(int kind, const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil:
+cdef inline void many_outputs(TermFunction term, bint has_quantiles, bint has_hits, const LossBatch* batch, ssize_t r0,
+                              ssize_t r1) noexcept nogil:
     cdef ssize_t n = batch.n_outputs, r, block, g, j, k, column
     cdef double weight
     cdef vd losses[LANE_VECTORS]
@@ -157,7 +149,7 @@ cdef inline void many_outputs(int kind, const LossBatch* batch, ssize_t r0, ssiz
                 j = block + g * DLANES
                 if j < n:
                     o = load_units(batch.outputs + r * PANEL, batch.rows, j, n, 0)
-                    if kind == PINBALL:
+                    if has_quantiles:
                         for k in range(DLANES):
                             column = min(j + k, n - 1)
                             t_lane[k] = batch.targets[r * batch.n_targets + column // batch.n_quantiles]
@@ -165,43 +157,72 @@ cdef inline void many_outputs(int kind, const LossBatch* batch, ssize_t r0, ssiz
                         t, q = vd_load(t_lane), vd_load(q_lane)
                     else:
                         t = load_targets(batch, r, r1, j)
-                    x = term(kind, batch.parameter, o, t, q)
+                    x = term(o, t, q, batch.parameter)
                     losses[g] = vd_add(losses[g], mask_units(x.loss, j, n, 0))
                     hits[g] = vd_add(hits[g], mask_units(x.hit, j, n, 0))
                     if batch.deltas != NULL:
                         store_units(batch.deltas + r * PANEL, batch.rows, j, n, vd_mul(factor, x.gradient))
         batch.losses[r] = weight * (join_lanes(losses) / n)
-        batch.hits[r] = weight * (join_lanes(hits) / n) if kind == BINARY_CROSS_ENTROPY else 0
+        batch.hits[r] = weight * (join_lanes(hits) / n) if has_hits else 0
         if batch.deltas != NULL:
             clear_deltas(batch, r, (n + DLANES - 1) // DLANES)
 
 
-cdef inline void separate(int kind, const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil:
-    if batch.n_outputs == 1:
-        single_output(kind, batch, r0, r1)
-    else:
-        many_outputs(kind, batch, r0, r1)
-
-
-cdef void loss(int kind, const LossBatch* given, ssize_t r0, ssize_t r1) noexcept nogil:
+cdef inline void separate(TermFunction term, bint has_quantiles, bint has_hits, const LossBatch* given, ssize_t r0,
+                          ssize_t r1) noexcept nogil:
+    """The first three arguments are constants at every call, hence term inlined, and no branch on the others left."""
     cdef LossBatch batch = given[0]                          # a copy that no store to an array can be thought to change
-    if kind == MEAN_SQUARED:
-        separate(MEAN_SQUARED, &batch, r0, r1)
-    elif kind == MEAN_ABSOLUTE:
-        separate(MEAN_ABSOLUTE, &batch, r0, r1)
-    elif kind == HUBER:
-        separate(HUBER, &batch, r0, r1)
-    elif kind == PINBALL:
-        separate(PINBALL, &batch, r0, r1)
-    elif kind == POISSON:
-        separate(POISSON, &batch, r0, r1)
-    elif kind == BINARY_CROSS_ENTROPY:
-        separate(BINARY_CROSS_ENTROPY, &batch, r0, r1)
+    if batch.n_outputs == 1:
+        single_output(term, has_quantiles, &batch, r0, r1)
     else:
-        cross_entropy(&batch, r0, r1)
+        many_outputs(term, has_quantiles, has_hits, &batch, r0, r1)
 
+
+cdef void mean_squared_loss(const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil:
+    separate(mean_squared, False, False, batch, r0, r1)
+
+
+cdef void mean_absolute_loss(const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil:
+    separate(mean_absolute, False, False, batch, r0, r1)
+
+
+cdef void huber_loss(const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil:
+    separate(huber, False, False, batch, r0, r1)
+
+
+cdef void pinball_loss(const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil:
+    separate(pinball, True, False, batch, r0, r1)
+
+
+cdef void poisson_loss(const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil:
+    separate(poisson, False, False, batch, r0, r1)
+
+
+cdef void binary_cross_entropy_loss(const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil:
+    separate(binary_cross_entropy, False, True, batch, r0, r1)
+
+
+cdef void cross_entropy_loss(const LossBatch* given, ssize_t r0, ssize_t r1) noexcept nogil:
+    cdef LossBatch batch = given[0]
+    cross_entropy(&batch, r0, r1)
+
+
+# -------------------------------------------------------------------- the list
 
 cdef LossKernels kernels
-kernels.loss = loss
+
+
+cdef void register(const char* name, LossFunction loss, const char* undoes) noexcept nogil:
+    kernels.list[kernels.count] = LossKernel(name, loss, undoes)
+    kernels.count += 1
+
+
+register("mean_squared", mean_squared_loss, undoes=NULL)
+register("mean_absolute", mean_absolute_loss, undoes=NULL)
+register("huber", huber_loss, undoes=NULL)
+register("pinball", pinball_loss, undoes=NULL)
+register("poisson", poisson_loss, undoes=NULL)
+register("cross_entropy", cross_entropy_loss, undoes="softmax")
+register("binary_cross_entropy", binary_cross_entropy_loss, undoes="sigmoid")
 table = PyCapsule_New(&kernels, "fastnn.losses", NULL)
 isa, real_bits = ISA_NAME.decode(), FASTNN_REAL_BITS

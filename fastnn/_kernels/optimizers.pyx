@@ -25,6 +25,8 @@ Then:
 State: SGD (b), Adam (m, v, u), NAdam (m, v), RMSprop (v, b, a), Adagrad (s). Padding stays zero as long as e is
 positive.
 
+To add one: write its step below, the function that gives the loop the step, and a line in the list at the end.
+
 Sources: Polyak 1964 and Nesterov 1983 as in Sutskever et al. 2013 (SGD), Kingma & Ba 2015 (Adam), Loshchilov & Hutter
 2019 (decoupled decay), Reddi et al. 2018 (AMSGrad), Dozat 2016 (NAdam), Tieleman & Hinton 2012 (RMSprop), Graves 2013
 (centered), Duchi et al. 2011 (Adagrad).
@@ -35,7 +37,7 @@ from libc.math cimport INFINITY
 
 from fastnn._kernels.lanes cimport LANE_VECTORS, lane_sum
 from fastnn._kernels.simd cimport *
-from fastnn._kernels.table cimport ADAGRAD, ADAM, NADAM, RMSPROP, SGD, OptimizerKernels, UpdateRule
+from fastnn._kernels.table cimport OptimizerKernel, OptimizerKernels, UpdateRule
 
 
 cdef enum Extras:                                            # what comes before the optimizer's own formulas
@@ -45,6 +47,19 @@ cdef enum Extras:                                            # what comes before
 cdef struct Scalars:                                         # the rule, each number rounded to real and in all lanes
     vr gradient_scale, clip_value, l1, l2, decay, minus_step_size, step_size, gradient_step
     vr momentum, one_minus_beta1, beta2, one_minus_beta2, epsilon, root_scale
+
+
+cdef struct Span:                                            # the arguments of an update beside its rule
+    real* parameter
+    const real* gradient
+    real* state0
+    real* state1
+    real* state2
+    ssize_t count, width
+    const real* factors
+
+ctypedef bint (*Update)(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1,
+                        real* state2, ssize_t count, ssize_t width, const real* factors) noexcept nogil
 
 
 cdef inline Scalars rounded(const UpdateRule* rule) noexcept nogil:
@@ -79,147 +94,173 @@ cdef inline vr smoothed_square(const Scalars* s, vr g, vr v) noexcept nogil:
     return vr_fma(vr_mul(s.one_minus_beta2, g), g, vr_mul(s.beta2, v))
 
 
-cdef inline vr sgd(const Scalars* s, vr w, vr g, real* buffer, ssize_t at, bint momentum, bint nesterov) noexcept nogil:
+# -------------------------------------------------------------- a vector's step
+# w and g are the vector's parameters and gradients, to which what comes first is done; the states' vectors stand at
+# `at`. `momentum` and `option` are constants wherever a step is inlined.
+
+ctypedef vr (*Step)(const Scalars* s, vr w, vr g, const Span* span, ssize_t at, bint momentum,
+                    bint option) noexcept nogil
+
+
+cdef inline vr sgd(const Scalars* s, vr w, vr g, const Span* span, ssize_t at, bint momentum,
+                   bint nesterov) noexcept nogil:
     cdef vr b
     if momentum:
-        b = vr_fma(s.momentum, vr_load(buffer + at), g)
-        vr_store(buffer + at, b)
+        b = vr_fma(s.momentum, vr_load(span.state0 + at), g)
+        vr_store(span.state0 + at, b)
         g = vr_fma(s.momentum, b, g) if nesterov else b
     return vr_fma(s.minus_step_size, g, w)
 
 
-cdef inline vr adam(const Scalars* s, vr w, vr g, real* first, real* second, real* largest, ssize_t at,
+cdef inline vr adam(const Scalars* s, vr w, vr g, const Span* span, ssize_t at, bint momentum,
                     bint amsgrad) noexcept nogil:
-    cdef vr m = vr_load(first + at)
-    cdef vr v = smoothed_square(s, g, vr_load(second + at))
+    cdef vr m = vr_load(span.state0 + at)
+    cdef vr v = smoothed_square(s, g, vr_load(span.state1 + at))
     m = vr_fma(s.one_minus_beta1, vr_sub(g, m), m)
-    vr_store(first + at, m)
-    vr_store(second + at, v)
+    vr_store(span.state0 + at, m)
+    vr_store(span.state1 + at, v)
     if amsgrad:
-        v = vr_max(vr_load(largest + at), v)
-        vr_store(largest + at, v)
+        v = vr_max(vr_load(span.state2 + at), v)
+        vr_store(span.state2 + at, v)
     return vr_fma(s.minus_step_size, vr_div(m, vr_fma(vr_sqrt(v), s.root_scale, s.epsilon)), w)
 
 
-cdef inline vr nadam(const Scalars* s, vr w, vr g, real* first, real* second, ssize_t at) noexcept nogil:
-    cdef vr m = vr_load(first + at)
-    cdef vr v = smoothed_square(s, g, vr_load(second + at))
+cdef inline vr nadam(const Scalars* s, vr w, vr g, const Span* span, ssize_t at, bint momentum,
+                     bint option) noexcept nogil:
+    cdef vr m = vr_load(span.state0 + at)
+    cdef vr v = smoothed_square(s, g, vr_load(span.state1 + at))
     m = vr_fma(s.one_minus_beta1, vr_sub(g, m), m)
-    vr_store(first + at, m)
-    vr_store(second + at, v)
+    vr_store(span.state0 + at, m)
+    vr_store(span.state1 + at, v)
     cdef vr step = vr_fma(s.gradient_step, g, vr_mul(s.step_size, m))
     return vr_sub(w, vr_div(step, vr_fma(vr_sqrt(v), s.root_scale, s.epsilon)))
 
 
-cdef inline vr rmsprop(const Scalars* s, vr w, vr g, real* square, real* buffer, real* mean, ssize_t at, bint momentum,
+cdef inline vr rmsprop(const Scalars* s, vr w, vr g, const Span* span, ssize_t at, bint momentum,
                        bint centered) noexcept nogil:
-    cdef vr v = smoothed_square(s, g, vr_load(square + at)), a, d
-    vr_store(square + at, v)
+    cdef vr v = smoothed_square(s, g, vr_load(span.state0 + at)), a, d
+    vr_store(span.state0 + at, v)
     if centered:
-        a = vr_load(mean + at)
+        a = vr_load(span.state2 + at)
         a = vr_fma(s.one_minus_beta2, vr_sub(g, a), a)
-        vr_store(mean + at, a)
+        vr_store(span.state2 + at, a)
         v = vr_max(vr_set(0), vr_fma(vr_sub(vr_set(0), a), a, v))      # rounding may leave the variance below zero
     d = vr_div(g, vr_add(vr_sqrt(v), s.epsilon))
     if momentum:
-        d = vr_fma(s.momentum, vr_load(buffer + at), d)
-        vr_store(buffer + at, d)
+        d = vr_fma(s.momentum, vr_load(span.state1 + at), d)
+        vr_store(span.state1 + at, d)
     return vr_fma(s.minus_step_size, d, w)
 
 
-cdef inline vr adagrad(const Scalars* s, vr w, vr g, real* sum, ssize_t at) noexcept nogil:
-    cdef vr v = vr_fma(g, g, vr_load(sum + at))
-    vr_store(sum + at, v)
+cdef inline vr adagrad(const Scalars* s, vr w, vr g, const Span* span, ssize_t at, bint momentum,
+                       bint option) noexcept nogil:
+    cdef vr v = vr_fma(g, g, vr_load(span.state0 + at))
+    vr_store(span.state0 + at, v)
     return vr_fma(s.minus_step_size, vr_div(g, vr_add(vr_sqrt(v), s.epsilon)), w)
 
+
+# -------------------------------------------------------------------- the loop
 
 cdef inline vr finite_or(vr w, vr old) noexcept nogil:
     return vr_select_eq(vr_sub(w, w), vr_set(0), w, old)
 
 
-cdef inline bint steps(int kind, bint option, bint momentum, int extras, const UpdateRule* rule, real* parameter,
-                       const real* gradient, real* state0, real* state1, real* state2, ssize_t count,
-                       ssize_t width, const real* factors) noexcept nogil:
-    """The loop. Its first four arguments are constants wherever it is inlined, so they leave no branch inside."""
+cdef inline bint steps(Step step, int squares, bint momentum, bint option, int extras, const UpdateRule* rule,
+                       const Span* span) noexcept nogil:
+    """The loop. Its first five arguments are constants wherever it is inlined, so they leave no branch inside.
+
+    squares: the number of the state that is a mean or sum of squares; -1: none.
+    """
     cdef Scalars s = rounded(rule)
     cdef vr before[2]
     cdef vr w, g, check
-    cdef const real* squares = state1 if kind == ADAM or kind == NADAM else state0
+    cdef const real* sums = span.state1 if squares == 1 else span.state0
     cdef bint diverged = False
     cdef ssize_t i, k, at
-    for i in range(count // PANEL):
+    for i in range(span.count // PANEL):
         check = vr_set(0)
         for k in range(2):
-            if k * LANES < width:
+            if k * LANES < span.width:
                 at = i * PANEL + k * LANES
-                w = before[k] = vr_load(parameter + at)
-                if factors == NULL:
-                    g = vr_load(gradient + at)
+                w = before[k] = vr_load(span.parameter + at)
+                if span.factors == NULL:
+                    g = vr_load(span.gradient + at)
                 else:
-                    g = vr_fma(vr_set(factors[i]), vr_load(gradient + k * LANES), vr_set(0))
+                    g = vr_fma(vr_set(span.factors[i]), vr_load(span.gradient + k * LANES), vr_set(0))
                 if extras >= SCALED:
                     g = vr_mul(s.gradient_scale, g)
                     w = vr_mul(s.decay, w)
                 if extras == PENALISED:
                     g = vr_fma(s.l1, sign(before[k]), vr_fma(s.l2, before[k], clipped(g, s.clip_value)))
-                if kind == SGD:
-                    w = sgd(&s, w, g, state0, at, momentum, option)
-                elif kind == ADAM:
-                    w = adam(&s, w, g, state0, state1, state2, at, option)
-                elif kind == NADAM:
-                    w = nadam(&s, w, g, state0, state1, at)
-                elif kind == RMSPROP:
-                    w = rmsprop(&s, w, g, state0, state1, state2, at, momentum, option)
-                else:
-                    w = adagrad(&s, w, g, state0, at)
+                w = step(&s, w, g, span, at, momentum, option)
                 check = vr_fma(w, vr_set(0), check)              # 0, or NaN where w is not finite
-                if kind != SGD:
-                    check = vr_fma(vr_load(squares + at), vr_set(0), check)
-                vr_store(parameter + at, w)
+                if squares >= 0:
+                    check = vr_fma(vr_load(sums + at), vr_set(0), check)
+                vr_store(span.parameter + at, w)
         if vr_has_nan(check):
             diverged = True
             for k in range(2):
-                if k * LANES < width:
+                if k * LANES < span.width:
                     at = i * PANEL + k * LANES
-                    vr_store(parameter + at, finite_or(vr_load(parameter + at), before[k]))
+                    vr_store(span.parameter + at, finite_or(vr_load(span.parameter + at), before[k]))
     return diverged
 
 
-cdef inline bint steps_of_kind(int extras, const UpdateRule* rule, real* w, const real* g, real* state0,
-                               real* state1, real* state2, ssize_t count, ssize_t width,
-                               const real* factors) noexcept nogil:
-    cdef bint momentum = rule.momentum != 0
-    if rule.kind == SGD:
-        if not momentum:
-            return steps(SGD, 0, 0, extras, rule, w, g, NULL, NULL, NULL, count, width, factors)
-        if not rule.nesterov:
-            return steps(SGD, 0, 1, extras, rule, w, g, state0, NULL, NULL, count, width, factors)
-        return steps(SGD, 1, 1, extras, rule, w, g, state0, NULL, NULL, count, width, factors)
-    if rule.kind == ADAM:
-        if not rule.amsgrad:
-            return steps(ADAM, 0, 0, extras, rule, w, g, state0, state1, NULL, count, width, factors)
-        return steps(ADAM, 1, 0, extras, rule, w, g, state0, state1, state2, count, width, factors)
-    if rule.kind == NADAM:
-        return steps(NADAM, 0, 0, extras, rule, w, g, state0, state1, NULL, count, width, factors)
-    if rule.kind == ADAGRAD:
-        return steps(ADAGRAD, 0, 0, extras, rule, w, g, state0, NULL, NULL, count, width, factors)
-    if rule.centered:
-        if momentum:
-            return steps(RMSPROP, 1, 1, extras, rule, w, g, state0, state1, state2, count, width, factors)
-        return steps(RMSPROP, 1, 0, extras, rule, w, g, state0, NULL, state2, count, width, factors)
-    if momentum:
-        return steps(RMSPROP, 0, 1, extras, rule, w, g, state0, state1, NULL, count, width, factors)
-    return steps(RMSPROP, 0, 0, extras, rule, w, g, state0, NULL, NULL, count, width, factors)
-
-
-cdef bint update(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1,
-                 real* state2, ssize_t count, ssize_t width, const real* factors) noexcept nogil:
+cdef inline bint updated(Step step, int squares, bint momentum, bint option, const UpdateRule* rule,
+                         const Span* span) noexcept nogil:
+    """The loop with no more than the rule needs."""
     if rule.clip_value < INFINITY or rule.l1 != 0 or rule.l2 != 0:
-        return steps_of_kind(PENALISED, rule, parameter, gradient, state0, state1, state2, count, width, factors)
+        return steps(step, squares, momentum, option, PENALISED, rule, span)
     if rule.gradient_scale != 1 or rule.decay != 1:
-        return steps_of_kind(SCALED, rule, parameter, gradient, state0, state1, state2, count, width, factors)
-    return steps_of_kind(NONE, rule, parameter, gradient, state0, state1, state2, count, width, factors)
+        return steps(step, squares, momentum, option, SCALED, rule, span)
+    return steps(step, squares, momentum, option, NONE, rule, span)
 
+
+# -------------------------------------------------------------- the optimizers
+
+cdef bint sgd_update(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1,
+                     real* state2, ssize_t count, ssize_t width, const real* factors) noexcept nogil:
+    cdef Span span = Span(parameter, gradient, state0, state1, state2, count, width, factors)
+    if rule.momentum == 0:
+        return updated(sgd, -1, False, False, rule, &span)
+    if rule.nesterov:
+        return updated(sgd, -1, True, True, rule, &span)
+    return updated(sgd, -1, True, False, rule, &span)
+
+
+cdef bint adam_update(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1,
+                      real* state2, ssize_t count, ssize_t width, const real* factors) noexcept nogil:
+    cdef Span span = Span(parameter, gradient, state0, state1, state2, count, width, factors)
+    if rule.amsgrad:
+        return updated(adam, 1, False, True, rule, &span)
+    return updated(adam, 1, False, False, rule, &span)
+
+
+cdef bint nadam_update(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1,
+                       real* state2, ssize_t count, ssize_t width, const real* factors) noexcept nogil:
+    cdef Span span = Span(parameter, gradient, state0, state1, state2, count, width, factors)
+    return updated(nadam, 1, False, False, rule, &span)
+
+
+cdef bint rmsprop_update(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1,
+                         real* state2, ssize_t count, ssize_t width, const real* factors) noexcept nogil:
+    cdef Span span = Span(parameter, gradient, state0, state1, state2, count, width, factors)
+    if rule.centered:
+        if rule.momentum != 0:
+            return updated(rmsprop, 0, True, True, rule, &span)
+        return updated(rmsprop, 0, False, True, rule, &span)
+    if rule.momentum != 0:
+        return updated(rmsprop, 0, True, False, rule, &span)
+    return updated(rmsprop, 0, False, False, rule, &span)
+
+
+cdef bint adagrad_update(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1,
+                         real* state2, ssize_t count, ssize_t width, const real* factors) noexcept nogil:
+    cdef Span span = Span(parameter, gradient, state0, state1, state2, count, width, factors)
+    return updated(adagrad, 0, False, False, rule, &span)
+
+
+# ------------------------------------------------------------------------ sums
 
 cdef double sum_squares(const real* gradient, ssize_t n_in, ssize_t n_out, ssize_t o0) noexcept nogil:
     """A block is 16 columns of one panel where P >= 16, else 16 // P panels. Squares of float32 are exact."""
@@ -270,8 +311,21 @@ cdef void add(real* a, const real* b, ssize_t count) noexcept nogil:
         vr_store(a + i * LANES, vr_add(vr_load(a + i * LANES), vr_load(b + i * LANES)))
 
 
+# -------------------------------------------------------------------- the list
+
 cdef OptimizerKernels kernels
-kernels.update = update
+
+
+cdef void register(const char* name, Update update) noexcept nogil:
+    kernels.list[kernels.count] = OptimizerKernel(name, update)
+    kernels.count += 1
+
+
+register("sgd", sgd_update)
+register("adam", adam_update)
+register("nadam", nadam_update)
+register("rmsprop", rmsprop_update)
+register("adagrad", adagrad_update)
 kernels.sum_squares = sum_squares
 kernels.narrow_sum_squares = narrow_sum_squares
 kernels.add = add

@@ -11,21 +11,13 @@
 # lets the padding of an activation reach a result.
 #
 # A kernel that takes r0 and r1 computes rows r0 <= r < r1 and touches no other row: threads split the rows.
+#
+# Activations, losses and optimizers are lists of `count` entries, found by their names.
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef extern from "simd.h":
     ctypedef float real
-
-
-cdef enum ActivationKind:
-    IDENTITY, RELU, LEAKY_RELU, ELU, SELU, GELU, SILU, MISH, TANH, SIGMOID, SOFTPLUS, SOFTMAX
-
-cdef enum LossKind:
-    MEAN_SQUARED, MEAN_ABSOLUTE, HUBER, PINBALL, POISSON, CROSS_ENTROPY, BINARY_CROSS_ENTROPY
-
-cdef enum OptimizerKind:
-    SGD, ADAM, NADAM, RMSPROP, ADAGRAD
 
 
 # dense.pyx
@@ -59,11 +51,17 @@ ctypedef struct DenseKernels:
 
 
 # activations.pyx
+ctypedef struct ActivationKernel:
+    const char* name
+    # y = f(z) over `count` contiguous reals, a multiple of P; y may be z. NULL for softmax, which is one of rows.
+    void (*forward)(double alpha, const real* z, real* y, ssize_t count) noexcept nogil
+    # delta *= f'(z) over `count` contiguous reals.
+    void (*backward)(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil
+    bint reads_z                                            # whether backward does; else it reads y alone
+
 ctypedef struct ActivationKernels:
-    # y = f(z) over `count` contiguous reals, a multiple of P; y may be z.
-    void (*forward)(int kind, double alpha, const real* z, real* y, ssize_t count) noexcept nogil
-    # delta *= f'(z) over `count` contiguous reals. Only GELU, SILU and MISH read z; the others read y alone.
-    void (*backward)(int kind, double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil
+    ActivationKernel[64] list
+    ssize_t count
     # Over the n units of each row; y may be z.
     void (*softmax_forward)(const real* z, real* y, ssize_t rows, ssize_t n, ssize_t r0, ssize_t r1) noexcept nogil
     # delta = dL/dy in, dL/dz out.
@@ -102,13 +100,18 @@ ctypedef struct LossBatch:
     const double* quantiles      # [n_quantiles], pinball
     ssize_t n_quantiles
 
+ctypedef struct LossKernel:
+    const char* name
+    void (*loss)(const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil
+    const char* undoes           # the activation that is part of the loss: it takes the values before. Or NULL
+
 ctypedef struct LossKernels:
-    void (*loss)(int kind, const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil
+    LossKernel[64] list
+    ssize_t count
 
 
 # optimizers.pyx
 ctypedef struct UpdateRule:      # one step's numbers in float64; the kernel rounds each to real once
-    int kind
     double gradient_scale        # clipping by global norm; 1: none
     double clip_value            # clipping by value; infinity: none
     double l1, l2                # added to the gradient: l1 * sign(w) + l2 * w
@@ -121,7 +124,8 @@ ctypedef struct UpdateRule:      # one step's numbers in float64; the kernel rou
     double gradient_step         # NAdam: what multiplies the gradient's share of the step
     bint nesterov, centered, amsgrad
 
-ctypedef struct OptimizerKernels:
+ctypedef struct OptimizerKernel:
+    const char* name
     # One step over `count` contiguous parameters (a multiple of P): rows of a panel whose columns from `width` on are
     # padding, which need not be looked at. state: up to three arrays, unused ones NULL.
     # factors: NULL; or the gradient is the outer product of factors[count / P] and gradient[P], each rounded once.
@@ -129,6 +133,10 @@ ctypedef struct OptimizerKernels:
     # squares: by its infinite root no step would ever move the parameter again.
     bint (*update)(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1,
                    real* state2, ssize_t count, ssize_t width, const real* factors) noexcept nogil
+
+ctypedef struct OptimizerKernels:
+    OptimizerKernel[64] list
+    ssize_t count
     # The sum of squares, in float64, of a gradient's block of 16 outputs starting at o0 (a multiple of 16): gradient in
     # panels like a weight (n_in = 1 for a bias); lane o mod 16, inputs ascending, lanes joined 8-4-2-1.
     double (*sum_squares)(const real* gradient, ssize_t n_in, ssize_t n_out, ssize_t o0) noexcept nogil

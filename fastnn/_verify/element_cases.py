@@ -10,7 +10,7 @@ import numpy as np
 
 from fastnn import elementary
 from fastnn._verify.cases import Arrays
-from fastnn._verify.harness import E, make, pack, unpack
+from fastnn._verify.harness import make, pack, unpack
 from fastnn._verify.inputs import integers, patterns, reals, scaled, specials, with_specials
 from fastnn._verify.kernel_cases import SIZES, WHOLE, KernelCases, panels, parts, rotated
 
@@ -48,7 +48,8 @@ UPDATES: dict[str, dict[str, Any]] = {
 @CASES.of("optimizers.update", UPDATES)
 def update(k: SimpleNamespace, variant: str) -> Arrays:
     """Several steps; parameters and gradients with special values, so that some updates are refused."""
-    rule = make("UpdateRule", **(RULE | UPDATES[variant]), kind=getattr(E, variant.split()[0].upper()))
+    rule = make("UpdateRule", **(RULE | UPDATES[variant]))
+    optimizer = k.optimizers[variant.split()[0]]
     found: dict[str, Any] = {}
     for name, draw in (("plain", reals), ("special", with_specials)):
         w = draw(4 * WHOLE, "parameters", k.dtype.name).copy()
@@ -56,7 +57,7 @@ def update(k: SimpleNamespace, variant: str) -> Arrays:
         refused = []
         for step in range(5):
             gradient = draw(len(w), f"gradient {step}", k.dtype.name)
-            refused.append(bool(k.optimizers.update(rule, w, gradient, *state, len(w), k.panel, None)))
+            refused.append(bool(optimizer.update(rule, w, gradient, *state, len(w), k.panel, None)))
         found |= {f"{name} w": w, f"{name} refused": np.array(refused)}
         found |= {f"{name} state{j}": array for j, array in enumerate(state)}
     return found

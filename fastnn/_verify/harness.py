@@ -1,7 +1,8 @@
 """Calls the compiled kernels themselves, through ctypes, so that each can be held against an oracle or a digest alone.
 
-``kernels("avx2", "float32").dense.forward(...)``: NumPy arrays are passed as pointers, None as NULL, numbers by the
-types of the table. The signatures are read off ``table.pxd``, so the two cannot drift apart.
+``kernels("avx2", "float32").dense.forward(...)``, or of a list of entries by its name, ``.losses["huber"].loss(...)``:
+NumPy arrays are passed as pointers, None as NULL, numbers by the types of the table. The signatures are read off
+``table.pxd``, so the two cannot drift apart.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ KERNEL_STRUCTS = {
     "batch": "BatchKernels",
     "sparse": "SparseKernels",
 }
+LISTS = {"activations": "ActivationKernel", "losses": "LossKernel", "optimizers": "OptimizerKernel"}
 SCALARS: dict[str, Any] = {
     "ssize_t": ctypes.c_ssize_t,
     "double": ctypes.c_double,
@@ -42,11 +44,10 @@ SCALARS: dict[str, Any] = {
 }
 
 
-def declarations() -> tuple[dict[str, list[str]], dict[str, list[tuple[str, Any]]]]:
-    """The enums and structs of table.pxd: {name: names}, {name: [(field, C type or (result, arguments))]}."""
+def declarations() -> dict[str, list[tuple[str, Any]]]:
+    """The structs of table.pxd: {name: [(field, C type or (result, arguments))]}."""
     text = re.sub(r" *#.*", "", TABLE.read_text(encoding="utf-8"))
     text = re.sub(r"\n {8,}", " ", text)
-    enums = {name: re.findall(r"\w+", body) for name, body in re.findall(r"cdef enum (\w+):\n((?:    .+\n)+)", text)}
     structs: dict[str, list[tuple[str, Any]]] = {}
     for struct, body in re.findall(r"ctypedef struct (\w+):\n((?:(?:    .*)?\n)+)", text):
         fields: list[tuple[str, Any]] = []
@@ -56,18 +57,22 @@ def declarations() -> tuple[dict[str, list[str]], dict[str, list[tuple[str, Any]
                 result, name, arguments = function.groups()
                 fields.append((name, (result, [a.strip() for a in arguments.split(",")])))
             else:
-                number = re.fullmatch(r"((?:const )?\w+\*?) (.*)", line)
+                number = re.fullmatch(r"((?:const )?\w+(?:\*|\[\d+\])?) (.*)", line)
                 assert number, line
                 fields += [(name.strip(), number[1]) for name in number[2].split(",")]
         structs[struct] = fields
-    return enums, structs
+    return structs
 
 
-ENUMS, STRUCTS = declarations()
-E = SimpleNamespace(**{name: value for names in ENUMS.values() for value, name in enumerate(names)})
+STRUCTS = declarations()
 
 
 def ctype(text: str) -> Any:
+    if text == "const char*":
+        return ctypes.c_char_p
+    if "[" in text:
+        entry, size = text.removesuffix("]").split("[")
+        return struct_class(entry) * int(size)
     return ctypes.c_void_p if "*" in text else SCALARS[text.removeprefix("const ").split()[0]]
 
 
@@ -79,6 +84,7 @@ def pointer(value: Any) -> Any:
     return value
 
 
+@functools.cache
 def struct_class(name: str) -> type[ctypes.Structure]:
     fields: list[tuple[str, Any]] = []
     for field, kind in STRUCTS[name]:
@@ -100,22 +106,38 @@ def make(name: str, **fields: Any) -> ctypes.Structure:
     return struct
 
 
+class Table(SimpleNamespace):
+    """The functions of a struct of table.pxd, as callables; where it has a list of entries, those by name."""
+
+    entries: dict[str, Table]
+
+    def __getitem__(self, name: str) -> Table:
+        return self.entries[name]
+
+
+def table_of(struct: ctypes.Structure) -> Table:
+    found = Table(entries={})
+    for field, kind in STRUCTS[type(struct).__name__]:
+        value = getattr(struct, field)
+        if field == "list":
+            found.entries = {entry.name.decode(): table_of(entry) for entry in value[: struct.count]}
+        else:
+            is_function = isinstance(kind, tuple)
+            value = functools.partial(lambda f, *args: f(*map(pointer, args)), value) if is_function else value
+            setattr(found, field, value)
+    return found
+
+
 @functools.cache
 def kernels(isa: str, dtype: str) -> SimpleNamespace:
-    """Every kernel of one instruction set and dtype, as callables, by module; ``.panel`` is P."""
+    """Every kernel of one instruction set and dtype, by module; ``.panel`` is P."""
     get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
     get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     found = SimpleNamespace(isa=isa, dtype=np.dtype(dtype))
     for name in KERNEL_STRUCTS:
         struct = CLASSES[KERNEL_STRUCTS[name]]
-        table = struct.from_address(get_pointer(instruction_sets.load(isa, dtype, name), f"fastnn.{name}".encode()))
-        functions = SimpleNamespace()
-        for field, kind in STRUCTS[struct.__name__]:
-            value = getattr(table, field)
-            if isinstance(kind, tuple):
-                value = functools.partial(lambda f, *args: f(*map(pointer, args)), value)
-            setattr(functions, field, value)
-        setattr(found, name, functions)
+        capsule = instruction_sets.load(isa, dtype, name)
+        setattr(found, name, table_of(struct.from_address(get_pointer(capsule, f"fastnn.{name}".encode()))))
     found.panel = found.dense.panel
     return found
 

@@ -15,7 +15,7 @@ import numpy as np
 from fastnn._engine.environment import standard_environment
 from fastnn._runtime import instruction_sets
 from fastnn._verify.cases import DTYPES, Arrays, Case, single
-from fastnn._verify.harness import KERNEL_STRUCTS, STRUCTS, kernels, pack
+from fastnn._verify.harness import KERNEL_STRUCTS, LISTS, STRUCTS, kernels, pack
 from fastnn._verify.inputs import reals, scaled, with_specials
 
 SIZES = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 67)  # about one panel, more or less, in each instruction set
@@ -25,9 +25,14 @@ TILE_ROWS = 8  # no instruction set has more
 
 
 def fields() -> set[str]:
-    """Every function of every table, as ``module.field``."""
-    tables = {module: STRUCTS[struct] for module, struct in KERNEL_STRUCTS.items()}
-    return {f"{module}.{field}" for module, table in tables.items() for field, kind in table if isinstance(kind, tuple)}
+    """Every function of every table and of its list's entries, as ``module.field``."""
+    structs = [*KERNEL_STRUCTS.items(), *LISTS.items()]
+    return {f"{module}.{field}" for module, s in structs for field, kind in STRUCTS[s] if isinstance(kind, tuple)}
+
+
+def names(module: str) -> tuple[str, ...]:
+    """What stands in the list of activations, losses or optimizers; the same in every instruction set and dtype."""
+    return tuple(getattr(kernels(instruction_sets.current(), "float32"), module).entries)
 
 
 class KernelCases:

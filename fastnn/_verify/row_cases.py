@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from fastnn._verify.cases import Arrays
-from fastnn._verify.harness import ENUMS, E, make, pack, unpack
+from fastnn._verify.harness import make, pack, unpack
 from fastnn._verify.inputs import fractions, integers, patterns, reals, scaled, specials
 from fastnn._verify.kernel_cases import (
     KernelCases,
     gradient_sizes,
+    names,
     padded,
     panels,
     parts,
@@ -24,7 +25,7 @@ from fastnn._verify.kernel_cases import (
 
 CASES = KernelCases()
 
-ELEMENTWISE = tuple(name.lower() for name in ENUMS["ActivationKind"] if name != "SOFTMAX")
+ELEMENTWISE = tuple(name for name in names("activations") if name != "softmax")
 ALPHAS = {"leaky_relu": 0.01, "elu": 1.3}
 
 
@@ -44,17 +45,17 @@ def arguments(k: SimpleNamespace) -> np.ndarray:
 def activation_forward(k: SimpleNamespace, name: str) -> Arrays:
     z = arguments(k)
     y = np.zeros_like(z)
-    k.activations.forward(getattr(E, name.upper()), ALPHAS.get(name, 0.0), z, y, len(z))
+    k.activations[name].forward(ALPHAS.get(name, 0.0), z, y, len(z))
     return {"y": y}
 
 
 @CASES.of("activations.backward", ELEMENTWISE)
 def activation_backward(k: SimpleNamespace, name: str) -> Arrays:
-    kind, alpha, z = getattr(E, name.upper()), ALPHAS.get(name, 0.0), arguments(k)
+    alpha, z = ALPHAS.get(name, 0.0), arguments(k)
     y = np.zeros_like(z)
     delta = reals(len(z), "activations delta", k.dtype.name).copy()
-    k.activations.forward(kind, alpha, z, y, len(z))
-    k.activations.backward(kind, alpha, z, y, delta, len(z))
+    k.activations[name].forward(alpha, z, y, len(z))
+    k.activations[name].backward(alpha, z, y, delta, len(z))
     return {"delta": delta}
 
 
@@ -144,7 +145,7 @@ def gain_gradient(k: SimpleNamespace) -> Arrays:
 PARAMETERS = {"huber": 0.8, "cross_entropy smooth": 0.1, "cross_entropy soft": 0.2}
 CLASS_LOSSES = ("cross_entropy labels", "cross_entropy smooth", "cross_entropy soft")
 LOSSES = (
-    *(name.lower() for name in ENUMS["LossKind"] if name != "CROSS_ENTROPY"),
+    *(name for name in names("losses") if name != "cross_entropy"),
     *CLASS_LOSSES,
 )
 
@@ -189,6 +190,6 @@ def loss(k: SimpleNamespace, variant: str) -> Arrays:
             n_quantiles=n_quantiles,
         )
         for r0, r1 in parts(rows):
-            k.losses.loss(getattr(E, kind.upper()), batch, r0, r1)
+            k.losses[kind].loss(batch, r0, r1)
         found |= {f"{rows} {n} deltas": unpack(deltas, n), f"{rows} {n} losses": losses, f"{rows} {n} hits": hits}
     return found

@@ -448,8 +448,8 @@ MUTANTS = [
         [
             (
                 f"{K}/optimizers.pyx",
-                "    m = vr_fma(s.one_minus_beta1, vr_sub(g, m), m)\n    vr_store(first + at, m)\n    vr_store(second + at, v)\n    if amsgrad",
-                "    m = vr_fma(s.one_minus_beta1, g, vr_sub(m, vr_mul(s.one_minus_beta1, m)))\n    vr_store(first + at, m)\n    vr_store(second + at, v)\n    if amsgrad",
+                "    m = vr_fma(s.one_minus_beta1, vr_sub(g, m), m)\n    vr_store(span.state0 + at, m)\n    vr_store(span.state1 + at, v)\n    if amsgrad",
+                "    m = vr_fma(s.one_minus_beta1, g, vr_sub(m, vr_mul(s.one_minus_beta1, m)))\n    vr_store(span.state0 + at, m)\n    vr_store(span.state1 + at, v)\n    if amsgrad",
             )
         ],
         ("optimizers",),

@@ -7,7 +7,7 @@ from fastnn._engine.operations.deltas cimport is_wanted, settle, target
 from fastnn._engine.program cimport Operation, Program, Slot, Tape, operand_of, panels_of, slot_of
 from fastnn._engine.sums cimport SHARD
 from fastnn._engine.tensors cimport BIAS, WEIGHT, Tensor, matrix, vector
-from fastnn._kernels.table cimport RELU, real
+from fastnn._kernels.table cimport real
 
 
 cdef inline ssize_t dense_tensors(const Operation* op, Tensor* tensors) noexcept:
@@ -33,9 +33,9 @@ cdef inline void forward_panels(const Program* program, const Tape* tape, const 
     product = program.dense.narrow_forward if op.is_narrow else program.dense.forward
     product(<const real*> operand_of(tape, op).y, <const real*> (op.weight + start * op.n_in * program.item),
             <const real*> (op.bias + start * program.item), <real*> (slot.z + offset), tape.rows, op.n_in, n_out, r0,
-            r1, op.activation == RELU)
-    if op.activation != RELU:
-        apply_activation(program, op.activation, op.alpha, slot.z + offset, slot.y + offset, tape.rows, n_out, r0, r1)
+            r1, op.is_relu)
+    if not op.is_relu:
+        apply_activation(program, op, slot.z + offset, slot.y + offset, tape.rows, n_out, r0, r1)
 
 
 cdef inline void forward_entries(const Program* program, const Tape* tape, const Operation* op, ssize_t r0,
@@ -44,9 +44,9 @@ cdef inline void forward_entries(const Program* program, const Tape* tape, const
     cdef const Slot* slot = slot_of(program, tape, op)
     product = program.sparse.narrow_forward if op.is_narrow else program.sparse.forward
     product(tape.entries, tape.index, tape.first, <const real*> op.weight, <const real*> op.bias, <real*> slot.z,
-            tape.rows, op.n_in, op.n_out, r0, r1, op.activation == RELU)
-    if op.activation != RELU:
-        apply_activation(program, op.activation, op.alpha, slot.z, slot.y, tape.rows, op.n_out, r0, r1)
+            tape.rows, op.n_in, op.n_out, r0, r1, op.is_relu)
+    if not op.is_relu:
+        apply_activation(program, op, slot.z, slot.y, tape.rows, op.n_out, r0, r1)
 
 
 cdef inline void backward_dense(const Program* program, const Tape* tape, const Operation* op, ssize_t r0,

@@ -11,7 +11,7 @@ from fastnn._engine.operations.layer_norm cimport (
 )
 from fastnn._engine.program cimport ACTIVATION, ADD, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Tape
 from fastnn._engine.tensors cimport Tensor
-from fastnn._kernels.table cimport GELU, MISH, SILU, real
+from fastnn._kernels.table cimport real
 
 cdef extern from "Python.h":
     void Py_FatalError(const char* message) noexcept nogil
@@ -30,7 +30,7 @@ cdef inline int traits_of(const Operation* op, Traits* traits) except -1:
     traits[0] = Traits(replaces=False, passes_through=False, hands_its_delta=False, keeps_z=False,
                        keeps_mask=False, keeps_statistics=False)
     if op.kind == DENSE:
-        traits.keeps_z = op.activation in (GELU, SILU, MISH)
+        traits.keeps_z = op.activation.reads_z
     elif op.kind == ACTIVATION:
         traits.replaces = traits.hands_its_delta = True
     elif op.kind == DROPOUT:
