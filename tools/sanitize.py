@@ -2,7 +2,7 @@
 
 ``python tools/sanitize.py address,undefined`` runs the tests that `TESTS` names, with ``--quick`` those of `QUICK`,
 which take some minutes. What else is given goes to pytest; files of tests take the place of the usual ones:
-``python tools/sanitize.py thread tests/test_engine.py -k threads``. The modes are
+``python tools/sanitize.py thread tests/test_engine_together.py``. The modes are
 
 address     AddressSanitizer: accesses outside an allocation or after its end; the gaps between an arena's parts count.
 undefined   UndefinedBehaviorSanitizer; may be combined with address, as above.
@@ -31,17 +31,17 @@ NOT_INLINED = "-UCYTHON_INLINE -DCYTHON_INLINE=inline"
 SUPPRESSIONS = Path(__file__).with_name("suppressions")
 # Names of files of tests, as tests/test_*.py, and then what else goes to pytest.
 TESTED_THREADS = "thread or interrupt or two_runs or together or forks"
-QUICK_CHECKED = ["kernels_*", "engine", "sparse", "pieces", "limits"]
+QUICK_CHECKED = ["kernels_*", "engine_*", "sparse", "pieces", "limits"]
 TESTS = {
     "address": ["*"],
     "undefined": ["*"],
-    "thread": ["engine", "same_bits", "sparse", "training", "faults", "-k", TESTED_THREADS],
+    "thread": ["engine_*", "same_bits", "sparse", "training", "faults", "-k", TESTED_THREADS],
     "memcheck": ["kernels_*"],
 }
 QUICK = {
     "address": QUICK_CHECKED,
     "undefined": QUICK_CHECKED,
-    "thread": ["engine", "faults", "-k", "together or two_runs or several_python or another_thread or wide_first"],
+    "thread": ["engine_*", "faults", "-k", "together or two_runs or several_python or another_thread or wide_first"],
     "memcheck": ["kernels_batch"],
 }
 # That a report has been made, in a log: once a report.

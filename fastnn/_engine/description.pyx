@@ -13,15 +13,21 @@ cdef int describe(Program* program, Operation* op, kind, ssize_t n_in, dict give
     op.kind = KINDS[kind]
     op.n_in = op.n_out = n_in
     if op.kind == DENSE:
-        op.n_out = given.pop("units")
+        op.n_out = required(given, "units", kind)
         op.is_narrow = op.n_out <= program.dense.narrow
     if op.kind in (DENSE, ACTIVATION):
         set_activation(op, program.activations, given.pop("activation", "identity"))
         op.alpha = given.pop("alpha", 0.0)
     elif op.kind == DROPOUT:
-        op.rate, op.stream = given.pop("rate"), given.pop("stream")
+        op.rate, op.stream = required(given, "rate", kind), required(given, "stream", kind)
     elif op.kind == LAYER_NORM:
-        op.epsilon = given.pop("epsilon")
+        op.epsilon = required(given, "epsilon", kind)
     if given:
         raise ValueError(f"an operation of kind {kind!r} has no {', '.join(map(repr, given))}")
     return 0
+
+
+cdef object required(dict given, name, kind):
+    if name not in given:
+        raise ValueError(f"an operation of kind {kind!r} needs {name!r}")
+    return given.pop(name)

@@ -18,7 +18,7 @@ from fastnn._engine.operations.kinds cimport tensors_of
 from fastnn._engine.passes cimport forward_rows
 from fastnn._engine.plan cimport new_plan, readers_of, takes_entries
 from fastnn._engine.program cimport (
-    ACTIVATION, DENSE, PREDICTION, Operand, Operation, Program, Tape, panels_size
+    ACTIVATION, ADD, DENSE, PREDICTION, Operand, Operation, Program, Tape, panels_size
 )
 from fastnn._engine.sparse cimport SparseMatrix
 from fastnn._engine.team cimport shared_team
@@ -102,6 +102,8 @@ cdef class Model:
         cdef ssize_t n = len(operations), n_operands = sum([len(given["inputs"]) for given in operations])
         cdef Operation* op
         cdef Operand* operands
+        if n == 0:
+            raise ValueError("a network must have at least one operation; got none")
         self.operations_arena = Arena(n * (sizeof(Operation) + MAX_TENSORS * sizeof(Tensor))
                                       + n_operands * sizeof(Operand))
         self.program.operations = <Operation*> self.operations_arena.base
@@ -122,6 +124,8 @@ cdef class Model:
                 raise ValueError(f"operation {index} must read values of the same size")
             op = &self.program.operations[self.program.n_operations]
             describe(&self.program, op, kind, n_in, given)
+            if op.kind != ADD and len(inputs) > 1:
+                raise ValueError(f"operation {index}, of kind {kind!r}, must read one value; got {inputs}")
             if op.kind == ACTIVATION and readers[inputs[0]] == 1 and self.joins(values[inputs[0]], op):
                 values.append(values[inputs[0]])
                 continue

@@ -22,6 +22,8 @@ cdef object set_loss(Run* run, dict given):
     """
     cdef Operation* top = &run.network.program.operations[run.network.program.output - 1]
     cdef const double[::1] quantiles
+    if unknown := given.keys() - {"kind", "parameter", "quantiles"}:
+        raise ValueError(f"a loss has no {', '.join(map(repr, sorted(unknown)))}")
     run.data.loss_kernel = find_loss(run.network.program.losses, given["kind"])
     run.data.loss.n_outputs = run.network.program.n_outputs
     run.data.loss.parameter = given.get("parameter", 0.0)
@@ -69,9 +71,13 @@ cdef list set_groups(Run* run, list tensors, groups, bint decay_all):
     ``groups`` maps (operation, kind) to a dict of ``learning_rate``, a factor, and ``decays``. Tensors that it leaves
     out have the step's learning rate, and matrices the penalties, as all have with ``decay_all``.
     """
-    numbers, found = {}, []
+    numbers, found, groups = {}, [], groups or {}
+    if unknown := groups.keys() - {(operation, kind) for operation, kind, _ in tensors}:
+        raise ValueError(f"groups name tensors that there are not: {', '.join(map(repr, sorted(unknown)))}")
+    if unknown := {name for given in groups.values() for name in given} - {"learning_rate", "decays"}:
+        raise ValueError(f"a group has no {', '.join(map(repr, sorted(unknown)))}")
     for operation, kind, shape in tensors:
-        given = (groups or {}).get((operation, kind), {})
+        given = groups.get((operation, kind), {})
         group = given.get("learning_rate", 1.0), given.get("decays", decay_all or len(shape) > 1)
         if len(numbers) == MAX_GROUPS and group not in numbers:
             raise ValueError(f"there may be at most {MAX_GROUPS} groups of parameters")

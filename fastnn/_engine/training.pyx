@@ -135,6 +135,8 @@ cdef class Training:
         self.states = [Arena(self.model.parameters.size) if is_kept else None for is_kept in states]
         for j in range(3):
             self.current.optimizer.states[j] = (<Arena> self.states[j]).base if self.states[j] is not None else NULL
+        if initial and self.states[0] is None:
+            raise ValueError("an optimizer without state has no 'initial_accumulator'")
         if initial:
             with standard_environment():
                 for t in range(self.model.n_tensors):
