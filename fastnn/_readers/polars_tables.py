@@ -1,4 +1,4 @@
-"""Tables in files: CSV, TSV, Parquet and Arrow, read whole or in batches and written, by Polars (the extra ``cli``)."""
+"""Tables in files: CSV, TSV, Parquet and Arrow, read whole or in batches and written, by Polars."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from fastnn._readers import delimited
 from fastnn._storage import durable
+from fastnn.tables.cells import number_text
 
 try:
     import polars as pl
@@ -20,7 +21,7 @@ try:
 except ModuleNotFoundError as error:
     if error.name != "polars":
         raise
-    raise ImportError("tables in files need polars: pip install 'fastnn[cli]'") from None
+    raise ImportError("tables in files need polars: pip install polars") from None
 
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "<NA>", "?")  # in text files
 BATCH_ROWS = 50_000
@@ -236,8 +237,6 @@ class TableFile:
 
 
 def _name(number: float) -> str:
-    from fastnn.tables.cells import number_text
-
     return number_text(number) if np.isfinite(number) else str(number)
 
 
