@@ -12,7 +12,7 @@ from command_line import failed, ok, run
 from flats import flats, written
 
 import fastnn as fn
-from fastnn import tables
+from fastnn import _readers, tables
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +131,7 @@ def test_outputs_of_no_known_kind(folder, model, tmp_path, name):
 
 def test_without_polars_it_is_named(folder, model, monkeypatch):
     monkeypatch.delitem(sys.modules, "fastnn._readers.polars_tables", raising=False)
+    monkeypatch.delattr(_readers, "polars_tables", raising=False)
     monkeypatch.setitem(sys.modules, "polars", None)
     for arguments in (["train", folder / "flats.csv"], ["predict", model, folder / "flats.csv", "-o", "-"]):
         assert "pip install polars" in failed(*arguments)

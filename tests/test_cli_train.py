@@ -74,10 +74,10 @@ def test_record_holds_what_repeats_the_run(trained):
     assert len(record["history"]["loss"]) == 60
 
 
-def test_confusion_is_that_of_the_model(trained, model):
+def test_confusion_is_that_of_the_model(trained):
     X, y = fn.data.load_digits()
     _, X_test, _, y_test = fn.data.split(X, y, 0.2, 0, stratify=True)
-    labels = fn.Network.load(model).predict(X_test / np.float32(16)).argmax(axis=1)
+    labels = fn.Network.load(trained[1] / "model.safetensors").predict(X_test / np.float32(16)).argmax(axis=1)
     confusion = np.zeros((10, 10), int)
     np.add.at(confusion, (y_test, labels), 1)
     assert trained[2]["results"]["confusion"] == confusion.tolist()
