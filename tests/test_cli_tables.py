@@ -125,6 +125,28 @@ def test_every_kind_of_target(folder, tmp_path, arguments, columns):
     ok("predict", tmp_path / "model.safetensors", folder / "flats.csv")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "baseline"),
+    [
+        (["--loss", "mean_squared"], "mean"),
+        (["--loss", "mean_absolute"], "median"),
+        (["--loss", "huber"], "median"),
+        (["--loss", "pinball"], "same quantiles"),
+        (["--target", "town"], "majority class"),
+        (["--target", "town", "--loss", "binary_cross_entropy"], "majority class"),
+    ],
+)
+def test_scores_stand_beside_those_of_a_guess(folder, tmp_path, arguments, baseline):
+    arguments = ["train", folder / "flats.csv", "-o", tmp_path, *QUICK, *arguments]
+    assert re.search(rf"Scores on \d+ rows held out\n +model +baseline \({baseline}\)", ok(*arguments))
+    record = record_of(tmp_path)
+    assert list(record["results"]["test_scores"]) == list(record["results"]["baseline_scores"])
+    name, value = next(iter(record["results"]["test_scores"].items()))
+    said = ok(*arguments, "-q")
+    model = tmp_path / "model.safetensors"
+    assert said == f"test {name.replace('_', ' ')} {value:.6g}, digest {record['network']['digest']}, {model}\n"
+
+
 def _column(model, name):
     predicted = model.predict(flats())
     if name in ("prediction", "label"):

@@ -235,7 +235,7 @@ def test_wrong_usage_of_train(tmp_path, arguments, message):
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())
     assert "Traceback" not in result.output
-    assert not (tmp_path / "out" / "model.safetensors").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_output_folder_that_is_a_file(tmp_path):

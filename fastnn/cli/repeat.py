@@ -11,8 +11,6 @@ from fastnn.cli.built_in.datasets import DATASETS
 from fastnn.cli.failures import Failure, RunFailure, reason
 from fastnn.errors import DivergedError
 
-environment = records.environment
-
 
 def read(path: str) -> dict[str, Any]:
     """Read a record whose data set is built in, or a table in a file.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from rich.markup import escape
 
+from fastnn import records
 from fastnn.cli import display, repeat
 from fastnn.cli.failures import INTERRUPTED, RunFailure
 from fastnn.cli.options import Word
@@ -34,7 +35,7 @@ def reproduce(ctx: click.Context, record: str, threads: int | str, table: str | 
     except KeyboardInterrupt:
         click.echo("fastnn: interrupted", err=True)
         ctx.exit(INTERRUPTED)
-    here = repeat.environment()
+    here = records.environment()
     out.print()
     display.show(out, display.network_table(result.trainer.network))
     display.show(out, display.comparison_table("Environment", wanted["environment"], here))

@@ -1,4 +1,4 @@
-"""A table in parts: what is predicted, which rows go where, and what the training rows teach of the columns."""
+"""A table in parts: which rows go where, and what the training rows teach of the columns."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn import data
-from fastnn._input import checks
 from fastnn.cli import objectives
 from fastnn.cli.sources import Division, Parts, Rows
+from fastnn.cli.tables.deciding import Decision, decide, more
 from fastnn.cli.tables.files import in_file
 from fastnn.cli.tables.options import QUANTILES, TableOptions
-from fastnn.tables import Classes, Preprocessor, Quantity, Unused, cells, targets
+from fastnn.tables import Classes, Preprocessor, Quantity, Unused, cells
 
 if TYPE_CHECKING:
     from fastnn._readers.polars_tables import Mixed, Part
@@ -57,42 +57,28 @@ def divide(path: str, part: Part, options: TableOptions, division: Division, los
     ValueError
         If the table does not suit the options; the message names file, column and row.
     """
-    columns = dict(part.columns)
-    name = _target_name(path, options, columns)
-    _check_named(path, options, columns, name)
-    column = columns.pop(name)
-    mixed = {key: found for key, found in part.mixed.items() if key not in (options.categorical or ())}
-    if name in mixed and options.task != "classification":
-        found = mixed[name]
-        raise ValueError(
-            f"{path}: column {name!r}, row {found.row}: expected a number, as in most rows; got {found.text!r}"
-            + _more(found.cells)
-        )
-    with in_file(path, part.rows):
-        there = targets.present(name, column)
-        task = options.task or _task_of(loss, options, name, column)
-    loss = loss or _loss_of(task, options)
-    _check_loss(loss, task, options, name)
-    kept = np.flatnonzero(there)
-    rows, column = part.rows[kept], column[kept]
-    columns = {key: values[kept] for key, values in columns.items()}
+    decided = decide(path, part, options, loss)
+    name, loss = decided.name, decided.loss
+    kept = np.flatnonzero(decided.there)
+    rows, column = part.rows[kept], part.columns[name][kept]
+    columns = {key: values[kept] for key, values in part.columns.items() if key != name}
 
     labels = None
     with in_file(path, rows):
         for key, values in columns.items():
             if values.dtype.kind == "f" and key not in (options.ignore or ()):
                 cells.cells(key, values)  # the first infinite one, whichever part it will be in
-        if task == "classification":
+        if decided.task == "classification":
             labels = Classes.fit(name, column).encode(column)
         else:
             Quantity.fit(name, column)
         numbers = _split_rows(len(rows), division, labels)
     train = numbers["train"]
-    unused = _unused(part, options, mixed, name)
+    unused = _unused(part, options, decided.mixed, name)
     preprocessor = Preprocessor(options.max_categories, options.min_rows, options.categorical or (), unused)
     with in_file(path, rows[train]):
         preprocessor.fit({key: values[train] for key, values in columns.items()})
-        target = _target(task, name, column, train, loss, options)
+        target = _target(decided, column, train, options)
     made = {}
     for key, places in numbers.items():
         with in_file(path, rows[places]):
@@ -107,49 +93,10 @@ def divide(path: str, part: Part, options: TableOptions, division: Division, los
         target,
         loss,
         Parts(made["train"], made.get("validation"), made["test"]),
-        n_without_target=len(there) - len(kept),
-        first_without_target=int(part.rows[int((~there).argmax())]) if len(kept) < len(there) else 0,
+        n_without_target=len(part.rows) - len(kept),
+        first_without_target=int(part.rows[decided.there.argmin()]) if len(kept) < len(part.rows) else 0,
         fingerprints={key: fingerprint(part.columns[key]) for key in (*preprocessor.names, name)},
     )
-
-
-def _target_name(path: str, options: TableOptions, columns: Mapping[str, Any]) -> str:
-    if options.target is None:
-        return list(columns)[-1]
-    if options.target not in columns:
-        hint = checks.nearest(options.target, columns)
-        raise ValueError(f"{path}: no column is named {options.target!r}{hint}; it has {cells.quoted(list(columns))}")
-    return options.target
-
-
-def _check_named(path: str, options: TableOptions, columns: Mapping[str, Any], target: str) -> None:
-    """Refuse names in options that are not of columns to learn from."""
-    for argument in ("categorical", "ignore"):
-        for other in getattr(options, argument) or ():
-            if other not in columns or other == target:
-                what = "the target" if other == target else "no column of it"
-                raise ValueError(f"{path}: --{argument} must name columns to learn from; {other!r} is {what}")
-
-
-def _task_of(loss: str | None, options: TableOptions, name: str, column: np.ndarray) -> str:
-    if loss is not None:
-        return next((task for task, known in objectives.TASKS.items() if loss in known), "regression")
-    if options.quantiles is not None:
-        return "regression"
-    return "classification" if targets.is_classes(name, column) else "regression"
-
-
-def _loss_of(task: str, options: TableOptions) -> str:
-    return objectives.DEFAULT_WITH_QUANTILES if options.quantiles is not None else objectives.DEFAULTS[task]
-
-
-def _check_loss(loss: str, task: str, options: TableOptions, name: str) -> None:
-    known = objectives.TASKS[task]
-    if loss not in known:
-        raise ValueError(f"--loss must be one of {', '.join(known)} for {task} of {name!r}; got {loss}")
-    if options.quantiles is not None and loss not in objectives.WITH_QUANTILES:
-        of_quantiles = ", ".join(objectives.WITH_QUANTILES)
-        raise ValueError(f"--quantiles is for the loss {of_quantiles}; the loss is {loss}")
 
 
 def _split_rows(n: int, division: Division, labels: np.ndarray | None) -> dict[str, np.ndarray]:
@@ -168,7 +115,7 @@ def _unused(part: Part, options: TableOptions, mixed: Mapping[str, Mixed], targe
     """Say which columns are known not to be used, and why."""
     chosen = {key: Unused(key, "chosen") for key in options.ignore or ()}
     of_both = {
-        key: Unused(key, "mixed", f"{found.text!r} in row {found.row}{_more(found.cells)}")
+        key: Unused(key, "mixed", f"{found.text!r} in row {found.row}{more(found.cells)}")
         for key, found in mixed.items()
         if key != target and key not in chosen
     }
@@ -176,15 +123,13 @@ def _unused(part: Part, options: TableOptions, mixed: Mapping[str, Mixed], targe
     return unreadable | chosen | of_both
 
 
-def _target(
-    task: str, name: str, column: np.ndarray, train: np.ndarray, loss: str, options: TableOptions
-) -> Classes | Quantity:
+def _target(decided: Decision, column: np.ndarray, train: np.ndarray, options: TableOptions) -> Classes | Quantity:
     """Learn from the training rows what the target is."""
-    if task == "classification":
-        return Classes.fit(name, column, train)
-    quantiles = (options.quantiles or QUANTILES) if loss in objectives.WITH_QUANTILES else ()
-    absolute = not quantiles and not objectives.takes_squares(loss)
-    return Quantity.fit(name, column[train], quantiles, absolute)
+    if decided.task == "classification":
+        return Classes.fit(decided.name, column, train)
+    quantiles = (options.quantiles or QUANTILES) if decided.loss in objectives.WITH_QUANTILES else ()
+    absolute = not quantiles and not objectives.takes_squares(decided.loss)
+    return Quantity.fit(decided.name, column[train], quantiles, absolute)
 
 
 def fingerprint(column: np.ndarray) -> str:
@@ -197,7 +142,3 @@ def fingerprint(column: np.ndarray) -> str:
         numbers = column.astype("<f8")
         content = np.where(np.isnan(numbers), np.nan, numbers).astype("<f8").tobytes()
     return hashlib.sha256(content).hexdigest()
-
-
-def _more(cells: int) -> str:
-    return f", and {cells - 1:,} more" if cells > 1 else ""
