@@ -10,7 +10,7 @@ from rich.markup import escape
 from fastnn.cli import display, models
 from fastnn.cli.failures import Failure, reason
 from fastnn.cli.tables import batches
-from fastnn.cli.tables import display as tables
+from fastnn.cli.tables import display as table_display
 from fastnn.cli.tables.scores import scored
 from fastnn.tables import Classes
 
@@ -42,4 +42,4 @@ def evaluate(model: str, table: str, as_json: bool) -> None:
         out.print(escape(line), soft_wrap=True)
     out.print()
     baseline = "majority class" if isinstance(loaded.target, Classes) else "of the training rows"
-    tables.show_scores(out, scores, loaded.target, baseline, len(values), "rows")
+    table_display.show_scores(out, scores, loaded.target, baseline, len(values), "rows")

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from fastnn._runtime.configuration import config
 from fastnn.cli import display, models
-from fastnn.cli.tables import display as tables
+from fastnn.cli.tables import display as table_display
 from fastnn.tables.model import METADATA
 
 
@@ -23,8 +23,8 @@ def info(model: str) -> None:
     metadata = dict(network.metadata)
     if metadata.pop(METADATA, None) is not None:
         table = models.table_model(network, model)
-        display.show(out, display.values_table("Target", tables.target_values(table.target)))
-        tables.show_columns(out, table.preprocessor)
+        display.show(out, display.values_table("Target", table_display.target_values(table.target)))
+        table_display.show_columns(out, table.preprocessor)
         del metadata["divisor"]  # is for models of rows of features
         metadata |= {f"test {name}": value for name, value in dict(metadata.pop("test_scores", {})).items()}
     display.show(out, display.network_table(network))
