@@ -27,11 +27,12 @@ class Layout:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The columns."""
         return tuple(name.strip() for name in self.header)
 
 
 def layout(path: str) -> Layout:
-    """Looks at the header.
+    """Look at the header.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def _fields(text: str, separator: str) -> list[str]:
 
 
 def is_number(text: str) -> bool:
-    """Whether a cell holds a number as Python writes it."""
+    """Tell whether a cell holds a number as Python writes it."""
     try:
         float(text)
     except ValueError:
@@ -80,7 +81,7 @@ def is_number(text: str) -> bool:
 
 
 def decoded(content: bytes, path: str, line: int) -> str:
-    """Bytes as text."""
+    """Decode bytes; name the line and the byte that is wrong."""
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -91,7 +92,7 @@ def decoded(content: bytes, path: str, line: int) -> str:
 
 
 def check(path: str, found: Layout) -> set[int]:
-    """The numbers, from 0, of rows that are blank lines, which in a file of several columns are no rows.
+    """Find the numbers, from 0, of rows that are blank lines, which in a file of several columns are no rows.
 
     Raises
     ------
@@ -120,7 +121,7 @@ def check(path: str, found: Layout) -> set[int]:
 
 
 def _records(file: BinaryIO, path: str) -> Iterator[tuple[int, bytes]]:
-    """The number of the line a row begins in, and the row; a line break in quotation marks is part of it."""
+    """Go through the rows, each with the number of its first line; a line break in quotation marks is part of it."""
     begun, content = 0, b""
     for number, line in enumerate(file, 1):
         begun = begun if content else number

@@ -1,4 +1,4 @@
-"""Tables in files: CSV, TSV, Parquet and Arrow, read whole or in batches and written, by Polars (the extra ``cli``)."""
+"""Tables in files: CSV, TSV, Parquet and Arrow, read whole or in batches and written, by Polars."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from fastnn._readers import delimited
 from fastnn._storage import durable
+from fastnn.tables.cells import number_text
 
 try:
     import polars as pl
@@ -20,7 +21,7 @@ try:
 except ModuleNotFoundError as error:
     if error.name != "polars":
         raise
-    raise ImportError("tables in files need polars: pip install 'fastnn[cli]'") from None
+    raise ImportError("tables in files need polars: pip install polars") from None
 
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "<NA>", "?")  # in text files
 BATCH_ROWS = 50_000
@@ -102,7 +103,7 @@ class TableFile:
         self._first_row = 1 if self._layout is None else 2
 
     def read(self) -> Part:
-        """The whole table; in a text file the cells of a column decide what it holds."""
+        """Read the whole table; in a text file the cells of a column decide what it holds."""
         frame = self._without_blank(self._collected(self._lazy()))
         rows = frame[_ROW].to_numpy().astype(np.int64) + self._first_row
         columns, mixed, unreadable = {}, {}, {}
@@ -119,7 +120,7 @@ class TableFile:
         return Part(columns, rows, mixed, unreadable)
 
     def batches(self, kinds: Mapping[str, str], n_rows: int = BATCH_ROWS, head: int | None = None) -> Iterator[Part]:
-        """The columns that ``kinds`` names, ``n_rows`` rows at a time; memory does not grow with the file.
+        """Read the columns that ``kinds`` names, ``n_rows`` rows at a time; memory does not grow with the file.
 
         Parameters
         ----------
@@ -167,7 +168,7 @@ class TableFile:
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """Errors of Polars, which panics at some damage, in terms of the file; of a text file, with the line."""
+        """Tell errors of Polars, which panics at some damage, in terms of the file; of a text file, with the line."""
         try:
             yield
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
@@ -176,7 +177,7 @@ class TableFile:
             raise ValueError(f"{self.path}: {str(error).splitlines()[0]}") from None
 
     def _without_blank(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Without the blank lines of a text file, once it is known that no row is shorter than the header."""
+        """Drop the blank lines of a text file, once it is known that no row is shorter than the header."""
         if self._layout is None or not frame[self.names[-1]].null_count():
             return frame
         if self._blank is None:
@@ -184,12 +185,12 @@ class TableFile:
         return frame.filter(~pl.col(_ROW).is_in(list(self._blank))) if self._blank else frame
 
     def _cleaned(self, texts: pl.Series) -> pl.Series:
-        """Without spaces at the ends, and without the words that stand for a missing cell."""
+        """Drop spaces at the ends, and the words that stand for a missing cell."""
         texts = texts.str.strip_chars()
         return texts.set(texts.is_in(MISSING), None)
 
     def _numbers(self, texts: pl.Series) -> pl.Series:
-        """Texts as numbers; None where they are none. A comma may be the decimal point where it is no separator."""
+        """Read texts as numbers; None where they are none. A comma that is no separator may be the decimal point."""
         numbers = texts.cast(pl.Float64, strict=False)
         if self.separator not in (None, ",") and numbers.null_count() > texts.null_count():
             commas = texts.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
@@ -197,7 +198,7 @@ class TableFile:
         return numbers
 
     def _inferred(self, texts: pl.Series, rows: np.ndarray) -> tuple[pl.Series, Mixed | None]:
-        """A column of a text file as what its cells are; what is wrong with it, where most are numbers."""
+        """Read a column of a text file as what its cells are; say what is wrong with it, where most are numbers."""
         present = len(texts) - texts.null_count()
         truth = _booleans(texts)
         if truth.null_count() == texts.null_count():
@@ -213,7 +214,7 @@ class TableFile:
         return texts, Mixed(present - found, int(rows[place]), str(texts[place]))
 
     def _typed(self, series: pl.Series, kind: str, rows: np.ndarray) -> pl.Series:
-        """A column as what is expected, or as it is where that is for others to complain about."""
+        """Read a column as what is expected, or leave it as it is where that is for others to complain about."""
         if series.dtype != pl.String:
             return series
         texts = self._cleaned(series) if self._layout is not None else series
@@ -236,8 +237,6 @@ class TableFile:
 
 
 def _name(number: float) -> str:
-    from fastnn.tables.cells import number_text
-
     return number_text(number) if np.isfinite(number) else str(number)
 
 
@@ -251,7 +250,7 @@ def _is_unreadable(dtype: pl.DataType) -> bool:
 
 
 def _array(series: pl.Series) -> np.ndarray:
-    """A column as the tables take it."""
+    """Give a column as `fastnn.tables` takes it."""
     dtype = series.dtype
     if dtype.is_decimal():
         series = series.cast(pl.Float64)
@@ -268,7 +267,7 @@ def _array(series: pl.Series) -> np.ndarray:
 
 
 def write(path: str, kinds: Mapping[str, str], batches: Iterable[Mapping[str, np.ndarray]]) -> None:
-    """Writes a table by the ending of ``path``, batch by batch; an existing file is replaced in one go.
+    """Write a table by the ending of ``path``, batch by batch; an existing file is replaced in one go.
 
     Parameters
     ----------
@@ -306,7 +305,7 @@ def write(path: str, kinds: Mapping[str, str], batches: Iterable[Mapping[str, np
 
 
 def csv_text(kinds: Mapping[str, str], columns: Mapping[str, np.ndarray], header: bool) -> str:
-    """Rows as CSV."""
+    """Write rows as CSV."""
     return _frame(kinds, columns).write_csv(include_header=header)
 
 

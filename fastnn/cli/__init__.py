@@ -1,4 +1,4 @@
-"""The command ``fastnn``: see ``fastnn --help``. Needs click, rich and matplotlib (the extra ``cli``)."""
+"""The command ``fastnn``: see ``fastnn --help``. Needs click, rich and matplotlib."""
 
 import sys
 
@@ -6,7 +6,7 @@ OUTSIDE = ("click", "rich", "matplotlib")
 
 
 def main() -> None:
-    """The entry point. The exit status is 0, or 1 for a failed run, 2 for wrong usage or files, 130 after Ctrl-C."""
+    """Run the command. The exit status is 0, or 1 for a failed run, 2 for wrong usage or files, 130 after Ctrl-C."""
     try:
         import click  # noqa: F401
         import matplotlib  # noqa: F401
@@ -14,7 +14,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in OUTSIDE:
             raise
-        print(f"fastnn: the command needs {error.name}: pip install 'fastnn[cli]'", file=sys.stderr)
+        print(f"fastnn: the command needs {error.name}: pip install {' '.join(OUTSIDE)}", file=sys.stderr)
         raise SystemExit(2) from None
 
     from fastnn.cli.commands import fastnn

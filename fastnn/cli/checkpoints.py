@@ -8,22 +8,17 @@ import time
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import click
 import numpy as np
 
 from fastnn import callbacks, data, records
 from fastnn._storage import durable
-from fastnn.cli.datasets import Failure, reason
 from fastnn.cli.display import shown
+from fastnn.cli.failures import Failure, reason
+from fastnn.cli.run import Run
 from fastnn.training import Trainer
-
-if TYPE_CHECKING:
-    from fastnn.cli.run import Prepared
-    from fastnn.cli.table_run import TableRun
-
-    Run = TypeVar("Run", Prepared, TableRun)
 
 NAME = "checkpoint.safetensors"
 _RUN, _EVERY = "run", "checkpoint_every"  # what a checkpoint says beyond the trainer
@@ -51,11 +46,11 @@ class RunCheckpoint(callbacks.Checkpoint):
         self._start = time.perf_counter()
 
     def save(self, trainer: Trainer) -> None:
-        """Saves now, whatever the interval."""
+        """Save now, whatever the interval."""
         self._save(trainer)
 
     def remove(self) -> None:
-        """Removes what was saved: the run has ended in order."""
+        """Remove what was saved: the run has ended in order."""
         for path in (self.path, durable.previous(self.path)):
             if os.path.exists(path):
                 os.remove(path)
@@ -69,27 +64,18 @@ class RunCheckpoint(callbacks.Checkpoint):
         self._before = values["elapsed"]
 
 
-def begin(
-    prepared: Run,
-    folder: Path,
-    every: Mapping[str, Any] | None,
-    resume: bool,
-    options: Mapping[str, Any] | None = None,
-    columns: Mapping[str, str] | None = None,
-) -> tuple[Run, RunCheckpoint | None]:
-    """The run, where it stood if it is to go on, and what saves it while it trains, if anything.
+def begin(run: Run, folder: Path, every: Mapping[str, Any] | None, resume: bool) -> tuple[Run, RunCheckpoint | None]:
+    """Put a run where it stood, if it is to go on, and make what saves it while it trains, if anything.
 
     Parameters
     ----------
-    prepared : Prepared or TableRun
+    run : Run
         Before its first step.
     folder : Path
         Of the run.
     every : mapping, optional
         An interval, as `fastnn.Checkpoint` takes it. A run that goes on keeps the one it had.
     resume : bool
-    options, columns : mapping, optional
-        What was chosen for a table beyond the hyperparameters, and the fingerprints of its columns.
 
     Raises
     ------
@@ -97,12 +83,12 @@ def begin(
         If the checkpoint is damaged, or that of another run; or if there is one of a run that should begin anew, which
         would be lost.
     """
-    path, run = folder / NAME, _description(prepared, options or {}, columns or {})
+    path, described = folder / NAME, _description(run)
     is_there = path.exists() or os.path.exists(durable.previous(path))
     if resume and is_there:
-        trainer, said = _load(path, prepared.chosen.threads)
-        _compare(path, said[_RUN], run)
-        prepared = dataclasses.replace(prepared, trainer=trainer)
+        trainer, said = _load(path, run.chosen.threads)
+        _compare(path, said[_RUN], described)
+        run = dataclasses.replace(run, trainer=trainer)
         every = said[_EVERY] if every is None else every
         click.echo(f"fastnn: goes on from {path}: {trainer.epoch} epochs, {trainer.steps:,} steps", err=True)
     elif resume:
@@ -110,22 +96,20 @@ def begin(
     elif is_there and every is not None:
         raise Failure(f"{path} is of a run that has not ended: add --resume to go on with it, or remove it")
     if every is None:
-        return prepared, None
-    prepared.trainer.network.metadata = {_RUN: run, _EVERY: dict(every)}
-    return prepared, RunCheckpoint(path, every)
+        return run, None
+    run.trainer.network.metadata = {_RUN: described, _EVERY: dict(every)}
+    return run, RunCheckpoint(path, every)
 
 
-def _description(
-    prepared: Prepared | TableRun, options: Mapping[str, Any], columns: Mapping[str, str]
-) -> dict[str, Any]:
-    """What decides the bits of a run, by the option or the name that a person knows it by."""
-    options = {**prepared.chosen.described(), **options}
+def _description(run: Run) -> dict[str, Any]:
+    """Name what decides the bits of a run, by the option or the name that a person knows it by."""
+    options = {**run.chosen.described(), **run.source.options()}
     del options["threads"]  # which decide nothing
-    given = prepared.given()
+    given = run.given()
     validation = given["validation_data"]
     return records.plain(
         {f"--{name.replace('_', '-')}": value for name, value in options.items()}
-        | {f"values of the column {name!r}": value for name, value in columns.items()}
+        | {f"values of the column {name!r}": value for name, value in run.source.fingerprints.items()}
         | {
             "rows to train on": data.fingerprint(given["X"], given["y"]),
             "rows to validate with": validation and data.fingerprint(*validation),
@@ -134,7 +118,7 @@ def _description(
 
 
 def _load(path: Path, threads: int | str) -> tuple[Trainer, dict[str, Any]]:
-    """The trainer of a checkpoint, and what the checkpoint says of the run."""
+    """Load the trainer of a checkpoint, and what the checkpoint says of the run."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -150,6 +134,7 @@ def _load(path: Path, threads: int | str) -> tuple[Trainer, dict[str, Any]]:
 
 
 def _compare(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse to go on with another run."""
     differing = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if not differing:
         return

@@ -7,8 +7,11 @@ import json
 import click
 from rich.markup import escape
 
-from fastnn.cli import display, models, table_display, table_predict, table_run
-from fastnn.cli.datasets import Failure, reason
+from fastnn.cli import display, models
+from fastnn.cli.failures import Failure, reason
+from fastnn.cli.tables import batches
+from fastnn.cli.tables import display as table_display
+from fastnn.cli.tables.scores import scored
 from fastnn.tables import Classes
 
 
@@ -22,13 +25,13 @@ def evaluate(model: str, table: str, as_json: bool) -> None:
     TABLE (.csv, .tsv, .parquet, .arrow) has the columns that the model takes, in any order, and the one that it
     predicts. The baseline is what the training rows suggest without a look at the others.
     """
-    loaded = models.load_table_model(model)
-    notes = table_predict.Notes()
+    loaded = models.table_model(models.load(model), model)
+    notes = batches.Notes()
     try:
-        values, outputs, missing = table_predict.evaluated(loaded, table, notes)
+        values, outputs, missing = batches.evaluated(loaded, table, notes)
     except (OSError, TypeError, ValueError) as error:
         raise Failure(reason(error)) from None
-    scores = table_run.score(loaded, values, outputs)
+    scores = scored(loaded.target, values, outputs)
     if as_json:
         click.echo(json.dumps({"rows": len(values), "model": scores.model, "baseline": scores.baseline}))
         return

@@ -8,9 +8,8 @@ import click
 from rich.markup import escape
 
 from fastnn.cli import display, models
-from fastnn.cli.datasets import Failure, reason
+from fastnn.cli.failures import Failure, reason
 from fastnn.cli.options import Name
-from fastnn.tables.model import METADATA
 
 
 @click.command(short_help="Write a model as an ONNX file, for other runtimes.")
@@ -42,7 +41,7 @@ def export(model: str, output: Path | None, activation: str | None) -> None:
     path = output or Path(model).with_suffix(".onnx")
     if path.resolve() == Path(model).resolve():
         raise Failure(f"{str(path)!r} is the model itself; name another file with -o")
-    is_table = METADATA in network.metadata
+    is_table = models.is_of_table(network)
     try:
         export_model(models.table_model(network, model) if is_table else network, path, activation=activation)
     except (OSError, ValueError) as error:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from fastnn.cli.datasets import Failure
+from fastnn.cli.failures import Failure
 
 try:
     import fcntl
@@ -17,7 +17,7 @@ except ImportError:  # Windows
 
 @contextlib.contextmanager
 def claimed(folder: Path) -> Iterator[None]:
-    """Makes the folder, and keeps other trainings out of it until the ``with`` statement, or the process, ends.
+    """Make the folder, and keep other trainings out of it until the ``with`` statement, or the process, ends.
 
     The system forgets the lock with the process, and it needs no file; where the file system has no locks there is
     none.

@@ -8,7 +8,8 @@ import click
 from rich.markup import escape
 
 from fastnn._runtime.configuration import config
-from fastnn.cli import display, models, table_display
+from fastnn.cli import display, models
+from fastnn.cli.tables import display as table_display
 from fastnn.tables.model import METADATA
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from fastnn.cli.datasets import Failure, reason
+from fastnn.cli.failures import Failure, reason
 from fastnn.network import Network
 from fastnn.tables import TableModel
+from fastnn.tables.model import METADATA
 
 
 def load(path: str) -> Network:
-    """The network in a model file, its metadata checked.
+    """Load the network in a model file, and check its metadata.
 
     Raises
     ------
@@ -30,28 +31,20 @@ def load(path: str) -> Network:
     return network
 
 
-def load_table_model(path: str) -> TableModel:
-    """The model of a table in a model file.
+def is_of_table(network: Network) -> bool:
+    """Tell whether a network is that of a model of a table."""
+    return METADATA in network.metadata
+
+
+def table_model(network: Network, path: str) -> TableModel:
+    """Join a network with the preprocessor and the target that its metadata hold.
 
     Raises
     ------
     Failure
-        If the file is missing, truncated, or of another kind.
+        If they hold none, or are damaged.
     """
-    return table_model(load(path), path)
-
-
-def table_model(network: Network, path: str) -> TableModel:
-    """A network with the preprocessor and the target that its metadata hold."""
     try:
         return TableModel.of(network, path)
     except ValueError as error:
         raise Failure(error) from None
-
-
-def classes(network: Network) -> list[str]:
-    """The names of the classes: as the file says, otherwise their numbers."""
-    given = network.metadata.get("classes")
-    if isinstance(given, list) and len(given) == network.n_outputs:
-        return [str(name) for name in given]
-    return [str(number) for number in range(network.n_outputs)]

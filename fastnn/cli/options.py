@@ -175,7 +175,7 @@ class GroupedCommand(click.Command):
 
 
 def group(heading: str) -> Any:
-    """A decorator like ``click.option`` for the options under ``heading``."""
+    """Make a decorator like ``click.option`` for the options under ``heading``."""
 
     def option(*declarations: str, **keywords: Any) -> Any:
         return click.option(*declarations, cls=GroupedOption, group=heading, **keywords)

@@ -11,9 +11,9 @@ import click
 import numpy as np
 from rich.markup import escape
 
-from fastnn import losses, plot, records
-from fastnn.cli import display, run, table_repeat
-from fastnn.cli.datasets import DATASETS, Failure, reason
+from fastnn import plot, records
+from fastnn.cli import display, opening
+from fastnn.cli.failures import Failure, Incomplete, reason
 
 IMAGE_SHAPES = {"digits": (8, 8)}
 PAGE, RECORD = "page.html", "record.json"
@@ -46,29 +46,17 @@ def page(folder: str, output: str | None, table: str | None, quiet: bool) -> Non
 
 
 def held_out(path: str, record: Mapping[str, Any], table: str | None) -> tuple[np.ndarray, np.ndarray] | None:
-    """The rows that a run was tested on, and targets as its loss takes them; None if they are not at hand."""
-    if table_repeat.is_of_table(record):
-        try:
-            rows = table_repeat.parts(path, record, table).test
-        except Failure:
-            if table is not None:
-                raise
-            return None
-        return rows.X, rows.y
-    if table is not None:
+    """Give the rows that a run was tested on, and targets as its loss takes them; None if they are not at hand."""
+    is_of_table = opening.is_of_table(record)
+    if table is not None and not is_of_table:
         raise ValueError(f"--data is for runs on tables; {path} is of a run on {record['data'].get('name')}")
-    given = record["data"]
-    source = DATASETS.get(str(given.get("name")))
+    if not opening.is_known(record):
+        return None
     try:
-        fractions = given["test_fraction"], given["validation_fraction"]
-        split_seed = record["seeds"]["split"]
-    except KeyError:
-        return None
-    if source is None:
-        return None
-    _, _, test = run.parts(source, record["network"]["dtype"], *fractions, split_seed)
-    described = record["training"]["loss"]
-    classifies = isinstance(described, Mapping) and described.get("type") == losses.CrossEntropy.__name__
-    loss = losses.CrossEntropy() if classifies else losses.MeanSquaredError()
-    X, y, _ = run.fit_data(source, test, None, loss)
-    return X, y
+        rows = opening.recorded(path, record, table).parts.test
+    except Failure as failure:
+        # A table may have moved or changed, and a record need not say enough; a file that was named has to do.
+        if table is None and (is_of_table or isinstance(failure, Incomplete)):
+            return None
+        raise
+    return rows.X, rows.y

@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 from rich.markup import escape
 
+from fastnn import records
 from fastnn.cli import display, repeat
-from fastnn.cli.datasets import RunFailure
+from fastnn.cli.failures import INTERRUPTED, RunFailure
 from fastnn.cli.options import Word
-from fastnn.cli.verify import INTERRUPTED
+from fastnn.cli.progress import ShowProgress
 
 
 @click.command(short_help="Repeat a run from its record and compare the bits.")
@@ -21,20 +22,20 @@ def reproduce(ctx: click.Context, record: str, threads: int | str, table: str | 
     """Repeat a run from its record alone and compare the bits.
 
     RECORD is the record.json that `fastnn train` wrote, here or on another machine; a table has to have the values that
-    it had. The exit status is 0 if the network
-    trained anew has the digest that the record states, and 1 if it has another.
+    it had. The exit status is 0 if the network trained anew has the digest that the record states, and 1 if it has
+    another.
     """
     wanted = repeat.read(record)
     out = display.console(quiet)
     out.print(f"[bold]{escape(record)}[/]: {escape(repeat.title(wanted))}\n")
     epochs = repeat.epochs(wanted)
     try:
-        with display.ShowProgress(out, epochs) as progress:
+        with ShowProgress(out, epochs) as progress:
             result = repeat.reproduce(record, wanted, threads, [progress], table)
     except KeyboardInterrupt:
         click.echo("fastnn: interrupted", err=True)
         ctx.exit(INTERRUPTED)
-    here = repeat.environment()
+    here = records.environment()
     out.print()
     display.show(out, display.network_table(result.trainer.network))
     display.show(out, display.comparison_table("Environment", wanted["environment"], here))

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
+from rich.console import Console
 
-from fastnn.cli import checkpoints, display, run, table_train
-from fastnn.cli.datasets import DATASETS, Failure, RunFailure, is_table, reason
+from fastnn.cli import checkpoints, display, fitting, opening, run
+from fastnn.cli.built_in.datasets import DATASETS
+from fastnn.cli.failures import INTERRUPTED, Failure, RunFailure, reason
+from fastnn.cli.fitting import Result
 from fastnn.cli.folder import claimed
+from fastnn.cli.hyperparameters import Hyperparameters
 from fastnn.cli.options import GroupedCommand, Name
-from fastnn.cli.table_run import DEFAULTS, LEARNING_RATES, TableOptions
+from fastnn.cli.progress import ShowProgress
+from fastnn.cli.run import Run
+from fastnn.cli.sources import Division
+from fastnn.cli.tables.files import is_table
+from fastnn.cli.tables.options import TableOptions, batch_size, with_defaults
 from fastnn.cli.train_options import training_options
-from fastnn.cli.verify import INTERRUPTED
+from fastnn.cli.writing import write
 from fastnn.errors import DivergedError
 
 
-class Source(Name):
+class SourceName(Name):
     """The name of a built-in data set, or a table in a file."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -27,7 +35,7 @@ class Source(Name):
 
 
 @click.command(cls=GroupedCommand, short_help="Train on a table in a file, or on a built-in data set.")
-@click.argument("dataset", type=Source(tuple(DATASETS)), metavar="DATA")
+@click.argument("dataset", type=SourceName(tuple(DATASETS)), metavar="DATA")
 @training_options
 @click.pass_context
 def train(
@@ -50,85 +58,75 @@ def train(
     With --checkpoint-every it saves checkpoint.safetensors while it trains. Should the run be broken off, the same
     command with --resume goes on from there, and ends with the same bits; then the checkpoint is removed.
     """
-    chosen_by_hand = {
-        name for name in given if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
-    }
-    table = {name: given.pop(name) for name in list(given) if name in TableOptions.__dataclass_fields__}
-    if dataset in DATASETS:
-        for name in sorted(chosen_by_hand & table.keys()):
-            raise click.UsageError(f"--{name.replace('_', '-')} is for tables in files", ctx)
-    else:
-        defaults = {name: value for name, value in DEFAULTS.items() if name not in chosen_by_hand}
-        if given["validation_fraction"] == 0.0 and "validation_fraction" in chosen_by_hand:
-            defaults.pop("patience", None)  # the training loss says little about when to stop
-        given |= defaults
-        if given["learning_rate"] is None:
-            given["learning_rate"] = LEARNING_RATES.get(given["optimizer"])
-    is_loss_open = given["loss"] is None
-    chosen = run.Hyperparameters.of(given)
-    for name, use in chosen.unused.items():
-        if name in chosen_by_hand:
-            raise click.UsageError(f"--{name.replace('_', '-')} is for {use}", ctx)
-    folder = output or Path("runs", dataset if dataset in DATASETS else Path(dataset).stem)
+    by_hand = {name for name in given if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT}
     out = display.console(quiet)
-    if dataset in DATASETS:
-        interrupted = _on_built_in(dataset, chosen, folder, checkpoint_every, resume, out)
-    else:
-        loss = None if is_loss_open else chosen.loss
-        by_rows = "batch_size" not in chosen_by_hand
-        interrupted = table_train.train(
-            dataset, TableOptions(**table), chosen, loss, by_rows, folder, checkpoint_every, resume, out
-        )
-    if interrupted:
-        click.echo("fastnn: interrupted; what was trained by then has been written", err=True)
-        ctx.exit(INTERRUPTED)
-
-
-def _on_built_in(
-    dataset: str,
-    chosen: run.Hyperparameters,
-    folder: Path,
-    checkpoint_every: dict[str, Any] | None,
-    resume: bool,
-    out: display.Console,
-) -> bool:
-    """Trains on a built-in data set; whether Ctrl-C ended that."""
-    source = DATASETS[dataset]
     try:
-        click.get_current_context().with_resource(claimed(folder))
-        prepared, saving = checkpoints.begin(run.prepare(source, chosen), folder, checkpoint_every, resume)
-    except (OSError, ValueError) as error:
+        prepared = _prepared(ctx, dataset, given, by_hand)
+        folder = output or Path("runs", prepared.source.name)
+        ctx.with_resource(claimed(folder))
+        prepared, saving = checkpoints.begin(prepared, folder, checkpoint_every, resume)
+    except (OSError, TypeError, ValueError) as error:
         raise Failure(reason(error)) from None
-    network = prepared.trainer.network
-    sizes = ", ".join(f"{count:,} {part}" for part, count in prepared.sizes.items())
-    out.print(f"[bold]{escape(source.title)}[/]: {sizes}\n")
-    display.show(out, display.network_table(network))
-    display.show(out, display.hyperparameter_table(chosen.described()))
+    prepared.source.show(out)
+    display.show(out, display.network_table(prepared.trainer.network))
+    display.show(out, display.hyperparameter_table(prepared.chosen.described()))
     try:
-        with display.ShowProgress(out, chosen.epochs, prepared.validation_accuracy) as progress:
-            result = run.fit(prepared, [progress], saving)
-        paths = run.write(folder, prepared, result)
+        with ShowProgress(out, prepared.chosen.epochs, prepared.validation_accuracy) as progress:
+            result = fitting.fit(prepared, progress, saving)
+        paths = write(folder, prepared, result)
         if saving is not None and not result.interrupted:
             saving.remove()
     except DivergedError as error:
         raise RunFailure(error) from None
     except OSError as error:
         raise Failure(reason(error)) from None
+    _show_result(out, prepared, result, paths)
+    if result.interrupted:
+        click.echo("fastnn: interrupted; what was trained by then has been written", err=True)
+        ctx.exit(INTERRUPTED)
 
+
+def _prepared(ctx: click.Context, dataset: str, given: dict[str, Any], by_hand: set[str]) -> Run:
+    """Make a run of what was chosen: ``given`` with defaults, of which some names were chosen ``by_hand``."""
+    of_table = {field.name: given.pop(field.name) for field in dataclasses.fields(TableOptions)}
+    on_table = dataset not in DATASETS
+    if on_table:
+        given = with_defaults(given, by_hand)
+    else:
+        for name in sorted(by_hand & of_table.keys()):
+            raise click.UsageError(f"{_flag(name)} is for tables in files", ctx)
+    chosen = Hyperparameters.of(given)
+    for name, use in chosen.unused.items():
+        if name in by_hand:
+            raise click.UsageError(f"{_flag(name)} is for {use}", ctx)
+    division = Division(chosen.test_fraction, chosen.validation_fraction, chosen.split_seed, chosen.dtype)
+    source = opening.opened(dataset, TableOptions(**of_table), division, given["loss"])
+    chosen = dataclasses.replace(chosen, loss=source.loss)
+    if chosen.label_smoothing and "label_smoothing" in chosen.unused:  # now that the loss is known
+        use = chosen.unused["label_smoothing"]
+        raise ValueError(f"--label-smoothing is for {use}; the loss is {chosen.loss}")
+    if on_table and "batch_size" not in by_hand:
+        chosen = dataclasses.replace(chosen, batch_size=batch_size(source.parts.sizes["train"]))
+    return run.prepare(source, chosen)
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _show_result(out: Console, done: Run, result: Result, paths: dict[str, Path]) -> None:
+    """Show what came of a run; in one line where the console is quiet."""
+    source, digest = done.source, done.trainer.network.digest()
     summary = {
-        "test accuracy": f"{display.percent(result.test_accuracy)} of {prepared.sizes['test']} rows held out",
-        "training time": f"{result.seconds:.2f} s, {prepared.trainer.history.epochs} epochs",
+        **source.summary(result.scores),
+        "training time": f"{result.seconds:.2f} s, {done.trainer.history.epochs} epochs",
         "best epoch": result.best_epoch,
-        "digest": network.digest(),
+        "digest": digest,
         **paths,
     }
     out.print()
-    display.show(out, display.confusion_table(result.confusion, source.classes))
-    display.show(
-        out, display.values_table("Result", {name: value for name, value in summary.items() if value is not None})
-    )
+    source.show_scores(out, result.scores)
+    values = {name: value for name, value in summary.items() if value is not None}
+    display.show(out, display.values_table("Result", values))
     if out.quiet:
-        click.echo(
-            f"test accuracy {display.percent(result.test_accuracy)}, digest {network.digest()}, {paths['model']}"
-        )
-    return result.interrupted
+        click.echo(f"test {source.brief(result.scores)}, digest {digest}, {paths['model']}")

@@ -8,10 +8,13 @@ from typing import Any
 
 import click
 
-from fastnn import optimizers
-from fastnn.cli import run
+from fastnn.cli import objectives
+from fastnn.cli.building import SCHEDULES
+from fastnn.cli.hyperparameters import HIDDEN_ACTIVATIONS, MOMENTA
 from fastnn.cli.options import Interval, Name, Names, Number, Quantiles, Units, Word, group
-from fastnn.cli.table_run import TASKS
+from fastnn.optimizers import OPTIMIZERS
+
+TASKS = tuple(objectives.TASKS)
 
 in_table = group("Table")
 in_network = group("Network")
@@ -22,7 +25,9 @@ in_output = group("Running and output")
 
 OPTIONS = (
     in_table("--target", metavar="NAME", without="the last column", help="Column to predict."),
-    in_table("--task", type=Name(TASKS), without="by the target", help=f"{' or '.join(TASKS)}."),
+    in_table(
+        "--task", type=Name(tuple(objectives.TASKS)), without="by the target", help=f"{' or '.join(objectives.TASKS)}."
+    ),
     in_table(
         "--categorical",
         type=Names(),
@@ -49,9 +54,9 @@ OPTIONS = (
     ),
     in_network(
         "--activation",
-        type=Name(run.HIDDEN_ACTIVATIONS),
+        type=Name(HIDDEN_ACTIVATIONS),
         default="relu",
-        help=f"Of the hidden layers: {', '.join(run.HIDDEN_ACTIVATIONS)}.",
+        help=f"Of the hidden layers: {', '.join(HIDDEN_ACTIVATIONS)}.",
     ),
     in_network(
         "--dropout",
@@ -65,16 +70,16 @@ OPTIONS = (
     in_network("--dtype", type=Name(("float32", "float64")), default="float32", help="float32 or float64."),
     in_training(
         "--loss",
-        type=Name((*run.OUTPUTS, "pinball")),
+        type=Name(objectives.ALL),
         without="cross_entropy; tables by task",
-        help=f"{', '.join(run.OUTPUTS)}; tables also pinball.",
+        help=f"{', '.join(objectives.OF_LABELS)}; tables also {', '.join(objectives.WITH_QUANTILES)}.",
     ),
     in_training(
         "--quantiles",
         type=Quantiles(),
         metavar="Q,Q…",
         without="0.1,0.5,0.9",
-        help="pinball: which quantiles are predicted.",
+        help=f"{', '.join(objectives.WITH_QUANTILES)}: which quantiles are predicted.",
     ),
     in_training(
         "--label-smoothing",
@@ -85,9 +90,9 @@ OPTIONS = (
     ),
     in_training(
         "--optimizer",
-        type=Name(tuple(optimizers.OPTIMIZERS)),
+        type=Name(tuple(OPTIMIZERS)),
         default="adamw",
-        help=f"{', '.join(optimizers.OPTIMIZERS)}.",
+        help=f"{', '.join(OPTIMIZERS)}.",
     ),
     in_training(
         "--learning-rate",
@@ -100,8 +105,8 @@ OPTIONS = (
         "--momentum",
         metavar="X",
         type=Number(high=1.0, below=True),
-        without="0.9 for sgd, 0 for rmsprop",
-        help="Of sgd and rmsprop.",
+        without=", ".join(f"{value:g} for {name}" for name, value in MOMENTA.items()),
+        help=f"Of {' and '.join(MOMENTA)}.",
     ),
     in_training("--weight-decay", metavar="X", type=Number(), default=0.01, help="Decoupled; of weights only."),
     in_training(
@@ -130,7 +135,7 @@ OPTIONS = (
         without="off; tables 20",
         help="Stop after N epochs without a better validation loss, and keep the best parameters.",
     ),
-    in_schedule("--schedule", type=Name(run.SCHEDULES), default="cosine", help=f"{', '.join(run.SCHEDULES)}."),
+    in_schedule("--schedule", type=Name(SCHEDULES), default="cosine", help=f"{', '.join(SCHEDULES)}."),
     in_schedule("--warmup", type=click.IntRange(0), metavar="N", default=0, help="Epochs of linear warm-up in front."),
     in_schedule("--decay-every", type=click.IntRange(1), metavar="N", default=20, help="step: epochs between decays."),
     in_schedule(
@@ -204,7 +209,7 @@ OPTIONS = (
 
 
 def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options, in the order of the help page."""
+    """Add the options, in the order of the help page."""
     for option in reversed(OPTIONS):
         command = option(command)
     return command

@@ -10,10 +10,9 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from fastnn import _verify
 from fastnn.cli import display
-from fastnn.cli.datasets import Failure, RunFailure
+from fastnn.cli.failures import INTERRUPTED, Failure, RunFailure
 from fastnn.cli.options import Units
 
-INTERRUPTED = 130
 MAX_THREADS = 64
 
 

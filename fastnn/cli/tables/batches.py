@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fastnn.cli import table_files
-from fastnn.cli.table_run import in_file
+from fastnn.cli.tables.files import in_file, kinds, open_table
 from fastnn.tables import Classes, TableModel, cells, targets
 
 LABEL_KINDS = {"text": "text", "boolean": "boolean", "number": "number"}
@@ -43,19 +42,19 @@ class Batch:
 def batches(
     model: TableModel, path: str, notes: Notes, with_target: bool = False, head: int | None = None
 ) -> Iterator[Batch]:
-    """Predicts the rows of a file.
+    """Predict the rows of a file.
 
     Raises
     ------
     OSError, ValueError
         If the file cannot be read, or does not fit the model; the message names column and row.
     """
-    file = table_files.open_table(path)
+    file = open_table(path)
     name = model.target.name
     model.preprocessor.check_columns(file.names, path)
     notes.ignored = tuple(other for other in model.preprocessor.extra_columns(file.names) if other != name)
     has_target = name in file.names
-    wanted = table_files.kinds(model, with_target and has_target)
+    wanted = kinds(model, with_target and has_target)
     for part in file.batches(wanted, head=head):
         columns = dict(part.columns)
         target = columns.pop(name) if with_target and has_target else None
@@ -70,7 +69,7 @@ def batches(
 
 
 def joined(model: TableModel, path: str, notes: Notes, head: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """The first ``head`` rows: their numbers in the file, their predictions and, if it is there, their target."""
+    """Predict the first ``head`` rows; give their numbers in the file, predictions and, if it is there, the target."""
     found = [batch for batch in batches(model, path, notes, with_target=True, head=head) if len(batch.rows)]
     if not found:
         raise ValueError(f"{path}: the table has no rows")
@@ -83,7 +82,7 @@ def joined(model: TableModel, path: str, notes: Notes, head: int) -> tuple[np.nd
 
 
 def output_kinds(model: TableModel) -> dict[str, str]:
-    """The columns that predictions are written as, and what they hold."""
+    """Name the columns that predictions are written as, and what they hold."""
     target = model.target
     if isinstance(target, Classes):
         kind = LABEL_KINDS[target.kind]
@@ -95,7 +94,7 @@ def output_kinds(model: TableModel) -> dict[str, str]:
 
 
 def output_columns(model: TableModel, outputs: np.ndarray) -> Mapping[str, np.ndarray]:
-    """Predictions as the columns that `output_kinds` names."""
+    """Give predictions as the columns that `output_kinds` names."""
     names = list(output_kinds(model))
     if isinstance(model.target, Classes):
         label = model.target.decode(outputs.argmax(axis=1))
@@ -104,7 +103,7 @@ def output_columns(model: TableModel, outputs: np.ndarray) -> Mapping[str, np.nd
 
 
 def evaluated(model: TableModel, path: str, notes: Notes) -> tuple[np.ndarray, np.ndarray, int]:
-    """The values of the target and the predictions of all rows that have one, and how many have none."""
+    """Predict all rows that have a target; give the values of it, the predictions, and how many rows have none."""
     name = model.target.name
     values, outputs, missing = [], [], 0
     for batch in batches(model, path, notes, with_target=True):

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from fastnn.cli.datasets import Failure
-from fastnn.tables import Boolean, Categorical, Classes, TableModel
+import numpy as np
+
+from fastnn._readers import delimited
+from fastnn.cli.failures import Failure
+from fastnn.tables import Boolean, Categorical, CellError, Classes, TableModel
 from fastnn.tables.cells import number_text
 
 if TYPE_CHECKING:
     from fastnn._readers.polars_tables import TableFile
 
 
+def is_table(path: str) -> bool:
+    """Tell whether a name is that of a table in a file."""
+    return path.lower().endswith(delimited.TABLE_ENDINGS)
+
+
 def adapter() -> ModuleType:
-    """The module that reads and writes files: `fastnn._readers.polars_tables`.
+    """Import the module that reads and writes files, `fastnn._readers.polars_tables`.
 
     Raises
     ------
@@ -29,7 +39,7 @@ def adapter() -> ModuleType:
 
 
 def open_table(path: str) -> TableFile:
-    """A table in a file.
+    """Open a table in a file.
 
     Raises
     ------
@@ -41,8 +51,20 @@ def open_table(path: str) -> TableFile:
     return adapter().TableFile(path)
 
 
+@contextlib.contextmanager
+def in_file(path: str, rows: np.ndarray) -> Iterator[None]:
+    """Name the row of the file where an error names that of an array."""
+    try:
+        yield
+    except CellError as error:
+        number = int(rows[error.row]) if error.row < len(rows) else error.row
+        raise ValueError(f"{path}: column {error.column!r}, row {number}: {error.problem}") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
 def kinds(model: TableModel, with_target: bool) -> dict[str, str]:
-    """What the columns that a model takes must hold, by name, as `TableFile.batches` takes it."""
+    """Say what the columns that a model takes must hold, by name, as `TableFile.batches` takes it."""
     result = {}
     for encoder in model.preprocessor.encoders:
         if isinstance(encoder, Categorical):
@@ -57,7 +79,7 @@ def kinds(model: TableModel, with_target: bool) -> dict[str, str]:
 
 
 def _is_canonical(category: str) -> bool:
-    """Whether a category may be the name of a number or of a truth value, which a file may write in several ways."""
+    """Tell whether a category may be a number or a truth value, which a file may write in several ways."""
     try:
         return category in ("true", "false") or number_text(float(category)) == category
     except (ValueError, OverflowError):

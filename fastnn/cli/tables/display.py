@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from fastnn.cli import display
-from fastnn.cli.table_run import Parts, Scores
+from fastnn.cli.sources import Scores
+from fastnn.cli.tables.dividing import DividedTable
 from fastnn.tables import Categorical, Classes, Numeric, Preprocessor, Quantity
 from fastnn.tables.encoders import Encoder, Unused
 from fastnn.tables.scores import MAXIMISED
@@ -24,22 +25,21 @@ MOST_SHOWN = 6  # probabilities of a row
 MOST_CLASSES = 12  # in a confusion table
 
 
-def show_table(out: Console, path: str, file: TableFile, parts: Parts) -> None:
-    """The table, its columns and its target."""
-    sizes = ", ".join(f"{count:,} {part}" for part, count in parts.sizes.items())
+def show_table(out: Console, file: TableFile, divided: DividedTable) -> None:
+    """Show the table, its columns and its target."""
     separator = {";": "; separated by semicolons", "|": "; separated by bars"}.get(file.separator or "", "")
-    out.print(f"[bold]{escape(path)}[/]: {sizes}{separator}")
-    if parts.n_without_target:
-        n, row = parts.n_without_target, parts.first_without_target
+    out.print(f"[bold]{escape(file.path)}[/]: {divided.parts.sizes_text}{separator}")
+    if divided.n_without_target:
+        n, row = divided.n_without_target, divided.first_without_target
         which = f"row {row}" if n == 1 else f"{n:,} rows, the first of them row {row},"
-        out.print(f"left out: {which} without {escape(parts.target.name)}")
+        out.print(f"left out: {which} without {escape(divided.target.name)}")
     out.print()
-    display.show(out, display.values_table("Target", target_values(parts.target)))
-    show_columns(out, parts.preprocessor)
+    display.show(out, display.values_table("Target", target_values(divided.target)))
+    show_columns(out, divided.preprocessor)
 
 
 def target_values(target: Classes | Quantity | Any) -> dict[str, Any]:
-    """A target in words."""
+    """Say in words what a target is."""
     if isinstance(target, Classes):
         total = sum(target.counts)
         shares = [
@@ -61,9 +61,9 @@ def target_values(target: Classes | Quantity | Any) -> dict[str, Any]:
 
 
 def show_columns(out: Console, preprocessor: Preprocessor) -> None:
-    """What becomes of each column, and which are not used."""
+    """Show what becomes of each column, and which are not used."""
     used, unused = preprocessor.encoders, preprocessor.unused_columns
-    table = display._table("Columns", show_footer=True)
+    table = display.table("Columns", show_footer=True)
     table.add_column("column", "total", overflow="fold")
     table.add_column("used as", "")
     table.add_column("", "", overflow="fold")
@@ -79,7 +79,7 @@ def show_columns(out: Console, preprocessor: Preprocessor) -> None:
 
 
 def _unused_table(unused: tuple[Unused, ...]) -> Table:
-    table = display._table("Not used", show_header=False)
+    table = display.table("Not used", show_header=False)
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
     for column in unused[:MOST_COLUMNS]:
@@ -104,10 +104,10 @@ def _details(encoder: Encoder) -> str:
 def show_scores(
     out: Console, scores: Scores, target: Classes | Quantity | Any, baseline: str, n_rows: int, what: str
 ) -> None:
-    """Scores beside those of the baseline, the better ones bold; for few classes the confusion of them."""
+    """Show scores beside those of the baseline, the better ones bold; for few classes the confusion of them."""
     if isinstance(target, Classes) and scores.confusion is not None and len(scores.confusion) <= MOST_CLASSES:
         display.show(out, display.confusion_table(scores.confusion, [escape(label) for label in target.labels]))
-    table = display._table(f"Scores on {n_rows:,} {what}")
+    table = display.table(f"Scores on {n_rows:,} {what}")
     table.add_column("", style="dim")
     table.add_column("model", justify="right")
     table.add_column(f"baseline ({baseline})", justify="right")
@@ -121,15 +121,15 @@ def show_scores(
 
 
 def label(score: str) -> str:
-    """The name of a score as people write it."""
+    """Write the name of a score as people do."""
     special = {"roc_auc": "ROC AUC", "macro_f1": "macro F1", "log_loss": "log-loss", "r2": "R²"}
     upper = {"rmse": "RMSE", "mae": "MAE"}
     return special.get(score) or upper.get(score) or score.replace("_", " ")
 
 
 def predictions_table(rows: np.ndarray, columns: Mapping[str, np.ndarray], true: np.ndarray | None) -> Table:
-    """Rows of predictions, with the true values where they are known."""
-    table = display._table(f"Predictions, the first {len(rows):,} rows")
+    """Show rows of predictions, with the true values where they are known."""
+    table = display.table(f"Predictions, the first {len(rows):,} rows")
     table.add_column("row", justify="right", style="dim")
     if len(columns) > MOST_SHOWN + 1:
         probabilities = np.stack([values for name, values in columns.items() if name != "label"])

@@ -1,0 +1,85 @@
+"""The hyperparameters of ``fastnn train``, and their defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fastnn import layers
+from fastnn.cli import objectives
+from fastnn.optimizers import OPTIMIZERS
+
+HIDDEN_ACTIVATIONS = tuple(name for name in layers.ACTIVATIONS if name != "softmax")
+# Of the optimizers that do well with others than their own defaults.
+_RATES = {"sgd": 0.1, "adam": 0.003, "adamw": 0.003, "nadam": 0.003, "rmsprop": 0.003, "adagrad": 0.03}
+_MOMENTA = {"sgd": 0.9}
+
+LEARNING_RATES: dict[str, Any] = {name: _RATES.get(name, cls.learning_rate) for name, cls in OPTIMIZERS.items()}
+MOMENTA: dict[str, float] = {
+    name: _MOMENTA.get(name, cls.momentum) for name, cls in OPTIMIZERS.items() if hasattr(cls, "momentum")
+}
+DECAY_FACTORS = {"step": 0.1, "exponential": 0.95, "plateau": 0.1}
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """What ``fastnn train --help`` describes."""
+
+    hidden: tuple[int, ...]
+    activation: str
+    dropout: float
+    layer_norm: bool
+    dtype: str
+    loss: str
+    label_smoothing: float
+    optimizer: str
+    learning_rate: float
+    schedule: str
+    warmup: int
+    decay_every: int
+    decay_factor: float
+    plateau_patience: int
+    momentum: float
+    weight_decay: float
+    clip_norm: float | None
+    batch_size: int | str
+    epochs: int
+    patience: int | None
+    test_fraction: float
+    validation_fraction: float
+    seed: int
+    split_seed: int
+    threads: int | str
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Hyperparameters:
+        """Take hyperparameters by name; fill in None, for those that have a default by what was chosen elsewhere."""
+        defaults = {
+            "loss": objectives.DEFAULTS["classification"],
+            "learning_rate": LEARNING_RATES[given["optimizer"]],
+            "momentum": MOMENTA.get(given["optimizer"], 0.0),
+            "decay_factor": DECAY_FACTORS.get(given["schedule"], 1.0),
+            "split_seed": given["seed"],
+        }
+        return cls(**{**given, **{name: value for name, value in defaults.items() if given[name] is None}})
+
+    @property
+    def unused(self) -> dict[str, str]:
+        """Hyperparameters that play no part in this run, and what they are for."""
+        smoothed = objectives.WITH_SMOOTHING
+        parts = {
+            "label_smoothing": (
+                self.loss in smoothed,
+                f"the loss{'es' if len(smoothed) > 1 else ''} {', '.join(smoothed)}",
+            ),
+            "decay_every": (self.schedule == "step", "the schedule step"),
+            "decay_factor": (self.schedule in DECAY_FACTORS, f"the schedules {', '.join(DECAY_FACTORS)}"),
+            "plateau_patience": (self.schedule == "plateau", "the schedule plateau"),
+            "momentum": (self.optimizer in MOMENTA, f"the optimizers {', '.join(MOMENTA)}"),
+        }
+        return {name: use for name, (used, use) in parts.items() if not used}
+
+    def described(self) -> dict[str, Any]:
+        """Name those that play a part in this run, with their values."""
+        return {name: value for name, value in asdict(self).items() if name not in self.unused and value is not None}

@@ -1,0 +1,67 @@
+"""The losses that the commands offer, by what their descriptions say: a new one is offered without a word here.
+
+Classes may be learnt with any loss, each class then being an output; quantities are standardised, so their losses are
+those that take any numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastnn.losses import LOSSES, Loss, MeanSquaredError
+
+
+def _taking(parameter: str) -> tuple[str, ...]:
+    return tuple(name for name, cls in LOSSES.items() if parameter in cls.__dataclass_fields__)
+
+
+OF_CLASSES = tuple(name for name, cls in LOSSES.items() if cls.classifies)
+OF_QUANTITIES = tuple(name for name, cls in LOSSES.items() if not cls.classifies and cls.upper is None)
+WITH_QUANTILES = tuple(name for name in _taking("quantiles") if name in OF_QUANTITIES)
+WITH_SMOOTHING = _taking("label_smoothing")
+# For labels of a built-in data set, which have no quantiles.
+OF_LABELS = (*OF_CLASSES, *(name for name in OF_QUANTITIES if name not in WITH_QUANTILES))
+ALL = (*OF_LABELS, *WITH_QUANTILES)
+
+TASKS = {"classification": OF_CLASSES, "regression": OF_QUANTITIES}
+DEFAULTS = {"classification": "cross_entropy", "regression": "mean_squared"}
+DEFAULT_WITH_QUANTILES = "pinball"
+
+
+def named(name: str, **parameters: Any) -> Loss:
+    """Make the loss of a name, with those of the parameters that it takes."""
+    cls = LOSSES[name]
+    return cls(**{key: value for key, value in parameters.items() if key in cls.__dataclass_fields__})
+
+
+def activation(loss: Loss) -> str:
+    """Name the activation that makes probabilities of what a loss takes, if any: a network for the loss ends in it."""
+    if not loss.classifies:
+        return "identity"
+    for name in ("softmax", "sigmoid"):
+        try:
+            loss.check_outputs(2, name)
+        except ValueError:
+            continue
+        return name
+    return "identity"
+
+
+def is_of_one_class(loss: Loss) -> bool:
+    """Tell whether a row has one class of all, so that labels are targets, and the share of hits says how good it is.
+
+    With one output for each class on its own the share says little.
+    """
+    return activation(loss) == "softmax"
+
+
+def targets(loss: Loss, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Give labels as a loss takes them: as they are, or an output for each class."""
+    return labels if is_of_one_class(loss) else np.eye(n_classes)[labels]
+
+
+def takes_squares(name: str) -> bool:
+    """Tell whether a loss is of squares, whose best guess without a look is the mean; of others it is the median."""
+    return issubclass(LOSSES[name], MeanSquaredError)

@@ -1,0 +1,1 @@
+"""Runs on tables in files, and models of tables."""

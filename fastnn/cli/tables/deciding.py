@@ -1,0 +1,113 @@
+"""What is predicted of a table, and with which loss: as it was chosen, otherwise by what the columns hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastnn._input import checks
+from fastnn.cli import objectives
+from fastnn.cli.tables.files import in_file
+from fastnn.cli.tables.options import TableOptions
+from fastnn.tables import cells, targets
+
+if TYPE_CHECKING:
+    from fastnn._readers.polars_tables import Mixed, Part
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is predicted.
+
+    Attributes
+    ----------
+    name : str
+        The column.
+    task : str
+        One of `fastnn.cli.objectives.TASKS`.
+    loss : str
+        One of those of the task.
+    there : bool ndarray, shape (n,)
+        Which rows have a target.
+    mixed : dict of str to Mixed
+        Columns most of which are numbers, without those that were chosen to be categories.
+    """
+
+    name: str
+    task: str
+    loss: str
+    there: np.ndarray
+    mixed: dict[str, Mixed]
+
+
+def decide(path: str, part: Part, options: TableOptions, loss: str | None) -> Decision:
+    """Decide what is predicted; a loss that is None is chosen by the task.
+
+    Raises
+    ------
+    ValueError
+        If the table does not suit the options; the message names file, column and row.
+    """
+    name = _target_name(path, options, part.columns)
+    _check_named(path, options, part.columns, name)
+    mixed = {key: found for key, found in part.mixed.items() if key not in (options.categorical or ())}
+    if name in mixed and options.task != "classification":
+        found = mixed[name]
+        raise ValueError(
+            f"{path}: column {name!r}, row {found.row}: expected a number, as in most rows; got {found.text!r}"
+            + more(found.cells)
+        )
+    column = part.columns[name]
+    with in_file(path, part.rows):
+        there = targets.present(name, column)
+        task = options.task or _task_of(loss, options, name, column)
+    loss = loss or _loss_of(task, options)
+    _check_loss(loss, task, options, name)
+    return Decision(name, task, loss, there, mixed)
+
+
+def _target_name(path: str, options: TableOptions, columns: Mapping[str, Any]) -> str:
+    if options.target is None:
+        return list(columns)[-1]
+    if options.target not in columns:
+        hint = checks.nearest(options.target, columns)
+        raise ValueError(f"{path}: no column is named {options.target!r}{hint}; it has {cells.quoted(list(columns))}")
+    return options.target
+
+
+def _check_named(path: str, options: TableOptions, columns: Mapping[str, Any], target: str) -> None:
+    """Refuse names in options that are not of columns to learn from."""
+    for argument in ("categorical", "ignore"):
+        for other in getattr(options, argument) or ():
+            if other not in columns or other == target:
+                what = "the target" if other == target else "no column of it"
+                raise ValueError(f"{path}: --{argument} must name columns to learn from; {other!r} is {what}")
+
+
+def _task_of(loss: str | None, options: TableOptions, name: str, column: np.ndarray) -> str:
+    if loss is not None:
+        return next((task for task, known in objectives.TASKS.items() if loss in known), "regression")
+    if options.quantiles is not None:
+        return "regression"
+    return "classification" if targets.is_classes(name, column) else "regression"
+
+
+def _loss_of(task: str, options: TableOptions) -> str:
+    return objectives.DEFAULT_WITH_QUANTILES if options.quantiles is not None else objectives.DEFAULTS[task]
+
+
+def _check_loss(loss: str, task: str, options: TableOptions, name: str) -> None:
+    known = objectives.TASKS[task]
+    if loss not in known:
+        raise ValueError(f"--loss must be one of {', '.join(known)} for {task} of {name!r}; got {loss}")
+    if options.quantiles is not None and loss not in objectives.WITH_QUANTILES:
+        of_quantiles = ", ".join(objectives.WITH_QUANTILES)
+        raise ValueError(f"--quantiles is for the loss {of_quantiles}; the loss is {loss}")
+
+
+def more(cells: int) -> str:
+    """Say that the cell named before is not the only one, if so."""
+    return f", and {cells - 1:,} more" if cells > 1 else ""
