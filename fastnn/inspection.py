@@ -87,16 +87,16 @@ class _Layers:
         checks.instance(network, Network, "network")
         self.models: dict[int, Model | None] = {}
         tables = instruction_sets.tables(network.dtype)
-        names = network._names_by_layer
         units = 0
-        for place, (layer, (_, units_out, _)) in enumerate(zip(network.layers, network._rows(), strict=True)):
-            operations = compiled((Input(units), layer))[0] if place and isinstance(layer, _COMPUTING) else []
-            units = units_out
+        for place, row in enumerate(network.plan.rows):
+            computes = place and isinstance(row.layer, _COMPUTING)
+            operations = compiled((Input(units), row.layer))[0] if computes else []
+            units = row.units
             if not operations:
                 self.models[place] = None
                 continue
             model = self.models[place] = Model(operations, network.dtype, tables)
-            for kind, name in names.get(place, {}).items():
+            for kind, name in row.names.items():
                 model.write(0, kind, network.parameters[name])
 
     def outputs(self, rows: np.ndarray) -> dict[int, np.ndarray]:
@@ -112,4 +112,4 @@ class _Layers:
 
 def _rows(network: Network, X: ArrayLike) -> np.ndarray:
     dense = checks.numeric(X, "X")  # of sparse rows, every layer's outputs would be dense
-    return checks.features(dense, network.n_features, network._np_dtype)
+    return checks.features(dense, network.n_features, network.plan.dtype)

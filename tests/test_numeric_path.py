@@ -19,7 +19,7 @@ SOURCES = Path(__file__).parent.parent / "fastnn"  # what is installed has no .p
 
 FOLDERS = ("", "_input", "_lowering", "_runtime", "_storage", "tables", "training")
 # Where no number of a network, or of its data, comes about.
-ELSEWHERE = {"_version", "errors", "torch", "_runtime/configuration", "_runtime/instruction_sets", "_storage/durable"}
+ELSEWHERE = {"_version", "errors", "_runtime/configuration", "_runtime/instruction_sets", "_storage/durable"}
 MODULES_FOUND = {
     path.relative_to(PACKAGE).with_suffix("").as_posix()
     for folder in FOLDERS
@@ -75,7 +75,7 @@ EXCEPTIONS = {
     ("network", "sum(widths)"): "whole numbers",
     ("tables/encoders", "scaler.mean"): "an attribute of the Standardizer",
     ("tables/targets", "scaler.mean"): "an attribute of the Standardizer",
-    ("training/trainer", "np.maximum.reduce"): "the largest, of whole numbers",
+    ("training/usual_targets", "np.maximum.reduce"): "the largest, of whole numbers",
 }
 
 

@@ -157,7 +157,7 @@ def test_probabilities_of_every_kind_of_output(activation):
     X = np.random.default_rng(0).normal(size=(50, 3)) * 20
     outputs = net.predict(X).astype(np.float64)
     target = tables.Classes.fit("t", ["a", "b", "c", "d"])
-    p = target.predicted(net.predict(X), net._output_activation)
+    p = target.predicted(net.predict(X), net.plan.output_activation)
     expected = np.exp(outputs - outputs.max(axis=1, keepdims=True)) if activation is None else outputs
     np.testing.assert_allclose(p, expected / expected.sum(axis=1, keepdims=True), atol=1e-6)
     np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-6)

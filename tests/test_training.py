@@ -157,7 +157,7 @@ def test_evaluation_in_blocks(blobs, make_trainer, monkeypatch):
     weights = np.linspace(0, 1, 103)
     trainer = make_trainer(metrics=[fn.metrics.TopK(2)])
     whole = trainer.evaluate(X, y, weights)
-    monkeypatch.setattr(trainer.network, "_rows_per_block", 10)
+    monkeypatch.setattr(trainer.network.plan, "block_rows", 10)
     assert trainer.evaluate(X, y, weights) == pytest.approx(whole, rel=1e-12)
 
 
@@ -473,11 +473,11 @@ def test_progress_auto_is_silent_outside_of_terminals(blobs, make_trainer, capsy
     assert capsys.readouterr().err == ""
 
 
-def test_progress_without_tqdm_names_the_extra(blobs, make_trainer, monkeypatch):
+def test_progress_without_tqdm_says_how_to_get_it(blobs, make_trainer, monkeypatch):
     X, y = blobs
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     trainer = make_trainer()
-    with pytest.raises(ImportError, match=r"fastnn\[progress\]"):
+    with pytest.raises(ImportError, match="pip install tqdm"):
         trainer.fit(X, y, progress=True)
     assert trainer.steps == 0
     trainer.fit(X, y, progress="auto")
@@ -551,7 +551,7 @@ def test_a_call_while_a_run_is_under_way_is_refused_and_changes_nothing(rng):
 
     def training():
         network = fn.Network([fn.Input(64), fn.Dense(2048, "relu"), fn.Dense(8)], seed=0)
-        return network, fn.Trainer(network, "cross_entropy", threads=1)._training
+        return network, fn.Trainer(network, "cross_entropy", threads=1).state.training
 
     (alone, reference), (network, watched) = training(), training()
     reference.run(X, y, None, None, 32, rates, 1e9)

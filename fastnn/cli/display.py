@@ -55,8 +55,9 @@ def network_table(network: Network) -> Table:
     table.add_column("layer", "total")
     table.add_column("output shape", "")
     table.add_column("parameters", f"{network.n_parameters:,}", justify="right")
-    for name, units, size in network._rows():
-        table.add_row(name, f"(n, {units})", f"{size:,}" if size else "–")
+    for row in network.plan.rows:
+        size = f"{row.n_parameters:,}" if row.n_parameters else "–"
+        table.add_row(repr(row.layer), f"(n, {row.units})", size)
     return table
 
 

@@ -77,7 +77,7 @@ def train(
         scores = table_run.score(
             prepared.model,
             parts.test.values,
-            parts.target.predicted(network.predict(parts.test.X), network._output_activation),
+            parts.target.predicted(network.predict(parts.test.X), network.plan.output_activation),
         )
         paths = _write(folder, path, options, prepared, scores, seconds, interrupted)
         if saving is not None and not interrupted:

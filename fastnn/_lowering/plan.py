@@ -1,0 +1,98 @@
+"""What the layers of a network come to: for whoever runs, names, counts, draws or describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from fastnn._input import checks
+from fastnn._lowering import lowering
+from fastnn.layers import Activation, Dense, Input, Layer, activation_of
+
+_BLOCK_WORK = 2**29  # multiply-adds: some tens of milliseconds
+_OVERHEAD = 16  # multiply-adds in the time that a number of a row's inputs and outputs takes
+
+
+class LayerRow(NamedTuple):
+    """A layer in its place."""
+
+    layer: Layer
+    units: int  # of its output
+    n_parameters: int
+    names: Mapping[str, str]  # of its tensors, by kind: "weight" and "bias"
+
+
+class Plan:
+    """The layers of a network, lowered; it does not change, and a network has it as ``network.plan``.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        Checked here.
+    dtype : {"float32", "float64"}
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+    dtype : numpy.dtype
+    operations : list
+        What the engine runs, as it takes it.
+    tensors : dict of str to (int, str)
+        The engine's tensor, an operation and ``"weight"`` or ``"bias"``, for the name of each parameter.
+    shapes : dict of str to tuple of int
+        The shape of each parameter.
+    positions : dict of int to int
+        Where the layer of each operation stands.
+    rows : tuple of LayerRow
+        Each layer with its units, number of parameters and their names.
+    output_activation : str
+        The activation at the end.
+    n_features, n_outputs, n_parameters : int
+    block_rows : int
+        How many rows are evaluated at a time: some tens of milliseconds of work, a function of the layers alone.
+    """
+
+    def __init__(self, layers: Sequence[Layer], dtype: str) -> None:
+        self.layers = lowering.checked(layers)
+        self.dtype = np.dtype(checks.dtype_name(dtype))
+        self.operations, self.tensors, self.positions = lowering.compiled(self.layers)
+        self.shapes = {
+            name: lowering.shape_of(self.operations[number], kind) for name, (number, kind) in self.tensors.items()
+        }
+        self.rows = self._rows()
+        last = self.layers[-1]
+        self.output_activation = activation_of(last).name if isinstance(last, (Dense, Activation)) else "identity"
+        self.n_features, self.n_outputs = self.rows[0].units, self.rows[-1].units
+        self.n_parameters = lowering.total_size(self.shapes.values())
+        row_work = self.n_parameters + _OVERHEAD * (self.n_features + self.n_outputs)
+        self.block_rows = max(128, _BLOCK_WORK // row_work // 128 * 128)
+
+    def _rows(self) -> tuple[LayerRow, ...]:
+        names: list[dict[str, str]] = [{} for _ in self.layers]
+        for name, (operation, kind) in self.tensors.items():
+            names[self.positions[operation]][kind] = name
+        rows, units = [], 0
+        for layer, own in zip(self.layers, names, strict=True):
+            if isinstance(layer, Input):
+                units = layer.features
+            elif isinstance(layer, Dense):
+                units = layer.units
+            rows.append(LayerRow(layer, units, lowering.total_size(self.shapes[name] for name in own.values()), own))
+        return tuple(rows)
+
+    def check_size(self) -> None:
+        """Raise MemoryError if the network is too large for the engine's whole numbers."""
+        lowering.check_size(self.operations, self.shapes.values(), self.dtype.itemsize)
+
+    def check_shapes(self, parameters: Mapping[str, np.ndarray]) -> None:
+        """Raise ValueError unless ``parameters`` hold every tensor, in its shape."""
+        missing = self.tensors.keys() - parameters.keys()
+        if missing:
+            raise ValueError(
+                f"parameters must hold every tensor of the network; missing: {checks.listing(sorted(missing))}"
+            )
+        for name, shape in self.shapes.items():
+            if parameters[name].shape != shape:
+                raise ValueError(f"parameter {name!r} must have shape {shape}; got shape {parameters[name].shape}")
