@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn._engine.model import Model
 from fastnn._input import checks
 from fastnn._lowering.lowering import Tensor
 from fastnn._lowering.plan import Plan
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from numpy.typing import ArrayLike
 
+    from fastnn._engine.model import Model
 
-class _Network(Protocol):
-    """What has parameters: a `fastnn.Network`."""
+    class _Network(Protocol):
+        """What has parameters: a `fastnn.Network`."""
 
-    plan: Plan
-    model: Model
+        plan: Plan
+        model: Model
 
 
 class Parameters(MutableMapping[str, np.ndarray]):

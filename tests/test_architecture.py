@@ -448,7 +448,8 @@ def test_the_walk_sees_what_it_should(tmp_path):
     source = tmp_path / "x.py"
     source.write_text(
         "from typing import TYPE_CHECKING\nimport numpy\nfrom fastnn import network, Trainer\n"
-        "if TYPE_CHECKING:\n    import click\n    from fastnn.training import Trainer, loop\ndef f():\n    import tqdm.auto\n"
+        "if TYPE_CHECKING:\n    import click\n    from fastnn.training import Trainer, loop\n"
+        "def f():\n    import tqdm.auto\n"
     )
     found = {"typing": True, "numpy": True, "fastnn.network": True, "fastnn": True, "tqdm.auto": False}
     assert python_imports(source) == found

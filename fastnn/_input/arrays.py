@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-NUMERIC_KINDS = "fiub"  # of dtypes: real numbers, truth values among them
+from fastnn._input import NUMERIC_KINDS
+
 _HOST_MEMORY = (1, 3, 11)  # of DLPack's kinds of devices: that of the processor, pinned for CUDA or for ROCm
 # How the dtypes of data frames begin that NumPy would be given as numbers, though they are none.
 _CATEGORIES = ("category", "categorical", "enum", "dictionary")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn._engine.environment import standard_environment
-from fastnn._input import arrays, interruptible, memory_maps
+from fastnn._input import NUMERIC_KINDS, interruptible, memory_maps
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -202,8 +202,10 @@ def anything(value: Any, argument: str) -> np.ndarray:
 
 def numeric(value: ArrayLike, argument: str) -> np.ndarray:
     """``value`` as an ndarray of real numbers, as it is where it is one already; see `fastnn._input.arrays`."""
-    if type(value) is np.ndarray and value.dtype.kind in arrays.NUMERIC_KINDS:
+    if type(value) is np.ndarray and value.dtype.kind in NUMERIC_KINDS:
         return value
+    from fastnn._input import arrays  # here, as `import fastnn` does without it
+
     return arrays.as_numbers(value, argument)
 
 
@@ -253,6 +255,8 @@ def finite(array: np.ndarray, argument: str, original: np.ndarray | None = None,
         return
     place = np.unravel_index(flat, array.shape)
     where = f"row {place[0]}" if array.ndim == 1 else f"row {place[0]}, column {place[1]}"
+    from fastnn._input import arrays
+
     names = arrays.column_names(given)
     if names is not None and array.ndim == 2:
         where += f" ({names[place[1]]!r})"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,13 +14,21 @@ _BLOCK_WORK = 2**29  # multiply-adds: some tens of milliseconds
 _OVERHEAD = 16  # multiply-adds in the time that a number of a row's inputs and outputs takes
 
 
-class LayerRow(NamedTuple):
-    """A layer in its place."""
+class LayerRow:
+    """A layer in its place.
 
-    layer: Layer
-    units: int  # of its output
-    n_parameters: int
-    names: Mapping[str, str]  # of its tensors, by kind: "weight" and "bias"
+    Attributes
+    ----------
+    layer : Layer
+    units : int
+        Of its output.
+    n_parameters : int
+    names : dict of str to str
+        Of its tensors, by kind: ``"weight"`` and ``"bias"``.
+    """
+
+    def __init__(self, layer: Layer, units: int, n_parameters: int, names: Mapping[str, str]) -> None:
+        self.layer, self.units, self.n_parameters, self.names = layer, units, n_parameters, names
 
 
 class Plan:

@@ -12,10 +12,11 @@ from fastnn.losses import CrossEntropy, Loss
 from fastnn.metrics import METRICS, Accuracy, Metric, TopK
 from fastnn.training import class_weights, datasets
 from fastnn.training.events import checked_callbacks
-from fastnn.training.state import Run
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+    from fastnn.training.state import Run
 
 
 def batch_size(given: Any) -> int | str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -14,10 +14,12 @@ from fastnn._storage import descriptions, files
 from fastnn.network import Network
 from fastnn.training import restoring
 from fastnn.training.events import keyed
-from fastnn.training.state import Run, RunState
+
+if TYPE_CHECKING:
+    from fastnn.training.state import Run, RunState
 
 _OPTIMIZER, _CALLBACK = "optimizer/", "callback/"  # prefixes of the names of arrays that are not parameters
-Trainer = TypeVar("Trainer", bound=Run)
+Trainer = TypeVar("Trainer", bound="Run")
 
 
 def pack(trainer: Run) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

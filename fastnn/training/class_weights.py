@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +11,9 @@ from fastnn._engine.environment import standard_environment
 from fastnn._input import checks
 from fastnn.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from fastnn.training.datasets import Dataset
-from fastnn.training.state import Run
+
+if TYPE_CHECKING:
+    from fastnn.training.state import Run
 
 
 def class_weight(given: Any, loss: Loss, n_outputs: int) -> np.ndarray | str | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fastnn._engine.training import Diverged
 from fastnn.errors import DivergedError
-from fastnn.training.state import Run
+
+if TYPE_CHECKING:
+    from fastnn.training.state import Run
 
 
 def diverged_error(run: Run, error: Diverged) -> DivergedError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,7 +11,9 @@ from fastnn._engine import random
 from fastnn._engine.environment import standard_environment
 from fastnn._input import memory_maps
 from fastnn.training.datasets import Dataset
-from fastnn.training.state import Run
+
+if TYPE_CHECKING:
+    from fastnn.training.state import Run
 
 
 def evaluate(run: Run, data: Dataset, check: Callable[[], None] | None = None) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn._engine import random
 from fastnn._engine.environment import standard_environment
@@ -16,7 +16,9 @@ from fastnn.training.evaluation import evaluate
 from fastnn.training.events import Event, keyed, overrides
 from fastnn.training.interrupts import Interrupts
 from fastnn.training.progress import Progress
-from fastnn.training.state import Run
+
+if TYPE_CHECKING:
+    from fastnn.training.state import Run
 
 SLICE_SECONDS = 0.05  # the longest stay in the engine: how soon Ctrl-C and progress bars are served
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,9 @@ from fastnn._input import checks
 from fastnn.history import History
 from fastnn.training.class_weights import class_weight
 from fastnn.training.events import Event
-from fastnn.training.state import Run
+
+if TYPE_CHECKING:
+    from fastnn.training.state import Run
 
 _MOST = 2**53  # steps that float64 still counts one by one
 _EVENTS = ("on_epoch_begin", "on_step_end", "on_epoch_end")

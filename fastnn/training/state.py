@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,12 +12,30 @@ from fastnn._engine.training import Training
 from fastnn.callbacks import Callback, monitored
 from fastnn.history import History
 from fastnn.losses import Loss
-from fastnn.metrics import Metric
 from fastnn.network import Network
 from fastnn.optimizers import Optimizer
 from fastnn.schedules import Constant, ReduceOnPlateau, Schedule
 from fastnn.training.events import Event, keyed
 from fastnn.training.plateau import PlateauState
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from fastnn.metrics import Metric
+
+    class Run(Protocol):
+        """What trains what, and how it stands: a `fastnn.Trainer`, as the modules below it see it."""
+
+        network: Network
+        loss: Loss
+        optimizer: Optimizer
+        batch_size: int | str
+        seed: int
+        threads: int | str
+        shuffle: bool
+        metrics: tuple[Metric, ...]
+        class_weight: np.ndarray | str | None
+        state: RunState
 
 
 class RunState:
@@ -120,18 +138,3 @@ class RunState:
         """Let no epoch be under way: the next update begins one."""
         self.training.end_epoch()
         self.epoch_rows = 0
-
-
-class Run(Protocol):
-    """What trains what, and how it stands: a `fastnn.Trainer`, as the modules below it see it."""
-
-    network: Network
-    loss: Loss
-    optimizer: Optimizer
-    batch_size: int | str
-    seed: int
-    threads: int | str
-    shuffle: bool
-    metrics: tuple[Metric, ...]
-    class_weight: np.ndarray | str | None
-    state: RunState

@@ -18,7 +18,7 @@ from fastnn.losses import LOSSES, Loss
 from fastnn.metrics import Metric
 from fastnn.network import Network
 from fastnn.optimizers import OPTIMIZERS, Optimizer
-from fastnn.training import arguments, checkpoints, class_weights, datasets
+from fastnn.training import arguments, class_weights, datasets
 from fastnn.training.arguments import FitArguments
 from fastnn.training.divergence import diverged_error
 from fastnn.training.evaluation import evaluate
@@ -278,8 +278,6 @@ class Trainer:
         """
         return evaluate(self, datasets.dataset(self.network, self.loss, X, y, sample_weight))
 
-    # -------------------------------------------------------------------- saving
-
     def save(self, path: str | os.PathLike[str], keep_previous: bool = False) -> None:
         """Write all that a run needs to go on to a safetensors file; an existing one is replaced in one go.
 
@@ -305,6 +303,8 @@ class Trainer:
         The run that goes on from the file, in another process, by another instruction set or number of threads, ends
         with the bits of the unbroken run.
         """
+        from fastnn.training import checkpoints  # here, as `import fastnn` does without it
+
         checkpoints.save(self, path, checks.boolean(keep_previous, "keep_previous"))
 
     @classmethod
@@ -326,12 +326,14 @@ class Trainer:
         ValueError
             If it is truncated, damaged, or not one that `Trainer.save` wrote.
         """
+        from fastnn.training import checkpoints
+
         return checkpoints.load(cls, path, threads)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return checkpoints.unpack, (Trainer, *checkpoints.pack(self))
+        from fastnn.training import checkpoints
 
-    # ------------------------------------------------------------------- standing
+        return checkpoints.unpack, (Trainer, *checkpoints.pack(self))
 
     @property
     def epoch(self) -> int:
