@@ -1,5 +1,7 @@
 """Targets, scores and models of tables: against scikit-learn, through files, and wrong ones."""
 
+import contextlib
+import copy
 import json
 import re
 
@@ -228,6 +230,17 @@ def test_quantiles():
     found = model.evaluate(table)
     assert set(found) == {f"{kind}_{q:g}" for kind in ("pinball", "coverage") for q in quantiles}
     assert found["coverage_0.1"] < found["coverage_0.5"] < found["coverage_0.9"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_saving_leaves_the_network_as_it_was(regressor, tmp_path, fails):
+    network = copy.deepcopy(regressor.network)
+    network.metadata = before = {"note": "mine"}
+    model = tables.TableModel(regressor.preprocessor, network, regressor.target)
+    with pytest.raises(IsADirectoryError) if fails else contextlib.nullcontext():
+        model.save(tmp_path if fails else tmp_path / "m.safetensors")
+    assert network.metadata is before
+    assert before == {"note": "mine"}
 
 
 def test_one_file_holds_all(classifier, regressor, tmp_path):
