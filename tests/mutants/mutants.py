@@ -504,11 +504,21 @@ MUTANTS = [
         environment=FLUSH,
     ),
     # ---------------------------------------------------------------------- digest
-    Mutant(9, "the digest of bytes as they are", [(f"{P}/_storage/files.py", 'array.dtype.newbyteorder("<"))', "array.dtype)")]),
+    Mutant(
+        9,
+        "the digest of bytes as they are",
+        [(f"{P}/_storage/files.py", 'array.dtype.newbyteorder("<"))', "array.dtype)")],
+    ),
     Mutant(9, "the digest of any NaN", [(f"{P}/_storage/files.py", 'if little.dtype.kind == "f" and', "if False and")]),
     Mutant(
         9,
         "the digest in any order",
-        [(f"{P}/_storage/files.py", "for name in sorted(tensors):\n        array", "for name in tensors:\n        array")],
+        [
+            (
+                f"{P}/_storage/files.py",
+                "for name in sorted(tensors):\n        array",
+                "for name in tensors:\n        array",
+            )
+        ],
     ),
 ]
