@@ -59,8 +59,9 @@ DEPENDS = {
 
 def extensions(package, names, folder):
     """One extension for each source ``folder/name.pyx``, as ``package.name``."""
+    depends = DEPENDS[Path(folder).name]
     return [
-        Extension(f"{package}.{name}", [f"{folder}/{name}.pyx"], include_dirs=["fastnn/_kernels"], depends=DEPENDS[folder.rpartition("/")[2]])
+        Extension(f"{package}.{name}", [f"{folder}/{name}.pyx"], include_dirs=["fastnn/_kernels"], depends=depends)
         for name in names
     ]
 

@@ -174,7 +174,7 @@ class EarlyStopping(Callback):
 
     def _check_parameters(self, trainer: Trainer) -> None:
         """Raises if the parameters kept are of another network, before an epoch is spent on what cannot end well."""
-        shapes = trainer.network._shapes
+        shapes = trainer.network.plan.shapes
         for kept in (self._best_parameters, self._last_parameters):
             if kept and {name: array.shape for name, array in kept.items()} != shapes:
                 raise ValueError(

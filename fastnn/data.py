@@ -148,14 +148,12 @@ class Standardizer:
             scale[j] = np.sqrt(random.lane_sum(column * column) / n) or 1.0  # squares may underflow
         self.mean, self.scale = mean, scale
 
-    def transform(self, X: ArrayLike) -> np.ndarray:
-        """``(X - mean) / scale``, computed in float64; float32 for a float32 ``X``, otherwise float64.
+    def transform(self, X: ArrayLike, argument: str = "X") -> np.ndarray:
+        """Compute ``(X - mean) / scale`` in float64; float32 for a float32 ``X``, otherwise float64.
 
-        The values depend on the values of ``X`` alone, not on strides, alignment or byte order.
+        The values depend on the values of ``X`` alone, not on strides, alignment or byte order. Errors call it
+        ``argument``.
         """
-        return self._transformed(X, "X")
-
-    def _transformed(self, X: ArrayLike, argument: str) -> np.ndarray:
         if self.mean is None or self.scale is None:
             raise ValueError("the Standardizer must be fitted before it transforms")
         given = _rows(X, argument)
@@ -186,7 +184,7 @@ def standardize(X: ArrayLike, *others: ArrayLike) -> Any:
     ndarray, or tuple of ndarray if there are others
     """
     scaler = Standardizer().fit(X)
-    results = (scaler.transform(X), *(scaler._transformed(array, "others") for array in others))
+    results = (scaler.transform(X), *(scaler.transform(array, "others") for array in others))
     return results if others else results[0]
 
 

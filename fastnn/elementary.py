@@ -17,6 +17,19 @@ Examples
 array([0.       , 0.6931472, 1.0986123], dtype=float32)
 """
 
+import numpy as np
+
 from fastnn._engine.elementary import cos, erf, exp, expm1, log, log1p, sigmoid, sin, tanh
 
 __all__ = ["cos", "erf", "exp", "expm1", "log", "log1p", "sigmoid", "sin", "tanh"]
+
+
+def whole_powers(base: float, exponents: np.ndarray) -> np.ndarray:
+    """Compute ``base`` to integer powers of at least 0 by repeated squaring: exact operations in one order."""
+    result = np.ones(exponents.shape)
+    square, rest = base, exponents
+    while rest.any():
+        result = np.where(rest & 1, result * square, result)
+        square *= square
+        rest = rest >> 1
+    return result

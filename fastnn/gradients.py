@@ -16,7 +16,7 @@ from fastnn._lowering import random_streams
 from fastnn.losses import LOSSES, Loss
 from fastnn.network import Network
 from fastnn.optimizers import SGD
-from fastnn.training import preparation
+from fastnn.training.datasets import Dataset, dataset
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -138,7 +138,7 @@ def gradient(
     seed = checks.seed(seed)
     training, copy, data = _prepared(network, loss, X, y, sample_weight, seed)
     _, gradients = training.gradient(data.X, data.y, data.weights)
-    return {name: gradients[tensor] for name, tensor in copy._names.items()}
+    return {name: gradients[tensor] for name, tensor in copy.plan.tensors.items()}
 
 
 def _prepared(
@@ -149,29 +149,26 @@ def _prepared(
     sample_weight: ArrayLike | None,
     seed: int,
     dtype: str | None = None,
-) -> tuple[Training, Network, preparation.Dataset]:
+) -> tuple[Training, Network, Dataset]:
     """A copy of the network, a training of it that stands before its first update, and the checked data."""
     checks.instance(network, Network, "network")
     resolved: Loss = checks.one_of(loss, Loss, LOSSES, "loss")
-    resolved.check_outputs(network.n_outputs, network._output_activation)
+    resolved.check_outputs(network.n_outputs, network.plan.output_activation)
     copy = network.astype(dtype or network.dtype)
-    with standard_environment():
-        data = preparation.dataset(
-            X, y, sample_weight, resolved, network.n_features, network.n_outputs, np.dtype(copy.dtype)
-        )
-    return Training(copy._model, resolved.specification(), SGD().specification(), seed, 1), copy, data
+    data = dataset(copy, resolved, X, y, sample_weight)
+    return Training(copy.model, resolved.specification(), SGD().specification(), seed, 1), copy, data
 
 
 def _differences(
     training: Training,
     copy: Network,
     gradients: Mapping[tuple[int, str], np.ndarray],
-    data: preparation.Dataset,
+    data: Dataset,
     epsilon: float,
     seed: int,
 ) -> dict[str, float]:
     differences = {}
-    for number, (name, tensor) in enumerate(copy._names.items()):
+    for number, (name, tensor) in enumerate(copy.plan.tensors.items()):
         gradient = gradients[tensor]
         scale = float(np.abs(gradient).max())
         if scale == 0.0:
@@ -202,7 +199,7 @@ def _difference(
     network: Network,
     name: str,
     at: tuple[np.intp, ...],
-    data: preparation.Dataset,
+    data: Dataset,
     epsilon: float,
     gradient: float,
     scale: float,

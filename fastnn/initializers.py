@@ -17,6 +17,7 @@ import math
 
 import numpy as np
 
+from fastnn._engine import random
 from fastnn._input import checks
 from fastnn._storage.descriptions import Description, description
 
@@ -67,16 +68,12 @@ class _Scaled(_Built):
 
 class _Uniform(_Scaled):
     def _values(self, shape: tuple[int, ...], seed: int, stream: int) -> np.ndarray:
-        from fastnn._engine import random
-
         limit = math.sqrt(3.0 * self.variance(*_fans(shape)))
         return (2.0 * random.uniform(seed, stream, shape) - 1.0) * limit
 
 
 class _Normal(_Scaled):
     def _values(self, shape: tuple[int, ...], seed: int, stream: int) -> np.ndarray:
-        from fastnn._engine import random
-
         return random.normal(seed, stream, shape) * math.sqrt(self.variance(*_fans(shape)))
 
 
@@ -163,8 +160,6 @@ class Orthogonal(_Built):
         self._set(gain=checks.number(self.gain, "Orthogonal gain"))
 
     def _values(self, shape: tuple[int, ...], seed: int, stream: int) -> np.ndarray:
-        from fastnn._engine import random
-
         if len(shape) != 2:
             raise ValueError(f"Orthogonal is for matrices; got shape {shape}")
         rows, columns = shape

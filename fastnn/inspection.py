@@ -8,16 +8,15 @@ import numpy as np
 
 from fastnn._engine.model import Model
 from fastnn._input import checks
-from fastnn._lowering.lowering import Lowered
+from fastnn._lowering.lowering import lowered
 from fastnn._runtime import instruction_sets
-from fastnn.layers import Activation, Dense, Input, LayerNorm
+from fastnn.layers import Input
 from fastnn.network import Network
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 _BLOCK_ROWS = 4096
-_COMPUTING = (Dense, Activation, LayerNorm)  # Dropout passes on what it gets when a network predicts
 
 
 def activations(network: Network, X: ArrayLike) -> dict[int, np.ndarray]:
@@ -74,7 +73,7 @@ def dead_units(network: Network, X: ArrayLike) -> dict[int, np.ndarray]:
     alive: dict[int, np.ndarray] = {}
     for start in range(0, len(rows), _BLOCK_ROWS):
         for place, outputs in layers.outputs(rows[start : start + _BLOCK_ROWS]).items():
-            if isinstance(network.layers[place], _COMPUTING):
+            if network.layers[place].predicts:
                 seen = (outputs != 0).any(axis=0)
                 alive[place] = alive[place] | seen if place in alive else seen
     return {place: np.flatnonzero(~seen) for place, seen in alive.items()}
@@ -87,17 +86,14 @@ class _Layers:
         checks.instance(network, Network, "network")
         self.models: dict[int, Model | None] = {}
         tables = instruction_sets.tables(network.dtype)
-        names = network._names_by_layer
-        units = 0
-        for place, (layer, (_, units_out, _)) in enumerate(zip(network.layers, network._rows(), strict=True)):
-            lowered = Lowered((Input(units), layer))
-            operations = lowered.operations if place and isinstance(layer, _COMPUTING) else []
-            units = units_out
-            if not operations:
+        below = network.plan.rows[:1] + network.plan.rows[:-1]
+        for place, (row, units) in enumerate(zip(network.plan.rows, (row.units for row in below), strict=True)):
+            program = lowered((Input(units), row.layer)) if place and row.layer.predicts else None
+            if program is None or not program.operations:
                 self.models[place] = None
                 continue
-            model = self.models[place] = Model(lowered.n_inputs, operations, network.dtype, tables)
-            for kind, name in names.get(place, {}).items():
+            model = self.models[place] = Model(units, program.operations, network.dtype, tables)
+            for kind, name in row.names.items():
                 model.write(0, kind, network.parameters[name])
 
     def outputs(self, rows: np.ndarray) -> dict[int, np.ndarray]:
@@ -113,4 +109,4 @@ class _Layers:
 
 def _rows(network: Network, X: ArrayLike) -> np.ndarray:
     dense = checks.numeric(X, "X")  # of sparse rows, every layer's outputs would be dense
-    return checks.features(dense, network.n_features, network._np_dtype)
+    return checks.features(dense, network.n_features, network.plan.dtype)

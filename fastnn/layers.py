@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, ClassVar
+
 from fastnn._input import checks
 from fastnn._storage.descriptions import Description, description
-from fastnn.initializers import INITIALIZERS, Initializer
+from fastnn.initializers import INITIALIZERS, Constant, Initializer, Zeros, resolved
+
+if TYPE_CHECKING:
+    from fastnn._lowering.program import Program
 
 # Activations by name, with the default of the parameter for those that have one.
 ACTIVATIONS: dict[str, float | None] = {
@@ -27,6 +32,15 @@ _ALIASES = {None: "identity", "linear": "identity"}
 class Layer(Description):
     """The base of every layer."""
 
+    #: The activation that the layer ends in.
+    activation_name: ClassVar[str] = "identity"
+    #: Whether it changes what a network predicts; else it works in training alone.
+    predicts: ClassVar[bool] = True
+
+    def lower(self, program: Program) -> None:
+        """Add the layer's operations to a program in the making."""
+        raise NotImplementedError
+
 
 @description
 class Input(Layer):
@@ -42,6 +56,9 @@ class Input(Layer):
 
     def __post_init__(self) -> None:
         self._set(features=checks.integer(self.features, "Input features"))
+
+    def lower(self, program: Program) -> None:
+        program.begin(self.features)
 
 
 @description
@@ -87,6 +104,14 @@ class Activation(Layer):
         """Whether the name says it all."""
         return self.alpha == ACTIVATIONS[self.name]
 
+    @property
+    def activation_name(self) -> str:  # type: ignore[override]
+        return self.name
+
+    def lower(self, program: Program) -> None:
+        if self.name != "identity":
+            program.add("activation", activation=self.name, alpha=self.alpha or 0.0)
+
 
 @description
 class Dense(Layer):
@@ -127,6 +152,20 @@ class Dense(Layer):
     def __repr__(self) -> str:
         return super().__repr__().replace("activation=", "", 1)
 
+    @property
+    def activation_name(self) -> str:  # type: ignore[override]
+        return activation_of(self).name
+
+    def lower(self, program: Program) -> None:
+        activation = activation_of(self)
+        tensors = {
+            "weight": ((self.units, program.current), resolved(self.weight_initializer, program.following)),
+            "bias": ((self.units,), resolved(self.bias_initializer, program.following)),
+        }
+        program.add("dense", tensors, units=self.units, activation=activation.name, alpha=activation.alpha or 0.0)
+        if activation.name != "identity":
+            program.skip_module()
+
 
 @description
 class Dropout(Layer):
@@ -142,9 +181,13 @@ class Dropout(Layer):
     """
 
     rate: float
+    predicts = False
 
     def __post_init__(self) -> None:
         self._set(rate=checks.number(self.rate, "Dropout rate", 0.0, 1.0, below=True))
+
+    def lower(self, program: Program) -> None:
+        program.add("dropout", rate=self.rate, stream=program.stream)
 
 
 @description
@@ -164,6 +207,10 @@ class LayerNorm(Layer):
 
     def __post_init__(self) -> None:
         self._set(epsilon=checks.number(self.epsilon, "LayerNorm epsilon", 0.0, above=True))
+
+    def lower(self, program: Program) -> None:
+        size = (program.current,)
+        program.add("layer_norm", {"weight": (size, Constant(1.0)), "bias": (size, Zeros())}, epsilon=self.epsilon)
 
 
 LAYERS = (Input, Dense, Activation, Dropout, LayerNorm)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from fastnn._engine import elementary
 from fastnn._input import checks
 from fastnn._storage.descriptions import Description, description
 
@@ -56,7 +57,7 @@ class Loss(Description):
         """
         n_outputs, dtype = _asked(n_outputs, dtype)
         array = checks.numeric(y, argument)
-        values = self._in_columns(array, self._n_targets(n_outputs), argument)
+        values = self._in_columns(array, self.n_targets(n_outputs), argument)
         result = checks.converted(values, dtype)
         checks.finite(result if array.ndim == 2 else result[:, 0], argument, values if array.ndim == 2 else array)
         self._check_range(result, argument)
@@ -66,7 +67,8 @@ class Loss(Description):
         """What outputs of the network mean in the units of the targets, for metrics."""
         return checks.numeric(outputs, "outputs")
 
-    def _n_targets(self, n_outputs: int) -> int:
+    def n_targets(self, n_outputs: int) -> int:
+        """Tell how many targets a row has for a network of ``n_outputs``."""
         return n_outputs
 
     def _in_columns(self, array: np.ndarray, n_targets: int, argument: str) -> np.ndarray:
@@ -160,7 +162,7 @@ class Pinball(Loss):
                 f"got {n_outputs} outputs"
             )
 
-    def _n_targets(self, n_outputs: int) -> int:
+    def n_targets(self, n_outputs: int) -> int:
         return n_outputs // len(self.quantiles)  # type: ignore[arg-type]
 
 
@@ -172,8 +174,6 @@ class Poisson(Loss):
     upper = np.inf
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
-        from fastnn._engine import elementary
-
         return elementary.exp(checks.numeric(outputs, "outputs").astype(np.float64))
 
 

@@ -85,7 +85,7 @@ class TopK(Metric):
         ahead = np.count_nonzero(outputs > own, axis=1)
         earlier = np.arange(outputs.shape[1]) < labels[:, None]
         ahead += np.count_nonzero((outputs == own) & earlier, axis=1)
-        return _mean((ahead < self.k).astype(np.float64), weights)
+        return mean((ahead < self.k).astype(np.float64), weights)
 
 
 @description
@@ -125,14 +125,32 @@ class R2(Metric):
         values = np.empty(errors.shape[1])
         for column in range(errors.shape[1]):
             y = targets[:, column].astype(np.float64)
-            centred = y - _mean(y, weights)
-            spread = _mean(centred * centred, weights)
-            left = _mean(errors[:, column] * errors[:, column], weights)
+            centred = y - mean(y, weights)
+            spread = mean(centred * centred, weights)
+            left = mean(errors[:, column] * errors[:, column], weights)
             if spread == 0.0:
                 values[column] = float(left == 0.0)
             else:
                 values[column] = 1.0 - left / spread
         return lane_sum(values) / len(values)
+
+
+def mean(values: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Compute the mean of a vector by the sums of the numerics contract: for metrics of your own.
+
+    Parameters
+    ----------
+    values : float64 ndarray, shape (n,)
+    weights : float64 ndarray, shape (n,), optional
+
+    Returns
+    -------
+    float
+    """
+    values = np.ascontiguousarray(values)
+    if weights is None:
+        return lane_sum(values) / len(values)
+    return lane_sum(values * weights) / lane_sum(weights)
 
 
 METRICS: dict[str, type[Metric]] = {
@@ -170,14 +188,6 @@ def _errors(outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None
     return outputs.astype(np.float64) - targets, targets, weights
 
 
-def _mean(values: np.ndarray, weights: np.ndarray | None) -> float:
-    """The weighted mean of a float64 vector."""
-    values = np.ascontiguousarray(values)
-    if weights is None:
-        return lane_sum(values) / len(values)
-    return lane_sum(values * weights) / lane_sum(weights)
-
-
 def _mean_over_columns(values: np.ndarray, weights: np.ndarray | None) -> float:
-    columns = np.array([_mean(values[:, column], weights) for column in range(values.shape[1])])
+    columns = np.array([mean(values[:, column], weights) for column in range(values.shape[1])])
     return lane_sum(columns) / len(columns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +12,13 @@ from fastnn import initializers
 from fastnn._engine.environment import standard_environment
 from fastnn._engine.model import Model
 from fastnn._engine.random import first_nonfinite
-from fastnn._input import checks, memory_maps, sparse
-from fastnn._lowering import lowering, random_streams
+from fastnn._input import checks, memory_maps, rows, sparse
+from fastnn._lowering import random_streams
+from fastnn._lowering.plan import Plan
 from fastnn._runtime import instruction_sets
 from fastnn._storage import descriptions, files
-from fastnn.layers import LAYERS, Activation, Dense, Input, Layer, LayerNorm, activation_of
+from fastnn.layers import LAYERS, Layer
+from fastnn.parameters import Parameters as Parameters
 
 if TYPE_CHECKING:
     import torch
@@ -49,6 +51,10 @@ class Network:
     n_features, n_outputs, n_parameters : int
     metadata : dict
         Yours: what JSON can hold, saved and loaded with the network. It plays no part in what the network computes.
+    plan : Plan
+        What the layers come to, for tools: operations, names and shapes of parameters, units and sizes of layers.
+    model : Model
+        The engine's, which holds the parameters.
 
     Reproducibility
     ---------------
@@ -69,62 +75,36 @@ class Network:
             self._initialise()
 
     def _initialise(self) -> None:
-        for number, (name, (operation, kind)) in enumerate(self._names.items()):
-            position = self._positions[operation]
-            layer = self.layers[position]
-            shape = self._shapes[name]
-            if isinstance(layer, Dense):
-                following = lowering.following_activation(self.layers, position)
-                given = layer.weight_initializer if kind == "weight" else layer.bias_initializer
-                initializer = initializers.resolved(given, following)
-            else:
-                initializer = initializers.Constant(1.0) if kind == "weight" else initializers.Zeros()
+        for number, (name, tensor) in enumerate(self.plan.tensors.items()):
+            initializer, shape = self.plan.initializers[name], self.plan.shapes[name]
             values = initializer.values(shape, self.seed, random_streams.INITIALIZER + number)
-            self._model.write(operation, kind, values.astype(self._np_dtype))
+            self.model.write(*tensor, values.astype(self._np_dtype))
 
     def _build(
         self, layers: Sequence[Layer], seed: int, dtype: str, parameters: Mapping[str, np.ndarray] | None = None
     ) -> None:
         """Everything but the values of the parameters; those that are to come are looked at before memory is taken."""
-        self.layers = lowering.checked(layers)
+        self.plan = Plan(layers, dtype)
+        self.layers = self.plan.layers
         self.metadata: dict[str, Any] = {}
         self.seed = checks.seed(seed)
-        self.dtype = checks.dtype_name(dtype)
-        self._np_dtype = np.dtype(self.dtype)
-        lowered = lowering.Lowered(self.layers)
-        self._names, self._positions, self._shapes = lowered.names, lowered.positions, lowered.shapes
+        self.dtype = self.plan.dtype.name
         if parameters is not None:
-            self._check_shapes(parameters)
-        lowering.check_size(lowered, self._np_dtype.itemsize)
-        self._model = Model(
-            lowered.n_inputs, lowered.operations, self.dtype, instruction_sets.tables(self.dtype)
-        )
-        self.n_features: int = self._model.n_inputs
-        self.n_outputs: int = self._model.n_outputs
-        # Rows that are evaluated at a time: some tens of milliseconds of work, a function of the layers alone.
-        row_work = self.n_parameters + 16 * (self.n_features + self.n_outputs)
-        self._rows_per_block = max(128, 2**29 // row_work // 128 * 128)
-        last = self.layers[-1]
-        has_activation = isinstance(last, (Dense, Activation))
-        self._output_activation = activation_of(last).name if has_activation else "identity"  # type: ignore[arg-type]
+            self.plan.check_shapes(parameters)
+        self.plan.check_size()
+        self.n_features, self.n_outputs = self.plan.n_features, self.plan.n_outputs
+        tables = instruction_sets.tables(self.dtype)
+        self.model = Model(self.n_features, self.plan.operations, self.dtype, tables)
+        # What `predict` looks at for every row, within reach.
+        self._np_dtype, self._block_rows = self.plan.dtype, self.plan.block_rows
 
     @classmethod
     def _restored(cls, layers: Sequence[Layer], seed: int, dtype: str, parameters: Mapping[str, np.ndarray]) -> Network:
         """A network with given parameters."""
         network = cls.__new__(cls)
-        network._build(layers, seed, dtype, parameters)
+        Network._build(network, layers, seed, dtype, parameters)
         network.parameters.update(parameters)
         return network
-
-    def _check_shapes(self, parameters: Mapping[str, np.ndarray]) -> None:
-        missing = self._names.keys() - parameters.keys()
-        if missing:
-            raise ValueError(
-                f"parameters must hold every tensor of the network; missing: {checks.listing(sorted(missing))}"
-            )
-        for name, shape in self._shapes.items():
-            if parameters[name].shape != shape:
-                raise ValueError(f"parameter {name!r} must have shape {shape}; got shape {parameters[name].shape}")
 
     @property
     def parameters(self) -> Parameters:
@@ -132,20 +112,12 @@ class Network:
         return Parameters(self)
 
     @property
-    def _names_by_layer(self) -> dict[int, dict[str, str]]:
-        """The names of the weight and the bias of each layer that has them, by its place in ``layers``."""
-        found: dict[int, dict[str, str]] = {}
-        for name, (operation, kind) in self._names.items():
-            found.setdefault(self._positions[operation], {})[kind] = name
-        return found
-
-    @property
     def n_parameters(self) -> int:
         """How many numbers the parameters hold."""
-        return lowering.total_size(self._shapes.values())
+        return self.plan.n_parameters
 
     def predict(self, X: ArrayLike, out: np.ndarray | None = None) -> np.ndarray:
-        """The outputs of the last layer.
+        """Compute the outputs of the last layer.
 
         Parameters
         ----------
@@ -177,7 +149,7 @@ class Network:
             or X.dtype is not dtype
             or len(shape := X.shape) != 2
             or shape[1] != self.n_features
-            or not 0 < shape[0] <= self._rows_per_block
+            or not 0 < shape[0] <= self._block_rows
             or first_nonfinite(X) >= 0
         ):
             given = X
@@ -185,7 +157,7 @@ class Network:
                 X = checks.numeric(X, "X")
                 if X.shape == (self.n_features,):
                     return self._predict_one(X, out)
-            X = checks.features(X, self.n_features, dtype, given=given)
+            X = rows.features(X, self.n_features, dtype, given=given)
             shape = X.shape
         expected = (shape[0], self.n_outputs)
         if out is None:
@@ -193,12 +165,12 @@ class Network:
         elif type(out) is not _ndarray or out.dtype is not dtype or out.shape != expected:
             self._check_out(out, expected)
         try:
-            if shape[0] > self._rows_per_block:
+            if shape[0] > self._block_rows:
                 self._predict_blocks(X, out)
             elif type(X) is _ndarray:
-                self._model.forward(X, out)
+                self.model.forward(X, out)
             else:
-                self._model.forward_sparse(X, out)
+                self.model.forward_sparse(X, out)
         except ValueError:
             raise ValueError("out must be writeable; got a read-only array") from None
         return out
@@ -212,12 +184,12 @@ class Network:
 
     def _predict_blocks(self, X: np.ndarray | SparseMatrix, out: np.ndarray) -> None:
         """Block by block, so that Ctrl-C is heard, and pages of a memory-mapped file are given back."""
-        forward, file = self._model.forward_sparse, None
+        forward, file = self.model.forward_sparse, None
         if isinstance(X, np.ndarray):
-            forward, file = self._model.forward, memory_maps.mapped_file(X)
-        for start in range(0, len(out), self._rows_per_block):
-            rows = slice(start, start + self._rows_per_block)
-            forward(X[rows], out[rows])
+            forward, file = self.model.forward, memory_maps.mapped_file(X)
+        for start in range(0, len(out), self._block_rows):
+            block = slice(start, start + self._block_rows)
+            forward(X[block], out[block])
             memory_maps.give_back(file)
 
     def _check_out(self, out: Any, shape: tuple[int, ...]) -> None:
@@ -228,7 +200,7 @@ class Network:
             raise ValueError(f"{expected}; got shape {out.shape} and dtype {out.dtype}")
 
     def digest(self) -> str:
-        """SHA-256 of the parameters, in hexadecimal.
+        """Return the SHA-256 of the parameters, in hexadecimal.
 
         Reproducibility
         ---------------
@@ -238,7 +210,7 @@ class Network:
         return files.digest(self.parameters)
 
     def astype(self, dtype: str) -> Network:
-        """A copy with parameters rounded, or widened, to ``dtype``."""
+        """Return a copy with parameters rounded, or widened, to ``dtype``."""
         target = np.dtype(checks.dtype_name(dtype))
         return Network._restored(
             self.layers,
@@ -248,38 +220,26 @@ class Network:
         )
 
     def summary(self) -> str:
-        """The network as a table in plain text: each layer, the shape of its output, how many parameters it has."""
+        """Return a table in plain text: each layer, the shape of its output, how many parameters it has."""
         header = ("layer", "output shape", "parameters")
         total = ("total", "", f"{self.n_parameters:,}")
-        body = [(name, f"(n, {units})", f"{size:,}" if size else "") for name, units, size in self._rows()]
+        body = [
+            (repr(row.layer), f"(n, {row.units})", f"{row.n_parameters:,}" if row.n_parameters else "")
+            for row in self.plan.rows
+        ]
         table = [header, *body, total]
         widths = [max(len(row[column]) for row in table) for column in range(3)]
         lines = ["  ".join((a.ljust(widths[0]), b.ljust(widths[1]), c.rjust(widths[2]))).rstrip() for a, b, c in table]
         rule = "-" * (sum(widths) + 4)
         return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
-    def _rows(self) -> Iterator[tuple[str, int, int]]:
-        """For each layer: what it is, its units and how many parameters it has."""
-        units = 0
-        for layer in self.layers:
-            size = 0
-            if isinstance(layer, Input):
-                units = layer.features
-            elif isinstance(layer, Dense):
-                units, size = layer.units, (units + 1) * layer.units
-            elif isinstance(layer, LayerNorm):
-                size = 2 * units
-            yield repr(layer), units, size
-
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the network to a safetensors file; an existing one is replaced in one go."""
-        parameters = dict(self.parameters)
-        description = {**self._description(), "digest": files.digest(parameters), "metadata": self.metadata}
-        files.write(path, parameters, {"kind": "network", **description})
+        """Write the network to a safetensors file; an existing one is replaced in one go."""
+        files.write(path, self.parameters, {"kind": "network", **self.describe(), "metadata": self.metadata})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Network:
-        """Reads a network that `save`, or `Trainer.save`, wrote.
+        """Read a network that `save`, or `Trainer.save`, wrote.
 
         Raises
         ------
@@ -289,10 +249,10 @@ class Network:
             If it is truncated, damaged or not a fastnn model.
         """
         metadata, tensors = files.read(path, ("network", "trainer"))
-        return cls._from_file(metadata, tensors, os.fspath(path))
+        return cls.from_description(metadata, tensors, os.fspath(path))
 
     def to_torch(self) -> torch.nn.Sequential:
-        """A ``torch.nn.Sequential`` that computes the same, with a copy of the parameters; needs PyTorch.
+        """Make a ``torch.nn.Sequential`` that computes the same, with a copy of the parameters; needs PyTorch.
 
         Its parameters have the names and shapes of these, so that ``load_state_dict`` takes what
         ``safetensors.torch.load_file`` reads from a file that `save` wrote. It is in evaluation mode: dropout is off
@@ -303,13 +263,13 @@ class Network:
         ImportError
             If PyTorch is missing; the message says how to install it.
         """
-        from fastnn.torch import to_torch
+        from fastnn.torch import module_of
 
-        return to_torch(self)
+        return module_of(self.layers, self.parameters, self.dtype)
 
     @classmethod
     def from_torch(cls, module: torch.nn.Module) -> Network:
-        """A network that computes what a PyTorch module in evaluation mode does, with a copy of the parameters.
+        """Make a network that computes what a PyTorch module in evaluation mode does, with a copy of the parameters.
 
         Parameters
         ----------
@@ -327,24 +287,51 @@ class Network:
         ValueError
             If fastnn has no layer that computes what a module in it does; the message names the module.
         """
-        from fastnn.torch import from_torch
+        from fastnn.torch import layers_of
 
-        return from_torch(module)
+        layers, tensors, dtype = layers_of(module)
+        network = cls(layers, dtype=dtype)
+        network.parameters.update(dict(zip(network.parameters, tensors, strict=True)))
+        return network
 
-    def _description(self) -> dict[str, Any]:
-        return {"layers": descriptions.to_data(self.layers), "dtype": self.dtype, "seed": self.seed}
+    def describe(self) -> dict[str, Any]:
+        """Describe the network as JSON can hold it: its layers, dtype, seed and the digest of its parameters."""
+        return {
+            "layers": descriptions.to_data(self.layers),
+            "dtype": self.dtype,
+            "seed": self.seed,
+            "digest": self.digest(),
+        }
 
     @classmethod
-    def _from_file(cls, metadata: Mapping[str, Any], tensors: Mapping[str, np.ndarray], name: str) -> Network:
+    def from_description(
+        cls, description: Mapping[str, Any], parameters: Mapping[str, np.ndarray], name: str = "the description"
+    ) -> Network:
+        """Make the network that `describe` described, and whose parameters these are; nothing is executed.
+
+        Parameters
+        ----------
+        description : mapping of str
+            What `describe` gave; an entry ``"metadata"``, a mapping, becomes the network's.
+        parameters : mapping of str to ndarray
+            Arrays whose names hold a ``/`` are not the network's, and left out.
+        name : str
+            Where it comes from, for errors.
+
+        Raises
+        ------
+        ValueError
+            If the description is damaged, or the parameters do not have the digest that it states.
+        """
         classes = (*LAYERS, *initializers.CLASSES)
-        parameters = {key: array for key, array in tensors.items() if "/" not in key}
+        own = {key: array for key, array in parameters.items() if "/" not in key}
         try:
-            described = descriptions.from_data(metadata["layers"], classes, "a layer")
-            network = cls._restored(described, metadata["seed"], metadata["dtype"], parameters)
-            network.metadata = dict(checks.mapping(metadata.get("metadata", {}), "its metadata"))
+            layers = descriptions.from_data(description["layers"], classes, "a layer")
+            network = cls._restored(layers, description["seed"], description["dtype"], own)
+            network.metadata = dict(checks.mapping(description.get("metadata", {}), "its metadata"))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{name!r} is damaged or not a fastnn model: {error}") from error
-        if metadata.get("digest") != network.digest():
+        if description.get("digest") != network.digest():
             raise ValueError(f"{name!r} is damaged: its parameters do not have the digest it states")
         return network
 
@@ -362,63 +349,3 @@ class Network:
 
     def __repr__(self) -> str:
         return f"Network([{', '.join(map(repr, self.layers))}], seed={self.seed}, dtype={self.dtype!r})"
-
-
-class Parameters(MutableMapping[str, np.ndarray]):
-    """The parameters of a network: names and shapes as in the equivalent ``torch.nn.Sequential``.
-
-    Every `Dense`, every activation other than the identity, every `Dropout` and `LayerNorm` counts as a module; `Input`
-    does not. Weights have the shape (outputs, inputs). Reading an entry gives a copy; assigning to one sets it.
-    """
-
-    def __init__(self, network: Network) -> None:
-        checks.instance(network, Network, "network")
-        self._network = network
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self._network._model.read(*self._tensor(name))
-
-    def __setitem__(self, name: str, value: ArrayLike) -> None:
-        self.update({name: value})
-
-    def update(self, other: Any = (), /, **more: Any) -> None:
-        """Sets several entries, all or, if one does not fit, none."""
-        try:
-            given = dict(other, **more)
-        except (TypeError, ValueError):
-            raise TypeError(
-                f"other must be a mapping of names to arrays, or pairs of these; got {checks.described(other)}"
-            ) from None
-        checked = [(self._tensor(name), self._checked(name, value)) for name, value in given.items()]
-        for tensor, array in checked:
-            self._network._model.write(*tensor, array)
-
-    def _tensor(self, name: str) -> lowering.Tensor:
-        names = self._network._names
-        if name not in names:
-            is_like = isinstance(name, str) and len(names) <= checks.LISTED
-            hint = checks.nearest(name, names) if is_like else ""
-            raise KeyError(f"the parameters are {checks.listing(names)}; got {name!r}{hint}")
-        return names[name]
-
-    def _checked(self, name: str, value: ArrayLike) -> np.ndarray:
-        argument = f"the value of parameter {name!r}"
-        given = checks.numeric(value, argument)
-        shape = self._network._shapes[name]
-        if given.shape != shape:
-            raise ValueError(f"{argument} must have shape {shape}; got shape {given.shape}")
-        array = checks.converted(given, self._network._np_dtype)
-        checks.finite(array, argument, given)
-        return array
-
-    def __delitem__(self, name: str) -> None:
-        raise TypeError("parameters can be set but not removed")
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._network._names)
-
-    def __len__(self) -> int:
-        return len(self._network._names)
-
-    def __repr__(self) -> str:
-        return f"Parameters({', '.join(f'{name}: {shape}' for name, shape in self._network._shapes.items())})"

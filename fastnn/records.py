@@ -21,7 +21,7 @@ from fastnn._storage import descriptions, durable
 from fastnn._storage.files import NUMERICS_VERSION
 from fastnn.callbacks import Callback, EarlyStopping
 from fastnn.layers import LAYERS, Layer
-from fastnn.training import Trainer, loop, preparation
+from fastnn.training import Trainer, datasets, events
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -84,14 +84,14 @@ def run_record(
         checks.number(validation_fraction, "validation_fraction", 0.0, 1.0, above=True, below=True)
     given = {
         "validation_fraction": validation_fraction,
-        "callbacks": [callback_data(callback) for callback in loop.checked_callbacks(callbacks)],
+        "callbacks": [callback_data(callback) for callback in events.checked_callbacks(callbacks)],
     }
     record: dict[str, Any] = {
         "record_version": RECORD_VERSION,
         **standing(trainer, given),
         "data": {
             **data_entry(X, y, sample_weight),
-            "validation": None if validation_data is None else data_entry(*preparation.validation(validation_data)),
+            "validation": None if validation_data is None else data_entry(*datasets.validation(validation_data)),
         },
         "history": dict(trainer.history),
         "environment": environment(),

@@ -14,7 +14,7 @@ from fastnn._input import checks
 from fastnn._storage import descriptions
 from fastnn.callbacks import Callback, EarlyStopping
 from fastnn.network import Network
-from fastnn.training import Trainer, loop, preparation
+from fastnn.training import Trainer, datasets, events
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -105,8 +105,8 @@ def reproduce(
         was, now = ("without", "some are") if expected is None else ("with", "none are")
         raise ValueError(f"{name} is of a run {was} validation_data; {now} given")
     if validation_data is not None:
-        _check_data(expected, name, "validation ", *preparation.validation(validation_data))
-    watching = _watching(training["callbacks"], loop.checked_callbacks(callbacks), name)
+        _check_data(expected, name, "validation ", *datasets.validation(validation_data))
+    watching = _watching(training["callbacks"], events.checked_callbacks(callbacks), name)
     fraction = training["validation_fraction"]
     n = np.shape(X)[0]
     if fraction is not None:

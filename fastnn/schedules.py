@@ -12,11 +12,11 @@ package's own exp, log and cos; powers are products. It is the same on every mac
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 
+from fastnn import elementary
 from fastnn._engine.environment import standard_environment
 from fastnn._input import checks
 from fastnn._storage.descriptions import Description, description
@@ -114,7 +114,7 @@ class Step(Schedule):
         )
 
     def _rates(self, t: np.ndarray) -> np.ndarray:
-        return self.learning_rate * _powers(self.factor, t.astype(np.int64) // self.every)
+        return self.learning_rate * elementary.whole_powers(self.factor, t.astype(np.int64) // self.every)
 
 
 @description
@@ -138,7 +138,7 @@ class Exponential(Schedule):
         self._set(factor=checks.number(self.factor, "factor", 0.0, 1.0, above=True))
 
     def _rates(self, t: np.ndarray) -> np.ndarray:
-        return self.learning_rate * _powers(self.factor, t.astype(np.int64))
+        return self.learning_rate * elementary.whole_powers(self.factor, t.astype(np.int64))
 
 
 @description
@@ -243,8 +243,6 @@ class InverseScaling(Schedule):
         self._set(power=checks.number(self.power, "power", 0.0))
 
     def _rates(self, t: np.ndarray) -> np.ndarray:
-        from fastnn._engine import elementary
-
         return self.learning_rate * elementary.exp(-self.power * elementary.log(t + 1.0))
 
 
@@ -367,7 +365,7 @@ class Warmup(Schedule):
             raise ValueError(
                 f"the warm-up counts in {self.unit}s and its schedule in {inner.unit}s: no one list holds both"
             )
-        return np.concatenate([warm, inner._between(max(start, self.steps) - self.steps, stop - self.steps)])
+        return np.concatenate([warm, inner.rates(max(start, self.steps) - self.steps, stop - self.steps)])
 
     def of_steps(self, start: int, stop: int, epoch: int, reduced: float) -> np.ndarray:
         if self.unit == "epoch":
@@ -385,74 +383,12 @@ class Warmup(Schedule):
             return self.start + (self.learning_rate - self.start) * (t / self.steps)
 
 
-class PlateauState:
-    """How a `ReduceOnPlateau` stands: a function of the values it has been fed, one an epoch."""
-
-    def __init__(self, schedule: ReduceOnPlateau, maximise: bool) -> None:
-        self.schedule = schedule
-        self.sign = -1.0 if maximise else 1.0
-        self.learning_rate = schedule.learning_rate
-        self.best = math.inf
-        self.bad_epochs = 0
-        self.cooling = 0
-
-    def get_state(self) -> dict[str, float]:
-        """What changes, for a file."""
-        return {name: getattr(self, name) for name in ("learning_rate", "best", "bad_epochs", "cooling")}
-
-    def set_state(self, state: Mapping[str, float]) -> None:
-        """Takes back what `get_state` gave."""
-        state = checks.mapping(state, "the state of ReduceOnPlateau")
-        best = state["best"]
-        if type(best) not in (int, float):  # it may be infinite
-            raise TypeError(f"best must be a number; got {checks.described(best)}")
-        counts = [checks.integer(state[name], name, 0) for name in ("bad_epochs", "cooling")]
-        self.learning_rate, self.best = checks.number(state["learning_rate"], "learning_rate", 0.0), float(best)
-        self.bad_epochs, self.cooling = counts
-
-    def update(self, value: float) -> None:
-        """Takes in the value of one more epoch."""
-        schedule = self.schedule
-        value *= self.sign
-        if value < self.best - schedule.min_delta:
-            self.best = value
-            self.bad_epochs = 0
-        else:
-            self.bad_epochs += 1
-        if self.cooling > 0:
-            self.cooling -= 1
-            self.bad_epochs = 0
-        if self.bad_epochs > schedule.patience:
-            self.learning_rate = max(self.learning_rate * schedule.factor, schedule.minimum)
-            self.cooling = schedule.cooldown
-            self.bad_epochs = 0
-
-
 def _annealed(first: float, last: float, share: np.ndarray) -> np.ndarray:
     """From ``first`` to ``last`` along half a cosine."""
-    from fastnn._engine import elementary
-
     return last + (first - last) * 0.5 * (1.0 + elementary.cos(math.pi * share))
 
 
-def _powers(base: float, exponents: np.ndarray) -> np.ndarray:
-    """``base`` to integer powers of at least 0, by repeated squaring: exact operations in one order."""
-    result = np.ones(exponents.shape)
-    square, rest = base, exponents
-    while rest.any():
-        result = np.where(rest & 1, result * square, result)
-        square *= square
-        rest = rest >> 1
-    return result
-
-
 SCHEDULES: tuple[type[Schedule], ...] = (
-    Constant,
-    Step,
-    Exponential,
-    Cosine,
-    OneCycle,
-    InverseScaling,
-    ReduceOnPlateau,
-    Warmup,
+    *(Constant, Step, Exponential, Cosine, OneCycle, InverseScaling),
+    *(ReduceOnPlateau, Warmup),
 )

@@ -6,8 +6,8 @@ import re
 
 MODULES = [
     *("callbacks", "data", "elementary", "errors", "gradients", "history", "initializers", "inspection", "layers"),
-    *("losses", "metrics", "network", "optimizers", "records", "reproduction", "schedules", "tables", "tables.scores"),
-    *("training", "onnx", "plot", "sklearn", "torch"),
+    *("losses", "metrics", "network", "optimizers", "parameters", "records", "reproduction", "schedules"),
+    *("tables", "tables.scores", "training", "onnx", "plot", "sklearn", "torch"),
 ]
 SPECIAL = ("__call__", "__getitem__", "__setitem__", "__delitem__")
 

@@ -15,13 +15,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "fastnn"
 KERNELS = sorted(PACKAGE.glob("_kernels/*.pyx"))
 KERNEL_PARTS = sorted(PACKAGE.glob("_kernels/*.pxd"))
-ENGINE = sorted([*PACKAGE.glob("_engine/*.pyx"), *PACKAGE.glob("_engine/*.pxd")])
-FOLDERS = (
-    ".",
-    *("_input", "_lowering", "_readers", "_runtime", "_storage", "_verify", "training"),
-    *("cli", "onnx", "plot", "sklearn", "tables"),
-)
-PYTHON = sorted(path for folder in FOLDERS for path in PACKAGE.glob(f"{folder}/*.py"))
+ENGINE = sorted([*PACKAGE.glob("_engine/**/*.pyx"), *PACKAGE.glob("_engine/**/*.pxd")])
+PYTHON = sorted(path for path in PACKAGE.rglob("*.py") if not {"_engine", "_kernels"} & set(path.parts))
 
 # Each adapter, and what it alone may import.
 ADAPTERS = {
@@ -35,8 +30,17 @@ ADAPTERS = {
 # Methods of the core that are doors to an adapter: they import it when they are called.
 DOORS = {"fastnn.network": {"fastnn.torch"}}
 # What the core may import from outside: files need safetensors, and the progress bar, when asked for, tqdm.
-CORE_OUTSIDE = {"fastnn._storage.files": {"safetensors"}, "fastnn.training.loop": {"tqdm"}}
+CORE_OUTSIDE = {"fastnn._storage.files": {"safetensors"}, "fastnn.training.progress": {"tqdm"}}
 LAZY = {"tqdm", "safetensors"}
+# Imports that may point up, for types only: a callback says what it watches.
+UPWARDS = {("fastnn.callbacks", "fastnn.training.trainer")}
+# Private names of others that may be used, with the reason.
+PRIVATE = {
+    ("fastnn.torch.reading", "_forward_hooks"): "PyTorch has no public way to ask whether a module has hooks",
+    ("fastnn.torch.reading", "_forward_pre_hooks"): "the same",
+    ("fastnn.torch.reading", "_modules"): "named_children leaves out a module that occurs twice",
+    ("fastnn.sklearn._hooks", "_init_callback_context"): "scikit-learn's own protocol for estimators",
+}
 # What the Python layer may ask of the engine; the rest is the engine's own.
 ENGINE_FACE = {
     f"fastnn._engine.{name}"
@@ -96,13 +100,18 @@ def cython_imports(path):
     return found
 
 
-def python_imports(path):
-    """{module: whether it is imported when this module is} of a .py; imports for type checkers do not count."""
+def python_imports(path, types=False):
+    """{module: whether it is imported when this module is} of a .py; ``types``: those for type checkers too.
+
+    A name that a package has from a module of its own counts as an import of that module.
+    """
     found = {}
 
     def visit(node, at_import):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            return
+            if not types:
+                return
+            at_import = False
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -111,7 +120,7 @@ def python_imports(path):
             names = [node.module]
             if node.module.split(".")[0] == "fastnn":
                 names = [f"{node.module}.{alias.name}" for alias in node.names]
-                names = [name if exists(name) else node.module for name in names]
+                names = [name if exists(name) else source_of(node.module, name) for name in names]
         for name in names:
             found[name] = found.get(name, False) or at_import
         inside = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
@@ -120,6 +129,16 @@ def python_imports(path):
 
     visit(ast.parse(path.read_text()), True)
     return found
+
+
+def source_of(module, name):
+    """The module that ``name``, of ``module``, comes from: another one where a package gives it on."""
+    package = PACKAGE.parent.joinpath(*module.split("."), "__init__.py")
+    if package.exists() and module != "fastnn":
+        for node in ast.parse(package.read_text()).body:
+            if isinstance(node, ast.ImportFrom) and any(name == f"{module}.{alias.name}" for alias in node.names):
+                return node.module
+    return module
 
 
 def exists(name):
@@ -237,7 +256,7 @@ def test_the_instruction_sets_have_the_same_modules():
 
 @pytest.mark.parametrize("path", ENGINE, ids=identity)
 def test_the_engine_imports_only_itself_and_the_kernels(path):
-    own = {f"fastnn._engine.{part.stem}" for part in ENGINE}
+    own = {module_of(part) for part in ENGINE}
     declarations = {f"fastnn._kernels.{name}" for name in ("table", "tree")}
     for module in cython_imports(path) - own - declarations:
         top = module.split(".")[0]
@@ -280,7 +299,7 @@ def test_the_core_imports_no_adapter(path):
     if adapter_of(module_of(path)) is None:
         doors = DOORS.get(module_of(path), set())
         for module, at_import in python_imports(path).items():
-            assert adapter_of(module) is None or (module in doors and not at_import), module
+            assert adapter_of(module) is None or (adapter_of(module) in doors and not at_import), module
 
 
 @pytest.mark.parametrize("path", PYTHON, ids=identity)
@@ -295,26 +314,83 @@ def test_outside_libraries_stay_in_their_adapters(path):
             assert not (at_import and top in LAZY), f"{imported} has to be imported where it is used"
 
 
-def test_floors_without_cycles():
-    """Among the modules of the Python layer, what is imported at import time forms no circle."""
-    graph = {}
-    for path in PYTHON:
-        imports = {name for name, at_import in python_imports(path).items() if at_import and name.startswith("fastnn.")}
-        graph[module_of(path)] = imports - {module_of(path)}
-    done, under_way = set(), []
+def circles(graph):
+    """The modules that import one another, in groups, of {module: what it imports}."""
+    numbers, lowest, stack, found = {}, {}, [], []
 
     def visit(module):
-        assert module not in under_way, " → ".join([*under_way, module])
-        if module in done:
-            return
-        under_way.append(module)
+        numbers[module] = lowest[module] = len(numbers)
+        stack.append(module)
         for other in sorted(graph.get(module, ())):
-            visit(other)
-        under_way.pop()
-        done.add(module)
+            if other not in numbers:
+                visit(other)
+                lowest[module] = min(lowest[module], lowest[other])
+            elif other in stack:
+                lowest[module] = min(lowest[module], numbers[other])
+        if lowest[module] == numbers[module]:
+            group = stack[stack.index(module) :]
+            del stack[stack.index(module) :]
+            if len(group) > 1 or module in graph.get(module, ()):
+                found.append(sorted(group))
 
-    for module in graph:
-        visit(module)
+    for module in sorted(graph):
+        if module not in numbers:
+            visit(module)
+    return found
+
+
+def test_python_without_circles():
+    """Among the modules of the Python layer: imports within functions, and those for types alone, count."""
+    graph, used = {}, set()
+    for path in PYTHON:
+        module = module_of(path)
+        imports = {name for name in python_imports(path, types=True) if name.split(".")[0] == "fastnn"} - {module}
+        used |= {(module, name) for name in imports} & UPWARDS
+        graph[module] = {name for name in imports if (module, name) not in UPWARDS}
+    assert circles(graph) == []
+    assert used == UPWARDS
+    for module, name in UPWARDS:
+        assert name not in python_imports(PACKAGE.joinpath(*module.split(".")[1:]).with_suffix(".py")), "types only"
+
+
+def test_engine_without_circles():
+    """Among the modules of the engine; a .pyx and its own .pxd are one."""
+    graph = {}
+    for path in ENGINE:
+        module = module_of(path)
+        imports = {name for name in cython_imports(path) if name.startswith("fastnn._engine.")}
+        graph.setdefault(module, set()).update(imports - {module})
+    assert circles(graph) == []
+
+
+def private_names(tree):
+    """(name, expression) of each ``x._name`` in a module where x is neither self nor cls nor a class of the module."""
+    classes = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and is_private(node.attr):
+            owner = node.value
+            if not (isinstance(owner, ast.Name) and owner.id in {"self", "cls"} | classes):
+                yield node.attr, ast.unparse(node)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if is_private(alias.name) and not exists(f"{node.module}.{alias.name}"):
+                    yield alias.name, f"from {node.module} import {alias.name}"
+
+
+def is_private(name):
+    return name.startswith("_") and not name.endswith("__")
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=identity)
+def test_nobody_reaches_into_anothers_private_parts(path):
+    """A module reads and sets the private names of its own objects only, and imports none."""
+    found = set(private_names(ast.parse(path.read_text())))
+    assert {text for name, text in found if (module_of(path), name) not in PRIVATE} == set()
+
+
+def test_every_exception_is_needed():
+    used = {(module_of(path), name) for path in PYTHON for name, _ in private_names(ast.parse(path.read_text()))}
+    assert PRIVATE.keys() <= used
 
 
 def test_public_names_hold_no_logic():
@@ -371,14 +447,25 @@ def test_the_walk_sees_what_it_should(tmp_path):
     source = tmp_path / "x.py"
     source.write_text(
         "from typing import TYPE_CHECKING\nimport numpy\nfrom fastnn import network, Trainer\n"
-        "if TYPE_CHECKING:\n    import click\ndef f():\n    import tqdm.auto\n"
+        "if TYPE_CHECKING:\n    import click\n    from fastnn.training import Trainer, loop\n"
+        "def f():\n    import tqdm.auto\n"
     )
-    assert python_imports(source) == {
-        "typing": True,
-        "numpy": True,
-        "fastnn.network": True,
-        "fastnn": True,
-        "tqdm.auto": False,
-    }
+    found = {"typing": True, "numpy": True, "fastnn.network": True, "fastnn": True, "tqdm.auto": False}
+    assert python_imports(source) == found
+    for_types = {"click": False, "fastnn.training.trainer": False, "fastnn.training.loop": False}
+    assert python_imports(source, types=True) == found | for_types
     assert is_outside("tqdm.auto")
     assert not is_outside("importlib.resources")
+
+
+def test_circles_are_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+    assert circles({"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": set(), "e": {"e"}}) == [["a", "b", "c"], ["e"]]
+
+
+def test_private_parts_are_found():
+    source = (
+        "from m import _a, b\nclass C:\n    def f(self, other):\n        self._x = other._y\n        C._z(self._x._w)\n"
+        "        del other.b._v\n        return other.__dict__\n"
+    )
+    assert sorted(name for name, _ in private_names(ast.parse(source))) == ["_a", "_v", "_w", "_y"]

@@ -105,7 +105,7 @@ def test_available_is_best_first():
 
 # ---------------------------------------------------------------- FASTNN_ISA
 
-CURRENT = "from fastnn import _dispatch; print(instruction_sets.current())"
+CURRENT = "from fastnn._runtime import instruction_sets; print(instruction_sets.current())"
 
 
 @pytest.mark.parametrize("isa", instruction_sets.available())

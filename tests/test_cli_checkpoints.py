@@ -146,7 +146,7 @@ def test_seconds_of_all_parts_are_counted(tmp_path, broken_off, monkeypatch):
     clock = iter(range(0, 10**9, 1000))
     monkeypatch.setattr(time, "perf_counter", lambda: float(next(clock)))
     broken_off(1, "train", "digits", "-o", tmp_path, *QUICK, "--checkpoint-every", "1epoch")
-    before = fn.Trainer.load(tmp_path / "checkpoint.safetensors")._callback_states["RunCheckpoint.0"][0]["elapsed"]
+    before = fn.Trainer.load(tmp_path / "checkpoint.safetensors").state.callback_states["RunCheckpoint.0"][0]["elapsed"]
     monkeypatch.undo()
     run("train", "digits", "-o", tmp_path, *QUICK, "--resume")
     assert before >= 1000

@@ -128,7 +128,7 @@ def test_every_public_name_is_in_the_reference():
     for module in ("fastnn.onnx", "fastnn.plot", "fastnn.sklearn", "fastnn.tables"):
         importlib.import_module(module)
     found = list(described())
-    internal = {"fastnn.schedules.PlateauState", "fastnn.sklearn.limit_threads"}
+    internal = {"fastnn.sklearn.limit_threads"}
     missing = {name for name, value in public() if not any(value is other for other in found)}
     assert missing == internal
 

@@ -228,8 +228,8 @@ def test_differences_of_the_forward_pass(loss, parameter, kind, activation):
     net = network([fn.Dense(7, activation), fn.LayerNorm(), fn.Dense(6), fn.Activation(activation)])
     X, y = inputs(), targets_of(kind, 3)
     trainer = fn.Trainer(net, loss, fn.SGD(), batch_size=ROWS)
-    value, found = trainer._training.gradient(X, y, None)
-    names = {name: found[tensor] for name, tensor in net._names.items()}
+    value, found = trainer.state.training.gradient(X, y, None)
+    names = {name: found[tensor] for name, tensor in net.plan.tensors.items()}
     assert value == pytest.approx(loss_of(trainer.loss.kind, parameter, net.predict(X), y), rel=1e-12)
     rng = np.random.default_rng(9)
     for name, gradient in names.items():
@@ -253,8 +253,8 @@ def test_the_first_step_of_gradient_descent_is_the_gradient(optimizer):
     net = network([fn.Dense(7, "tanh"), fn.LayerNorm()])
     X, y = inputs(), targets_of("labels", 3)
     trainer = fn.Trainer(net, "cross_entropy", optimizer, batch_size=ROWS)
-    _, found = trainer._training.gradient(X, y, None)
+    _, found = trainer.state.training.gradient(X, y, None)
     before = dict(net.parameters)
     trainer.step(X, y)
-    for name, tensor in net._names.items():
+    for name, tensor in net.plan.tensors.items():
         np.testing.assert_allclose(before[name] - net.parameters[name], found[tensor], rtol=0, atol=1e-15)

@@ -427,3 +427,34 @@ def test_many_tiny_layers():
     network = fn.Network([fn.Input(1)] + [fn.Dense(1, weight_initializer=fn.initializers.Constant(1.0))] * 20_000)
     assert network.predict(np.ones(1, np.float32)) == 1
     assert network.n_parameters == 40_000
+
+
+def test_the_plan_says_what_the_layers_come_to():
+    layers = [fn.Input(5), fn.Dense(4, "tanh"), fn.Dropout(0.1), fn.LayerNorm(), fn.Activation(None), fn.Dense(3)]
+    network = fn.Network([*layers, fn.Activation("softmax")], dtype="float64")
+    plan = network.plan
+    assert [row.layer for row in plan.rows] == list(plan.layers) == list(network.layers)
+    assert [row.units for row in plan.rows] == [5, 4, 4, 4, 4, 3, 3]
+    assert [row.n_parameters for row in plan.rows] == [0, 24, 0, 8, 0, 15, 0]
+    assert sum(row.n_parameters for row in plan.rows) == plan.n_parameters == network.n_parameters
+    assert plan.rows[3].names == {"weight": "3.weight", "bias": "3.bias"}
+    assert plan.shapes == {name: array.shape for name, array in network.parameters.items()}
+    assert plan.tensors.keys() == plan.shapes.keys()
+    assert {layers[plan.positions[operation]] for operation, _ in plan.tensors.values()} == {*layers[1::2]}
+    assert (plan.n_features, plan.n_outputs, plan.output_activation, plan.dtype) == (5, 3, "softmax", np.float64)
+    assert fn.Network(layers[:3]).plan.output_activation == "identity"
+
+
+def test_described_and_made_again():
+    network = fn.Network([fn.Input(5), fn.Dense(4, "tanh"), fn.Dense(3)], seed=7, dtype="float64")
+    network.parameters["0.bias"] = np.arange(4.0)
+    parameters = {**network.parameters, "optimizer/0": np.zeros(3)}
+    made = fn.Network.from_description({**network.describe(), "metadata": {"a": 1}}, parameters)
+    assert made == network
+    assert (made.seed, made.metadata) == (7, {"a": 1})
+    parameters["0.bias"] = np.zeros(4)
+    with pytest.raises(ValueError, match="'the description' is damaged: its parameters do not have the digest"):
+        fn.Network.from_description(network.describe(), parameters)
+    del parameters["0.bias"]
+    with pytest.raises(ValueError, match=r"'x' is damaged or not a fastnn model: .*missing: 0\.bias"):
+        fn.Network.from_description(network.describe(), parameters, "x")

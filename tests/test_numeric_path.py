@@ -19,7 +19,7 @@ SOURCES = Path(__file__).parent.parent / "fastnn"  # what is installed has no .p
 
 FOLDERS = ("", "_input", "_lowering", "_runtime", "_storage", "tables", "training")
 # Where no number of a network, or of its data, comes about.
-ELSEWHERE = {"_version", "errors", "torch", "_runtime/configuration", "_runtime/instruction_sets", "_storage/durable"}
+ELSEWHERE = {"_version", "errors", "_runtime/configuration", "_runtime/instruction_sets", "_storage/durable"}
 MODULES_FOUND = {
     path.relative_to(PACKAGE).with_suffix("").as_posix()
     for folder in FOLDERS
@@ -66,7 +66,7 @@ BUILT_IN = {"sum", "pow", "round", "divmod", "complex"}
 MODULES = {"random", "statistics", "cmath", "decimal", "fractions"}
 
 TOTAL_SIZE = "sum(((shape[0] + padding) * (shape[1] + padding if len(shape) > 1 else 1) for shape in shapes))"
-OUTPUTS = "sum((operation[2] if operation[0] == 'dense' else operation[1] for operation in operations))"
+OUTPUTS = "sum(written)"
 # What is named like the above and is exact all the same.
 EXCEPTIONS = {
     ("data", "counts.sum"): "whole numbers",
@@ -75,7 +75,7 @@ EXCEPTIONS = {
     ("network", "sum(widths)"): "whole numbers",
     ("tables/encoders", "scaler.mean"): "an attribute of the Standardizer",
     ("tables/targets", "scaler.mean"): "an attribute of the Standardizer",
-    ("training/trainer", "np.maximum.reduce"): "the largest, of whole numbers",
+    ("training/usual_targets", "np.maximum.reduce"): "the largest, of whole numbers",
 }
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastnn as fn
-from fastnn.training.objective import Objective
+from fastnn.training.full_batch import FullBatchObjective
 
 
 def network(dtype="float64"):
@@ -20,7 +20,7 @@ def test_the_sum_of_the_squared_weights(isa, dtype):
     """Wide layers and a narrow one, whose weight lies transposed; biases and norms are left out."""
     net = network(dtype)
     expected = sum(float((w.astype(np.float64) ** 2).sum()) for w in weights_of(net))
-    training = fn.Trainer(net, "cross_entropy")._training
+    training = fn.Trainer(net, "cross_entropy").state.training
     assert training.squared_weights == pytest.approx(expected, rel=1e-12)
 
 
@@ -29,7 +29,7 @@ def test_the_gradient_is_that_of_the_value(weighted, blobs, rng):
     X, y = blobs
     weights = rng.uniform(0.0, 2.0, len(X)) if weighted else None
     net = network()
-    function = Objective(net, fn.CrossEntropy(), X, y, weights, 1.7, 12.0, 1)
+    function = FullBatchObjective(net, fn.CrossEntropy(), X, y, weights, 1.7, 12.0, 1)
     start = function.vector
     value, gradient = function(start)
     total = len(X) if weights is None else weights.sum()
@@ -48,7 +48,7 @@ def test_the_gradient_is_that_of_the_value(weighted, blobs, rng):
 @pytest.mark.parametrize("factor", [1e39, 1e200])
 def test_what_overflows_is_infinite(factor, blobs):
     X, y = blobs
-    function = Objective(network("float32"), fn.CrossEntropy(), X, y, None, 1.0, 0.0, 1)
+    function = FullBatchObjective(network("float32"), fn.CrossEntropy(), X, y, None, 1.0, 0.0, 1)
     value, gradient = function(np.full(len(function.vector), factor))
     assert value == np.inf
     assert not gradient.any()
@@ -98,10 +98,10 @@ def test_a_rate_that_changes_carries_the_momentum_on(blobs):
     mirror = network()
     for rate in (0.1, 0.02, 0.5):
         if rate != 0.1:
-            trainer._set_learning_rate(rate, scales_momentum=True)
+            trainer.set_learning_rate(rate, scales_momentum=True)
         trainer.fit(X, y, epochs=1)
-        gradients = fn.Trainer(mirror, "cross_entropy")._training.gradient(X.astype(np.float64), y)[1]
-        for name, tensor in mirror._names.items():
+        gradients = fn.Trainer(mirror, "cross_entropy").state.training.gradient(X.astype(np.float64), y)[1]
+        for name, tensor in mirror.plan.tensors.items():
             velocity[name] = 0.9 * velocity[name] - rate * gradients[tensor]
             mirror.parameters[name] = mirror.parameters[name] + velocity[name]
     assert trainer.history["learning_rate"] == [0.1, 0.02, 0.5]

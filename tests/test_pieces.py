@@ -90,7 +90,7 @@ def test_predictions_in_blocks_are_those_of_all_rows(rng, rows, dtype):
     network = fn.Network([fn.Input(7), fn.Dense(9, "tanh"), fn.Dense(3)], dtype=dtype)
     X = (rng.normal(size=(103, 7)) * (rng.random((103, 7)) < 0.3)).astype(dtype)
     expected = network.predict(X)
-    network._rows_per_block = rows
+    network._block_rows = rows
     out = np.empty((103, 6), dtype)[:, ::2]
     assert network.predict(X, out=out) is out
     np.testing.assert_array_equal(out, expected)
@@ -112,7 +112,7 @@ def test_predictions_from_a_large_map_give_its_pages_back(rng, tmp_path, monkeyp
     X[:] = rng.normal(size=X.shape)
     network, given = fn.Network([fn.Input(7), fn.Dense(3)]), []
     expected = network.predict(X)
-    network._rows_per_block = 10
+    network._block_rows = 10
     monkeypatch.setattr(memory_maps, "BUDGET", 100)
     monkeypatch.setattr(memory_maps, "give_back", given.append)
     np.testing.assert_array_equal(network.predict(X), expected)

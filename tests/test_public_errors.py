@@ -26,8 +26,9 @@ PARAMETERS = [(name, parameter) for name, (_, given) in CALLS.items() for parame
 
 # Arguments of functions that take anything for them.
 ANYTHING = {
-    "network.Parameters.update(more)": "entries by name, as those of `other`",
+    "parameters.Parameters.update(more)": "entries by name, as those of `other`",
     "records.run_record(more)": "the caller's own entries",
+    "data.Standardizer.transform(argument)": "what errors are to call `X`",
     "losses.Loss.targets(argument)": "what errors are to call `y`",
     "losses.CrossEntropy.targets(argument)": "what errors are to call `y`",
 }
@@ -35,7 +36,7 @@ ANYTHING = {
 NOT_CALLED = {
     "the engine calls them, with what it has": (
         r"callbacks\.(Callback|Checkpoint|EarlyStopping)\.(on_\w+|set_state)",
-        r"losses\.\w+\.check_outputs",
+        r"losses\.\w+\.(check_outputs|n_targets)",
         r"schedules\.\w+\.of_steps",
         r"history\.History\.append",
     ),
@@ -49,19 +50,20 @@ NOT_CALLED = {
         r"optimizers\.Optimizer",
         r"initializers\.Initializer\.values",
         r"metrics\.Metric\.__call__",
-        r"network\.Parameters\.__delitem__",
+        r"parameters\.Parameters\.__delitem__",
     ),
     "modules of the library share them; the reference has none of them": (
         r"callbacks\.(is_better|monitored)",
         r"data\.split_rows",
         r"initializers\.(\w+\.variance|resolved)",
         r"layers\.activation_of",
-        r"metrics\.is_maximised",
-        r"schedules\.PlateauState(\.\w+)?",
+        r"metrics\.(is_maximised|mean)",
+        r"network\.Network\.from_description",
         r"tables\.encoders\.\w+\.(encode|fit|unseen)",
         r"tables\.model\.TableModel\.of",
         r"tables\.preprocessor\.Preprocessor\.check_columns",
         r"tables\.targets\.\w+\.(baseline|predicted|scores)",
+        r"torch\.\w+\.(layers_of|module_of)",
     ),
 }
 # scikit-learn refuses what an estimator learns from, in its own words, as for any other estimator; of validation data,
@@ -114,7 +116,7 @@ def test_wrong_values_are_refused(name, parameter, folder, monkeypatch):
     declared = public.parameters(call)[parameter]
     takes_none = declared.default is None or "None" in str(declared.annotation)
     # What a mapping does not hold is a KeyError, which `in` and `get` go by.
-    by_key = "__getitem__" in place or "network.Parameters" in place
+    by_key = "__getitem__" in place or "parameters.Parameters" in place
     refusals = (TypeError, ValueError, OSError, KeyError) if by_key else (TypeError, ValueError, OSError)
     before = standing(call)
     for label, value in wrong_values(given[parameter], takes_none).items():

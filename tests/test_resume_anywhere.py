@@ -117,9 +117,9 @@ WAYS = {
 
 def standing(trainer, stopping, average):
     """All that there is to compare."""
-    state = {name: array.tobytes() for name, array in trainer._training.get_state().items()}
+    state = {name: array.tobytes() for name, array in trainer.state.training.get_state().items()}
     history = {name: [value.hex() for value in values] for name, values in trainer.history.items()}
-    plateau = trainer._plateau and trainer._plateau.get_state()
+    plateau = trainer.state.plateau and trainer.state.plateau.get_state()
     early = {name: value for name, value in vars(stopping).items() if "parameters" not in name}
     for name in ("_best_parameters", "_last_parameters"):
         early[name] = {key: array.tobytes() for key, array in getattr(stopping, name).items()}

@@ -171,7 +171,7 @@ def result(case, dtype, threads):
     outputs = trainer.network.predict(X)
     assert np.isfinite(outputs).all()
     text += hashlib.sha256(outputs.astype(outputs.dtype.newbyteorder("<")).tobytes()).hexdigest()
-    for name, array in trainer._training.get_state().items():
+    for name, array in trainer.state.training.get_state().items():
         text += name + hashlib.sha256(array.tobytes()).hexdigest()
     return trainer.network.digest(), hashlib.sha256(text.encode()).hexdigest()
 

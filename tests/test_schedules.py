@@ -3,7 +3,7 @@ import pytest
 
 import fastnn as fn
 from fastnn import schedules
-from fastnn.schedules import PlateauState
+from fastnn.training.plateau import PlateauState
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")
 
@@ -158,7 +158,7 @@ def test_learning_rates_reach_the_updates(blobs, make_trainer):
     by_hand = make_trainer(optimizer=fn.SGD(0.0), batch_size="full", shuffle=False)
     for rate in schedule.rates(0, 6):
         scheduled.step(X, y)
-        by_hand._constant_rate = float(rate)
+        by_hand.set_learning_rate(float(rate))
         by_hand.step(X, y)
     assert scheduled.network.digest() == by_hand.network.digest()
     in_fit = make_trainer(optimizer=fn.SGD(schedule), batch_size="full", shuffle=False)

@@ -35,7 +35,7 @@ def outcome(net, X, y, epochs=2, **arguments):
     fit = {name: arguments.pop(name) for name in ("sample_weight", "validation_fraction") if name in arguments}
     trainer = fn.Trainer(net, **(options | arguments))
     trainer.fit(X, y, epochs, **fit)
-    state = trainer._training.get_state()
+    state = trainer.state.training.get_state()
     return {
         "digest": net.digest(),
         "history": repr(dict(trainer.history)),

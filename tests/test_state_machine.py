@@ -44,7 +44,7 @@ SEEDS = st.integers(0, 2**64 - 1)
 def standing(trainer):
     """All that a call that fails must leave as it was."""
     history = {name: np.array(values).tobytes() for name, values in trainer.history.items()}
-    state = {name: array.tobytes() for name, array in trainer._training.get_state().items()}
+    state = {name: array.tobytes() for name, array in trainer.state.training.get_state().items()}
     return trainer.network.digest(), trainer.steps, trainer.epoch, history, state, repr(trainer)
 
 

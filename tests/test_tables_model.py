@@ -1,5 +1,7 @@
 """Targets, scores and models of tables: against scikit-learn, through files, and wrong ones."""
 
+import contextlib
+import copy
 import json
 import re
 
@@ -157,7 +159,7 @@ def test_probabilities_of_every_kind_of_output(activation):
     X = np.random.default_rng(0).normal(size=(50, 3)) * 20
     outputs = net.predict(X).astype(np.float64)
     target = tables.Classes.fit("t", ["a", "b", "c", "d"])
-    p = target.predicted(net.predict(X), net._output_activation)
+    p = target.predicted(net.predict(X), net.plan.output_activation)
     expected = np.exp(outputs - outputs.max(axis=1, keepdims=True)) if activation is None else outputs
     np.testing.assert_allclose(p, expected / expected.sum(axis=1, keepdims=True), atol=1e-6)
     np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-6)
@@ -228,6 +230,17 @@ def test_quantiles():
     found = model.evaluate(table)
     assert set(found) == {f"{kind}_{q:g}" for kind in ("pinball", "coverage") for q in quantiles}
     assert found["coverage_0.1"] < found["coverage_0.5"] < found["coverage_0.9"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_saving_leaves_the_network_as_it_was(regressor, tmp_path, fails):
+    network = copy.deepcopy(regressor.network)
+    network.metadata = before = {"note": "mine"}
+    model = tables.TableModel(regressor.preprocessor, network, regressor.target)
+    with pytest.raises(IsADirectoryError) if fails else contextlib.nullcontext():
+        model.save(tmp_path if fails else tmp_path / "m.safetensors")
+    assert network.metadata is before
+    assert before == {"note": "mine"}
 
 
 def test_one_file_holds_all(classifier, regressor, tmp_path):

@@ -157,7 +157,7 @@ def test_evaluation_in_blocks(blobs, make_trainer, monkeypatch):
     weights = np.linspace(0, 1, 103)
     trainer = make_trainer(metrics=[fn.metrics.TopK(2)])
     whole = trainer.evaluate(X, y, weights)
-    monkeypatch.setattr(trainer.network, "_rows_per_block", 10)
+    monkeypatch.setattr(trainer.network.plan, "block_rows", 10)
     assert trainer.evaluate(X, y, weights) == pytest.approx(whole, rel=1e-12)
 
 
@@ -473,11 +473,11 @@ def test_progress_auto_is_silent_outside_of_terminals(blobs, make_trainer, capsy
     assert capsys.readouterr().err == ""
 
 
-def test_progress_without_tqdm_names_the_extra(blobs, make_trainer, monkeypatch):
+def test_progress_without_tqdm_says_how_to_get_it(blobs, make_trainer, monkeypatch):
     X, y = blobs
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     trainer = make_trainer()
-    with pytest.raises(ImportError, match=r"fastnn\[progress\]"):
+    with pytest.raises(ImportError, match="pip install tqdm"):
         trainer.fit(X, y, progress=True)
     assert trainer.steps == 0
     trainer.fit(X, y, progress="auto")
@@ -551,7 +551,7 @@ def test_a_call_while_a_run_is_under_way_is_refused_and_changes_nothing(rng):
 
     def training():
         network = fn.Network([fn.Input(64), fn.Dense(2048, "relu"), fn.Dense(8)], seed=0)
-        return network, fn.Trainer(network, "cross_entropy", threads=1)._training
+        return network, fn.Trainer(network, "cross_entropy", threads=1).state.training
 
     (alone, reference), (network, watched) = training(), training()
     reference.run(X, y, None, None, 32, rates, 1e9)
@@ -661,3 +661,36 @@ def test_training_holds_the_parameters_four_times_and_a_batch():
     parameters = 4 * net.n_parameters
     tapes = 4 * 2 * rows * (3 * width + 4 * 32)  # inputs, activations and deltas, twice what they need
     assert 3 * parameters < held - data < 4.05 * parameters + 4 * spare + tapes
+
+
+def test_an_abandoned_fit_leaves_nothing_under_way(blobs, make_trainer):
+    X, y = blobs
+    trainer = make_trainer()
+    stop = fn.LambdaCallback(on_step_end=lambda trainer, step: trainer.stop())
+    trainer.fit(X, y, callbacks=[stop])
+    with pytest.raises(ValueError, match="rows of the epoch that is under way"):
+        trainer.fit(X[:50], y[:50])
+    trainer.abandon()
+    assert (trainer.steps, trainer.epoch, trainer.state.callbacks) == (1, 0, ())
+    trainer.fit(X[:50], y[:50])
+    assert (trainer.steps, trainer.epoch) == (1 + 5, 1)
+    with pytest.raises(RuntimeError, match="abandon cannot be called while this trainer is fitting"):
+        trainer.fit(X, y, callbacks=fn.LambdaCallback(on_epoch_end=lambda trainer, *_: trainer.abandon()))
+
+
+def test_a_callback_sets_the_learning_rate(blobs, make_trainer):
+    X, y = blobs
+    trainer = make_trainer(optimizer=fn.Adam(fn.schedules.Cosine(0.1, 5)))
+    halve = fn.LambdaCallback(on_epoch_end=lambda trainer, epoch, _: trainer.set_learning_rate(0.5**epoch))
+    history = trainer.fit(X, y, epochs=3, callbacks=halve)
+    assert history["learning_rate"][1:] == [0.5, 0.25]
+    assert trainer.optimizer == fn.Adam(0.125)
+    with pytest.raises(ValueError, match="rate must be a finite number above 0"):
+        make_trainer(optimizer="sgd").set_learning_rate(0.0, scales_momentum=True)
+
+
+def test_the_squared_weights_are_those_of_weights_alone(make_trainer):
+    trainer = make_trainer()
+    parameters = trainer.network.parameters
+    expected = sum((parameters[name].astype(float) ** 2).sum() for name in ("0.weight", "4.weight"))
+    assert trainer.squared_weights == pytest.approx(expected)

@@ -13,7 +13,6 @@ import fastnn as fn
 import fastnn.onnx
 import fastnn.plot
 import fastnn.sklearn
-import fastnn.torch
 from fastnn import (
     data,
     elementary,
@@ -162,8 +161,6 @@ CALLS = [
     (fn.Network, {"layers": LAYERS, "seed": 0, "dtype": "float32"}),
     (NET.astype, {"dtype": "float64"}),
     (fn.Network.from_torch, {"module": torch.nn.Linear(2, 1)}),
-    (fastnn.torch.from_torch, {"module": torch.nn.Linear(2, 1)}),
-    (fastnn.torch.to_torch, {"network": NET}),
     (fn.Network.load, {"path": Path("network.safetensors")}),
     (NET.predict, {"X": X, "out": np.zeros((12, 3), dtype=np.float32)}),
     (NET.save, {"path": Path("written")}),
@@ -188,12 +185,13 @@ CALLS = [
     (TRAINER.fit, {**DATA, "max_epochs": 1}),
     (TRAINER.step, DATA),
     (TRAINER.evaluate, DATA),
+    (TRAINER.set_learning_rate, {"rate": 0.1, "scales_momentum": True}),
     (TRAINER.save, {"path": Path("written"), "keep_previous": True}),
     (fn.Trainer.load, {"path": Path("trainer.safetensors"), "threads": 1}),
     # ---------------------------------------------------------------- data and records
     (data.split, {"X": X, "y": Y, "fraction": 0.5, "seed": 0, "stratify": True}),
     (data.Standardizer().fit, {"X": X}),
-    (data.Standardizer().fit(X).transform, {"X": X}),
+    (data.Standardizer().fit(X).transform, {"X": X, "argument": "X"}),
     (data.standardize, {"X": X, "others": X}),
     (data.fingerprint, DATA),
     *((getattr(elementary, name), {"x": X}) for name in elementary.__all__),

@@ -1,0 +1,1 @@
+NUMERIC_KINDS = "fiub"  # of dtypes: real numbers, truth values among them

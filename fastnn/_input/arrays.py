@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._input.checks import NUMERIC_KINDS
+from fastnn._input import NUMERIC_KINDS
 
 _HOST_MEMORY = (1, 3, 11)  # of DLPack's kinds of devices: that of the processor, pinned for CUDA or for ROCm
 # How the dtypes of data frames begin that NumPy would be given as numbers, though they are none.

@@ -1,4 +1,4 @@
-"""The one place that validates arguments and arrays; sparse ones: `fastnn._input.sparse`.
+"""The one place that validates arguments and dense arrays; sparse rows: `fastnn._input.sparse`.
 
 Every check either returns the value in the form the rest of the package works with, or raises an error that names the
 argument, what was expected and what came. Nothing here changes anything.
@@ -17,16 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn._engine.environment import standard_environment
-from fastnn._input import interruptible, memory_maps
+from fastnn._input import NUMERIC_KINDS, interruptible, memory_maps
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from fastnn._engine.sparse import SparseMatrix
-
 MAX_SEED = 2**64 - 1
 LISTED = 100  # names in an error message
-NUMERIC_KINDS = "fiub"
 
 
 def nearest(value: str, choices: Iterable[str]) -> str:
@@ -207,7 +204,7 @@ def numeric(value: ArrayLike, argument: str) -> np.ndarray:
     """``value`` as an ndarray of real numbers, as it is where it is one already; see `fastnn._input.arrays`."""
     if type(value) is np.ndarray and value.dtype.kind in NUMERIC_KINDS:
         return value
-    from fastnn._input import arrays
+    from fastnn._input import arrays  # here, as `import fastnn` does without it
 
     return arrays.as_numbers(value, argument)
 
@@ -269,17 +266,11 @@ def finite(array: np.ndarray, argument: str, original: np.ndarray | None = None,
     raise ValueError(f"{argument} must be finite; got {came} in {where}")
 
 
-def features(
-    X: Any, n_features: int, dtype: np.dtype, argument: str = "X", given: Any = None
-) -> np.ndarray | SparseMatrix:
-    """The rows ``X``, shape (n, n_features), n > 0, in ``dtype`` and finite; never a copy if of that dtype.
+def features(X: Any, n_features: int, dtype: np.dtype, argument: str = "X", given: Any = None) -> np.ndarray:
+    """The dense rows ``X``, shape (n, n_features), n > 0, in ``dtype`` and finite; never a copy if of that dtype.
 
     ``given`` is what ``X`` was made of, if it has been.
     """
-    from fastnn._input import sparse
-
-    if sparse.is_sparse(X):
-        return sparse.features(X, n_features, dtype, argument)
     array = numeric(X, argument)
     rows_of(array.shape, n_features, argument)
     result = converted(array, dtype)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from inspect import Parameter, Signature
 from typing import Any, dataclass_transform
 
 from fastnn._engine.environment import standard_environment
@@ -28,8 +29,6 @@ class _Signature:
     """What `inspect.signature` asks a class for."""
 
     def __get__(self, instance: object, cls: Any) -> Any:
-        from inspect import Parameter, Signature
-
         parameters = []
         for field in sorted(dataclasses.fields(cls), key=lambda field: bool(field.kw_only)):
             kind = Parameter.KEYWORD_ONLY if field.kw_only else Parameter.POSITIONAL_OR_KEYWORD

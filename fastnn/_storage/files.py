@@ -9,17 +9,14 @@ from __future__ import annotations
 import os
 import stat
 import warnings
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 from fastnn._engine.environment import standard_environment
 from fastnn._input import checks
 from fastnn._storage import durable
-
-if TYPE_CHECKING:
-    from hashlib import _Hash
 
 NUMERICS_VERSION = 1
 FORMAT_VERSION = 2  # 2: checksums
@@ -42,13 +39,13 @@ def digest(tensors: Mapping[str, np.ndarray]) -> str:
         little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
         if little.dtype.kind == "f" and np.isnan(little).any():
             little = np.where(np.isnan(little), little.dtype.type(np.nan), little).astype(little.dtype)
-        _add(result, name, array.shape, little)
+        _add(result.update, name, array.shape, little)
     return result.hexdigest()
 
 
-def _add(result: _Hash, name: str, shape: tuple[int, ...], little: np.ndarray) -> None:
-    result.update(f"{name} {shape} {little.dtype.name}\n".encode())
-    result.update(_bytes(little))
+def _add(update: Callable[[Any], None], name: str, shape: tuple[int, ...], little: np.ndarray) -> None:
+    update(f"{name} {shape} {little.dtype.name}\n".encode())
+    update(_bytes(little))
 
 
 def _bytes(array: np.ndarray) -> memoryview:
@@ -61,7 +58,7 @@ def _checksum(text: str, tensors: Mapping[str, np.ndarray]) -> str:
 
     result = hashlib.sha256(text.encode())
     for name in sorted(tensors):
-        _add(result, name, tensors[name].shape, tensors[name])
+        _add(result.update, name, tensors[name].shape, tensors[name])
     return result.hexdigest()
 
 

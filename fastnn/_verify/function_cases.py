@@ -13,6 +13,7 @@ from fastnn._engine.environment import standard_environment
 from fastnn._storage import files
 from fastnn._verify.cases import DTYPES, Arrays, Case, arrays_of, single
 from fastnn._verify.inputs import fractions, integers, reals, scaled, specials, with_specials
+from fastnn.training.plateau import PlateauState
 
 LENGTHS = (1, 2, 15, 16, 17, 31, 100, 2500)
 
@@ -150,7 +151,7 @@ def plateau_rates() -> list[float]:
     """The rates that `ReduceOnPlateau` comes to over a history that goes up and down."""
     schedule = SCHEDULES["ReduceOnPlateau"].plateau
     assert schedule is not None
-    state = fn.schedules.PlateauState(schedule, maximise=False)
+    state = PlateauState(schedule, maximise=False)
     rates = []
     for value in reals(100, "plateau", "float64").tolist():
         state.update(value)
@@ -247,7 +248,7 @@ def network_functions() -> dict[str, Callable[[], Arrays]]:
         def compute() -> Arrays:
             net = network(dtype, 19)
             X, y = reals((70, 9), "gradient", dtype), integers(70, "gradient", 4)
-            training = fn.Trainer(net, "cross_entropy", seed=5)._training
+            training = fn.Trainer(net, "cross_entropy", seed=5).state.training
             loss, gradients = training.gradient(X, y)
             found = {f"{operation} {kind}": array for (operation, kind), array in gradients.items()}
             found |= {"loss": np.array(loss)}

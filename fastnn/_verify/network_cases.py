@@ -91,14 +91,14 @@ def before_the_end(builder: Builder, dtype: str, isa: str, step: int) -> tuple[d
 
 
 def resumed(metadata: dict[str, Any], tensors: dict[str, np.ndarray], threads: int) -> fn.Trainer:
-    return checkpoints.unpack(metadata | {"threads": threads}, tensors)
+    return checkpoints.unpack(fn.Trainer, metadata | {"threads": threads}, tensors)
 
 
 def train_to(training: Training, step: int) -> None:
     """Trains until ``step`` updates are made, which may be in the middle of an epoch."""
     trainer = training.trainer
     per_epoch = -(-trainer.steps // trainer.epoch) if trainer.epoch else 0
-    whole = (step - trainer.steps) // per_epoch if per_epoch and not trainer._training.position else 0
+    whole = (step - trainer.steps) // per_epoch if per_epoch and not trainer.state.training.position else 0
     if whole:
         trainer.fit(training.X, training.y, whole, **training.options)
     if trainer.steps < step:
@@ -112,7 +112,7 @@ def standing(training: Training) -> Arrays:
     """All that the training has come to: parameters, optimizer, history, evaluation, predictions."""
     trainer = training.trainer
     found = {f"parameter {name}": array for name, array in trainer.network.parameters.items()}
-    found |= {f"optimizer {name}": array for name, array in trainer._training.get_state().items()}
+    found |= {f"optimizer {name}": array for name, array in trainer.state.training.get_state().items()}
     found |= {f"history {name}": np.array(column) for name, column in trainer.history.items()}
     rows = slice(0, 101)
     evaluation = trainer.evaluate(training.X[rows], training.y[rows])

@@ -59,7 +59,7 @@ def network_table(network: Network) -> Table:
 
 def _layers(network: Network) -> Iterator[tuple[str, int, int]]:
     """Go through the layers: what each is, its units and how many parameters it has."""
-    return network._rows()
+    return ((repr(row.layer), row.units, row.n_parameters) for row in network.plan.rows)
 
 
 def values_table(title: str, values: Mapping[str, Any]) -> Table:

@@ -8,7 +8,7 @@
 try:
     import onnx as _  # noqa: F401
 except ImportError as error:
-    raise ImportError("fastnn.onnx needs onnx: pip install 'fastnn[onnx]'") from error
+    raise ImportError("fastnn.onnx needs onnx: pip install onnx") from error
 
 from fastnn.onnx.files import export, load
 

@@ -128,7 +128,7 @@ def _own(model: ModelProto, properties: dict[str, str], name: str) -> Network | 
         arrays = {key: array_of(tensor) for key, tensor in parameters.items()}
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{name!r} is damaged, or of another version: {error}") from None
-    network = Network._from_file(metadata, arrays, name)
+    network = Network.from_description(metadata, arrays, name)
     if "table" not in metadata:
         return network
     network.metadata["table"] = metadata["table"]

@@ -36,7 +36,7 @@ def network_model(network: Network, activation: str | None) -> ModelProto:
 
 def describe(model: ModelProto, network: Network, more: Mapping[str, Any]) -> None:
     """Adds what gives the network back, and a hash of the graph that tells whether it is still what was described."""
-    described = {**VERSIONS, **network._description(), "digest": network.digest(), **more}
+    described = {**VERSIONS, **network.describe(), **more}
     model.metadata_props.add(key=DESCRIPTION, value=descriptions.to_text(described))
     model.metadata_props.add(key=STRUCTURE, value=structure(model, network.parameters))
 
@@ -59,7 +59,8 @@ def _activated(network: Network, activation: str | None) -> Network:
     if _ends_in_probabilities(network):
         raise ValueError(f"activation must be None: the network ends in {network.layers[-1]!r}; got {activation!r}")
     layers = [*network.layers, Activation(activation)]
-    result = Network._restored(layers, network.seed, network.dtype, network.parameters)
+    result = Network(layers, network.seed, network.dtype)
+    result.parameters.update(network.parameters)
     result.metadata = network.metadata
     return result
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from fastnn._lowering.builder import Builder
+from fastnn._lowering.imported_layers import ImportedLayers
 from fastnn.layers import Dense
 from fastnn.network import Network
 from fastnn.onnx import formulas
@@ -49,7 +49,7 @@ class _Reader:
     """Follows the value from the input to the output."""
 
     def __init__(self, graph: GraphProto) -> None:
-        self.builder = Builder()
+        self.found = ImportedLayers()
         self.casts: set[int] = set()
         if graph.sparse_initializer:
             raise ValueError("it has sparse tensors, which fastnn cannot read")
@@ -78,17 +78,20 @@ class _Reader:
                 self._read(node)
             except ValueError as error:
                 raise ValueError(f"{_named(node)}: {error}") from None
-        builder = self.builder
-        if not any(isinstance(layer, Dense) for layer in builder.layers):
+        found = self.found
+        if not any(isinstance(layer, Dense) for layer in found.layers):
             raise ValueError("it has no dense layer")
         declared = self.shape[1] if len(self.shape) == 2 else 0
-        if declared and declared != builder.features:
-            raise ValueError(f"its input has {declared} features, its first layer takes {builder.features}")
+        if declared and declared != found.features:
+            raise ValueError(f"its input has {declared} features, its first layer takes {found.features}")
         for element_type in self.casts or {self.input_type}:
-            if _TYPES.get(element_type) != builder.dtype:
+            if _TYPES.get(element_type) != found.dtype:
                 came = TensorProto.DataType.Name(element_type).lower()
-                raise ValueError(f"its layers are {builder.dtype}, what they compute with is {came}")
-        return builder.network()
+                raise ValueError(f"its layers are {found.dtype}, what they compute with is {came}")
+        layers, tensors, dtype = found.complete()
+        network = Network(layers, dtype=dtype)
+        network.parameters.update(dict(zip(network.parameters, tensors, strict=True)))
+        return network
 
     def _needed(self, graph: GraphProto) -> list[NodeProto]:
         """The nodes that the output depends on and the input goes into; what others make is put among the constants."""
@@ -130,7 +133,7 @@ class _Reader:
                 others = ", ".join(map(_named, self.users[self.value][1:3]))
                 raise ValueError(f"its input goes into {others} too, which is no activation that fastnn has")
             name, self.value = found
-            self.builder.activation(name)
+            self.found.activation(name)
             return
         if node.domain not in ("", "ai.onnx"):
             raise ValueError(f"fastnn has no such layer (of the domain {node.domain!r})")
@@ -160,7 +163,7 @@ class _Reader:
         alpha = None
         if node.op_type in _ALPHAS:
             alpha = attributes.get("alpha", _ALPHAS[node.op_type])
-            if self.builder.dtype == "float32":
+            if self.found.dtype == "float32":
                 alpha = float(str(np.float32(alpha)))  # 0.2 rather than 0.20000000298, the same in float32
         elif node.op_type == "Selu":
             if any(abs(attributes.get(name, value) - value) > 1e-6 for name, value in _SELU.items()):
@@ -173,7 +176,7 @@ class _Reader:
             self._check_rows()
             if attributes.get("axis", -1) not in (1, -1):
                 raise ValueError(f"a softmax must be over the units of a row; its axis is {attributes['axis']}")
-        self.builder.activation(_ACTIVATIONS[node.op_type], alpha)
+        self.found.activation(_ACTIVATIONS[node.op_type], alpha)
 
     # --------------------------------------------------- layers by their operators
 
@@ -185,7 +188,7 @@ class _Reader:
         weight = self._matrix(node.input[1])
         weight = weight if attributes.get("transB", 0) else weight.T
         bias = self._input(node, 2)
-        self.builder.dense(weight, None if bias is None else _bias(bias, len(weight)))
+        self.found.dense(weight, None if bias is None else _bias(bias, len(weight)))
 
     def _matmul(self, node: NodeProto, _: dict[str, Any]) -> None:
         self._check_rows()
@@ -198,7 +201,7 @@ class _Reader:
             others = [name for name in users[0].input if name != node.output[0]]
             if len(others) == 1 and others[0] in self.constants:
                 bias = _bias(self.constants[others[0]], len(weight))
-        self.builder.dense(weight, bias)
+        self.found.dense(weight, bias)
         self.value = node.output[0] if bias is None else users[0].output[0]
 
     def _matrix(self, name: str) -> np.ndarray:
@@ -215,7 +218,7 @@ class _Reader:
         if attributes.get("axis", -1) not in (1, -1):
             raise ValueError(f"a layer normalisation must be over the units of a row; its axis is {attributes['axis']}")
         epsilon = float(str(np.float32(attributes.get("epsilon", 1e-5))))
-        self.builder.layer_norm(len(gain), gain, None if bias is None else _bias(bias, len(gain)), epsilon)
+        self.found.layer_norm(len(gain), gain, None if bias is None else _bias(bias, len(gain)), epsilon)
 
     # ------------------------------------------------- what does nothing to rows
 
@@ -235,7 +238,7 @@ class _Reader:
 
     def _reshape(self, node: NodeProto, _: dict[str, Any]) -> None:
         shape = self._input(node, 1)
-        units = self.builder.units
+        units = self.found.units
         allowed = [[first, second] for first in (-1, 0) for second in (-1, 0, units) if (first, second) != (-1, -1)]
         if shape is None or not units or shape.tolist() not in allowed or shape.tolist() == [-1, 0]:
             raise ValueError("a Reshape must leave rows as they are")

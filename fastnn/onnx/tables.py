@@ -44,7 +44,7 @@ def table_model(model: TableModel) -> ModelProto:
     value = write_layers(graph, network.layers, parameters, value)
     value = graph.add("Cast", value, to=TensorProto.DOUBLE)
     if isinstance(model.target, Classes):
-        outputs = _classes(graph, model.target, value, network._output_activation)
+        outputs = _classes(graph, model.target, value, network.plan.output_activation)
     else:
         outputs = _quantity(graph, model.target, value)
     result = graph.model(inputs, outputs, f"{model!r}\n\n{network.summary()}")

@@ -70,7 +70,7 @@ def decision_boundary(
     if network.n_features != 2:
         raise ValueError(f"network must have 2 features to be drawn in a plane; got {network.n_features}")
     resolution = checks.integer(resolution, "resolution", 2, 2000)
-    rows = checks.features(checks.numeric(X, "X"), 2, network._np_dtype).astype(np.float64)
+    rows = checks.features(checks.numeric(X, "X"), 2, network.plan.dtype).astype(np.float64)
     targets = checks.numeric(y, "y")
     if targets.shape not in ((len(rows),), (len(rows), 1)):
         raise ValueError(f"y must have shape ({len(rows)},), a target a row of X; got shape {targets.shape}")
@@ -96,7 +96,7 @@ def decision_boundary(
     if kind == "regression":
         _surface(ax, outputs.reshape(shape), extent, rows, targets)
     elif kind == "binary":
-        probability = outputs if network._output_activation == "sigmoid" else elementary.sigmoid(outputs)
+        probability = outputs if network.plan.output_activation == "sigmoid" else elementary.sigmoid(outputs)
         _probability(ax, probability.reshape(shape), extent)
         _points(ax, rows, targets, names)
     else:

@@ -42,7 +42,7 @@ def network(network: Network, ax: Axes | None = None) -> Axes:
         If matplotlib is missing; the message says how to install it.
     """
     checks.instance(network, Network, "network")
-    rows = [(layer, units, size) for layer, (_, units, size) in zip(network.layers, network._rows(), strict=True)]
+    rows = network.plan.rows
     ax = _style.axes(ax, size_of(network))
     available = ax.get_window_extent().height / ax.figure.dpi  # inches
     size = max(3.0, min(10.0, 72 * 0.5 * available / (len(rows) + 2)))
@@ -51,16 +51,17 @@ def network(network: Network, ax: Axes | None = None) -> Axes:
     ax.set_ylim(len(rows) + 1.1, -1.1)
     ax.set_axis_off()
 
-    most = max(units for _, units, _ in rows)
-    widths = [_NARROWEST + (_WIDEST - _NARROWEST) * math.log1p(units) / math.log1p(most) for _, units, _ in rows]
+    most = max(row.units for row in rows)
+    widths = [_NARROWEST + (_WIDEST - _NARROWEST) * math.log1p(row.units) / math.log1p(most) for row in rows]
     for y, (above, below) in enumerate(pairwise(widths)):
         _connect(ax, y, above, below, colours)
     for heading, x, side in _COLUMNS:
         ax.text(x, -0.85, heading, ha=side, va="center", fontsize=size, color=colours.muted)
     ax.text(_CENTRE, -0.85, "layer", ha="center", va="center", fontsize=size, color=colours.muted)
-    for y, ((layer, units, count), width) in enumerate(zip(rows, widths, strict=True)):
-        _box(ax, y, width, named(layer, units), size, _filling(layer, y == len(rows) - 1, colours), colours)
-        texts = (activation(layer), f"(n, {units:,})", f"{count:,}" if count else "")
+    for y, (row, width) in enumerate(zip(rows, widths, strict=True)):
+        _box(ax, y, width, named(row.layer, row.units), size, _filling(row.layer, y == len(rows) - 1, colours), colours)
+        count = f"{row.n_parameters:,}" if row.n_parameters else ""
+        texts = (activation(row.layer), f"(n, {row.units:,})", count)
         for text, (_, x, side) in zip(texts, _COLUMNS, strict=True):
             ax.text(x, y, text, ha=side, va="center", fontsize=size, color=colours.ink)
     ax.axhline(len(rows) - 0.4, 0.53, 0.99, color=colours.grid, linewidth=0.8)

@@ -131,10 +131,10 @@ def _looked_at(run: _run.Run, data: Sequence[ArrayLike]) -> _Rows:
         raise TypeError(f"data must be (X, y); got {checks.described(data)}")
     network = run.network
     dense = checks.numeric(data[0], "X of data")
-    X = checks.features(dense, network.n_features, network._np_dtype, "X of data")
+    X = checks.features(dense, network.n_features, network.plan.dtype, "X of data")
     targets = None
     if run.loss is not None:
-        targets = run.loss.targets(data[1], network.n_outputs, network._np_dtype, "y of data")
+        targets = run.loss.targets(data[1], network.n_outputs, network.plan.dtype, "y of data")
         checks.same_rows(len(X), len(targets), "y of data", "X of data")
     return _Rows(X, data[1], targets, network.predict(X))
 
@@ -238,7 +238,7 @@ def _classes(run: _run.Run, rows: _Rows) -> tuple[np.ndarray, np.ndarray] | None
     if y is None:
         return None
     if n_outputs == 1 and isinstance(run.loss, BinaryCrossEntropy):
-        is_probability = run.network._output_activation == "sigmoid"
+        is_probability = run.network.plan.output_activation == "sigmoid"
         return (y[:, 0] > 0.5).astype(np.int64), (rows.outputs[:, 0] > (0.5 if is_probability else 0)).astype(np.int64)
     if isinstance(run.loss, CrossEntropy) or (run.classes is not None and y.shape == (len(y), n_outputs)):
         return y if y.ndim == 1 else y.argmax(axis=1), rows.outputs.argmax(axis=1)
@@ -303,7 +303,10 @@ def _summary(run: _run.Run) -> dict[str, Any]:
 
 def _tables(run: _run.Run, rows: _Rows | None) -> Iterator[str]:
     network = run.network
-    layers = [(name, f"(n, {units})", f"{size:,}" if size else "") for name, units, size in network._rows()]
+    layers = [
+        (repr(row.layer), f"(n, {row.units})", f"{row.n_parameters:,}" if row.n_parameters else "")
+        for row in network.plan.rows
+    ]
     yield _html.rows(
         "Network", ("layer", "output shape", "parameters"), [*layers, ("in all", "", f"{network.n_parameters:,}")]
     )

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastnn import schedules, training
+from fastnn import schedules
 from fastnn._input import checks
 from fastnn.callbacks import monitored
 from fastnn.optimizers import Optimizer
 from fastnn.plot import _curves, _style
 from fastnn.schedules import Schedule
+from fastnn.training.plateau import PlateauState
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,7 +106,7 @@ def _reduced(given: Schedule, epochs: int, history: Mapping[str, Sequence[float]
     values = _curves.values_of(history[column], f"the column {column!r} of history")
     if len(values) < epochs - 1:
         raise ValueError(f"history must hold at least {epochs - 1} epochs for {epochs} of a run; got {len(values)}")
-    state = training._new_plateau(plateau)
+    state = PlateauState.of(plateau)
     for epoch in range(epochs):
         yield state.learning_rate
         if epoch < epochs - 1:

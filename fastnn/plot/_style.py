@@ -63,7 +63,7 @@ def matplotlib(module: str = "") -> Any:
     try:
         return importlib.import_module(f"matplotlib.{module}" if module else "matplotlib")
     except ImportError as error:
-        raise ImportError("fastnn.plot needs matplotlib: pip install 'fastnn[plot]'") from error
+        raise ImportError("fastnn.plot needs matplotlib: pip install matplotlib") from error
 
 
 def axes(ax: Axes | None, size: tuple[float, float] = FIGURE_SIZE) -> Axes:

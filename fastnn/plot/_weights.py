@@ -56,8 +56,8 @@ def weights(
         If matplotlib is missing; the message says how to install it.
     """
     checks.instance(network, Network, "network")
-    place = next(i for i, layer in enumerate(network.layers) if isinstance(layer, Dense))
-    weight = network.parameters[network._names_by_layer[place]["weight"]].astype(np.float64)
+    layer = next(row for row in network.plan.rows if isinstance(row.layer, Dense))
+    weight = network.parameters[layer.names["weight"]].astype(np.float64)
     n_units, n_features = weight.shape
     size = None if shape is None else size_of(shape, n_features, "shape")
     listed = range(n_units) if units is None else checks.listed(units, (), "units")

@@ -10,7 +10,7 @@ errors. What is added are keyword parameters; what differs is said under "Notes"
 try:
     import sklearn as _scikit_learn  # noqa: F401
 except ImportError as error:
-    raise ImportError("fastnn.sklearn needs scikit-learn: pip install 'fastnn[sklearn]'") from error
+    raise ImportError("fastnn.sklearn needs scikit-learn: pip install scikit-learn") from error
 
 from fastnn.sklearn._classifier import MLPClassifier as MLPClassifier
 from fastnn.sklearn._regressor import MLPRegressor as MLPRegressor

@@ -104,7 +104,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             weights = _product(weights, self._class_weights(y, incremental))
             hooks = hooks_of(self, None, *given)
             self._trainer = None
-            _lbfgs.fit(self, settings, objective, X, targets, weights, self._constant(targets, weights), hooks)
+            try:
+                _lbfgs.fit(self, settings, objective, X, targets, weights, self._constant(targets, weights), hooks)
+            finally:
+                self._shown = None
         else:
             if held is None and settings.early_stopping:
                 X, y, targets, weights, held = self._split(settings, X, y, targets, weights)
@@ -227,7 +230,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             self.best_loss_ = np.inf
         total = float(n) if weights is None else float(weights.sum())
         constant = self._constant(targets, weights)
-        monitor = Monitor(self, settings, objective, constant, n, total, batch_size, score, hooks, incremental)
+        monitor = Monitor(
+            *(self, settings, objective, constant, n, total, batch_size, score, hooks, incremental),
+            self._no_improvement_count,
+        )
         watched = None if held is None or not settings.callbacks else (held[0], held[2])
         try:
             trainer.fit(
@@ -245,9 +251,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=4)
         finally:
-            trainer._watching = ()  # what watched holds the data
-            trainer._abandon_epoch()
-            self._shown = None
+            trainer.abandon()  # the callbacks hold the data
+            self._no_improvement_count, self._shown = monitor.no_improvement_count, None
         if monitor.best is not None:
             trainer.network.parameters.update(monitor.best)
         if self.n_iter_ == settings.max_iter and not monitor.has_converged and not incremental:

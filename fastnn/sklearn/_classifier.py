@@ -383,7 +383,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _default_score(self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None) -> float:
         right = self._decided(outputs) == (targets if self._is_multilabel or targets.ndim == 1 else targets[:, 0])
         hits = (right.all(axis=1) if right.ndim == 2 else right).astype(np.float64)
-        return metrics._mean(hits, weights)
+        return metrics.mean(hits, weights)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -39,7 +39,7 @@ def write(network: Network, kind: int, arrays: Any) -> None:
         raise ValueError(f"{name} must be a list of {len(keys)} arrays; got {checks.described(arrays)}")
     found = {}
     for number, (key, array) in enumerate(zip(keys, arrays, strict=True)):
-        values, shape = checks.numeric(array, f"{name}[{number}]"), network._shapes[key][::-1]
+        values, shape = checks.numeric(array, f"{name}[{number}]"), network.plan.shapes[key][::-1]
         if values.shape != shape:
             raise ValueError(f"{name}[{number}] must have shape {shape}; got shape {values.shape}")
         found[key] = values.T

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -16,16 +16,13 @@ except ImportError:  # scikit-learn before 1.9
         return method
 
 
-if TYPE_CHECKING:
-    from fastnn.sklearn._base import BaseMLP
-
 __all__ = ["CallbackSupportMixin", "Hooks", "hooks_of", "with_callbacks"]
 
 
 class Hooks:
     """What a fit tells scikit-learn's callbacks: when it and each of its iterations begin and end."""
 
-    def __init__(self, estimator: BaseMLP, iterations: int | None, X: Any, y: Any, sample_weight: Any) -> None:
+    def __init__(self, estimator: Any, iterations: int | None, X: Any, y: Any, sample_weight: Any) -> None:
         self.estimator = estimator
         self.data = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
         self.fit = estimator._init_callback_context(max_subtasks=iterations)
@@ -53,7 +50,7 @@ class Hooks:
         return {"network_": copy.deepcopy(self.estimator.network_), "_trainer": None, "_shown": None}
 
 
-def hooks_of(estimator: BaseMLP, iterations: int | None, X: Any, y: Any, sample_weight: Any) -> Hooks | None:
+def hooks_of(estimator: Any, iterations: int | None, X: Any, y: Any, sample_weight: Any) -> Hooks | None:
     """Hooks, if the estimator has callbacks of scikit-learn's, or is part of one that may have some."""
     wanted = hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")
     return Hooks(estimator, iterations, X, y, sample_weight) if wanted else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
@@ -12,16 +12,14 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from fastnn.sklearn._building import Objective
+from fastnn.sklearn._estimator import Estimator
 from fastnn.sklearn._hooks import Hooks
 from fastnn.sklearn._parameters import Settings
-from fastnn.training import objective as full_batch
-
-if TYPE_CHECKING:
-    from fastnn.sklearn._base import BaseMLP
+from fastnn.training.full_batch import FullBatchObjective
 
 
 def fit(
-    estimator: BaseMLP,
+    estimator: Estimator,
     settings: Settings,
     objective: Objective,
     X: Any,
@@ -30,12 +28,12 @@ def fit(
     constant: float,
     hooks: Hooks | None,
 ) -> None:
-    """Sets the parameters of the estimator's network, ``loss_`` and ``n_iter_``.
+    """Set the parameters of the estimator's network, ``loss_`` and ``n_iter_``.
 
     ``constant``: what scikit-learn's loss has in addition.
     """
     network = estimator.network_
-    function = full_batch.Objective(
+    function = FullBatchObjective(
         network, objective.loss, X, targets, weights, objective.slope, settings.alpha, settings.threads
     )
     started = time.monotonic()
@@ -69,7 +67,6 @@ def fit(
     penalty = value - objective.slope * function.loss
     estimator.loss_ = objective.reported * function.loss + penalty + constant
     estimator.n_iter_ = min(int(result.nit), settings.max_iter)
-    estimator._shown = None
     if result.status in (1, 2):  # out of iterations, or no way down: 99 is a callback that has had enough
         warnings.warn(
             f"lbfgs failed to converge after {result.nit} iteration(s) (status={result.status}):\n{result.message}\n\n"

@@ -10,11 +10,11 @@ import numpy as np
 from fastnn.callbacks import Callback
 from fastnn.schedules import InverseScaling
 from fastnn.sklearn._building import Objective
+from fastnn.sklearn._estimator import Estimator
 from fastnn.sklearn._hooks import Hooks
 from fastnn.sklearn._parameters import Settings
 
 if TYPE_CHECKING:
-    from fastnn.sklearn._base import BaseMLP
     from fastnn.training import Trainer
 
 _SMALLEST_RATE = 1e-6  # of learning_rate="adaptive", as in scikit-learn
@@ -28,7 +28,7 @@ class Monitor(Callback):
 
     Parameters
     ----------
-    estimator : BaseMLP
+    estimator : Estimator
         Its fitted attributes are kept up to date.
     settings : Settings
     objective : Objective
@@ -44,11 +44,13 @@ class Monitor(Callback):
     hooks : Hooks, optional
     once : bool
         Whether this is a ``partial_fit``.
+    no_improvement_count : int
+        Epochs in a row without an improvement, at the end of the fits before; counted on here.
     """
 
     def __init__(
         self,
-        estimator: BaseMLP,
+        estimator: Estimator,
         settings: Settings,
         objective: Objective,
         constant: float,
@@ -58,6 +60,7 @@ class Monitor(Callback):
         score: Callable[[], float] | None,
         hooks: Hooks | None,
         once: bool,
+        no_improvement_count: int,
     ) -> None:
         self.estimator = estimator
         self.settings = settings
@@ -69,13 +72,14 @@ class Monitor(Callback):
         self.score = score
         self.hooks = hooks
         self.once = once
+        self.no_improvement_count = no_improvement_count
         self.best: dict[str, np.ndarray] | None = None
         self.has_converged = False
         self.squares = 0.0  # the sum of the squared weights when the epoch began
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         if self.penalty:
-            self.squares = trainer._training.squared_weights
+            self.squares = trainer.squared_weights
 
     def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
         if self.hooks is not None:
@@ -95,7 +99,7 @@ class Monitor(Callback):
             self._watch_score(trainer)
         if settings.is_sgd and settings.learning_rate == "invscaling":
             self._scale_rate(trainer)
-        if estimator._no_improvement_count > settings.n_iter_no_change:
+        if self.no_improvement_count > settings.n_iter_no_change:
             self._slow_down_or_stop(trainer)
         if self.hooks is not None and self.hooks.end():
             self.has_converged = True
@@ -105,7 +109,7 @@ class Monitor(Callback):
         """The mean over the batches of the penalty before each one's update, the squares growing evenly meanwhile."""
         if not self.penalty:
             return 0.0
-        first, self.squares = self.squares, trainer._training.squared_weights
+        first, self.squares = self.squares, trainer.squared_weights
         before_last = first + (self.squares - first) * (self.n_batches - 1) / self.n_batches
         return self.penalty * self.n_batches * 0.5 * (first + before_last)
 
@@ -126,7 +130,7 @@ class Monitor(Callback):
             self.best = dict(trainer.network.parameters)
 
     def _count(self, is_no_improvement: bool) -> None:
-        self.estimator._no_improvement_count = self.estimator._no_improvement_count + 1 if is_no_improvement else 0
+        self.no_improvement_count = self.no_improvement_count + 1 if is_no_improvement else 0
 
     def _scale_rate(self, trainer: Trainer) -> None:
         first, t = self.settings.learning_rate_init, self.estimator.t_
@@ -134,10 +138,10 @@ class Monitor(Callback):
         self._set_rate(trainer, max(rate, first * _LOWEST_SHARE))
 
     def _set_rate(self, trainer: Trainer, rate: float) -> None:
-        trainer._set_learning_rate(rate * self.objective.slope, scales_momentum=True)
+        trainer.set_learning_rate(rate * self.objective.slope, scales_momentum=True)
 
     def _slow_down_or_stop(self, trainer: Trainer) -> None:
-        estimator, settings = self.estimator, self.settings
+        settings = self.settings
         what = "Training loss" if self.score is None else "Validation score"
         said = (
             f"{what} did not improve more than tol={settings.tol:f} for {settings.n_iter_no_change} consecutive epochs."
@@ -146,7 +150,7 @@ class Monitor(Callback):
             rate = float(trainer.optimizer.learning_rate) / self.objective.slope  # type: ignore[arg-type]
             if rate > _SMALLEST_RATE:
                 self._set_rate(trainer, rate / 5.0)
-                estimator._no_improvement_count = 0
+                self.no_improvement_count = 0
                 if settings.verbose:
                     print(f"{said} Setting learning rate to {rate / 5.0:f}")
                 return

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from fastnn._input import checks
 from fastnn.layers import ACTIVATIONS, Activation
 from fastnn.optimizers import OPTIMIZERS, Optimizer
-from fastnn.training.loop import checked_callbacks
+from fastnn.training.events import checked_callbacks
 
 SOLVERS = ("lbfgs", *OPTIMIZERS)
 HIDDEN_ACTIVATIONS = ("logistic", *(name for name in ACTIVATIONS if name != "softmax"))

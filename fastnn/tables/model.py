@@ -51,10 +51,10 @@ class TableModel:
         ):
             if own != needed:
                 raise ValueError(f"network must have {needed} {what}; got {own}")
-        if isinstance(target, Classes) and network._output_activation not in ("identity", "softmax", "sigmoid"):
+        if isinstance(target, Classes) and network.plan.output_activation not in ("identity", "softmax", "sigmoid"):
             raise ValueError(
                 "network must end in logits, 'softmax' or 'sigmoid' to predict classes; "
-                f"got {network._output_activation!r}"
+                f"got {network.plan.output_activation!r}"
             )
         self.preprocessor, self.network, self.target = preprocessor, network, target
 
@@ -92,7 +92,7 @@ class TableModel:
         X = self.preprocessor.transform(table, self.network.dtype)
         if not len(X):
             return np.zeros((0, self.network.n_outputs))
-        return self.target.predicted(self.network.predict(X), self.network._output_activation)
+        return self.target.predicted(self.network.predict(X), self.network.plan.output_activation)
 
     def evaluate(self, table: Any) -> dict[str, float]:
         """How good the predictions are: see `fastnn.tables.scores`. Rows without a target are left out.
@@ -119,9 +119,8 @@ class TableModel:
         self.network.metadata = {**before, METADATA: self.describe()}
         try:
             self.network.save(path)
-        except BaseException:
+        finally:
             self.network.metadata = before
-            raise
 
     def describe(self) -> dict[str, Any]:
         """Preprocessor and target as JSON can hold them: the entry ``"table"`` of the network's metadata."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -14,26 +13,27 @@ from fastnn._input import checks
 from fastnn._storage import descriptions, files
 from fastnn.network import Network
 from fastnn.training import restoring
+from fastnn.training.events import keyed
 
 if TYPE_CHECKING:
-    from fastnn.training import Trainer
+    from fastnn.training.state import Run, RunState
 
 _OPTIMIZER, _CALLBACK = "optimizer/", "callback/"  # prefixes of the names of arrays that are not parameters
+Trainer = TypeVar("Trainer", bound="Run")
 
 
-def pack(trainer: Trainer) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """All that makes up the trainer."""
-    parameters = dict(trainer.network.parameters)
-    state = {_OPTIMIZER + name: array for name, array in trainer._training.get_state().items()}
-    watching = dict(keyed(trainer._watching))
-    states = trainer._callback_states | {key: _state_of(key, callback) for key, callback in watching.items()}
+def pack(trainer: Run) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return all that makes up the trainer."""
+    run = trainer.state
+    state = {_OPTIMIZER + name: array for name, array in run.training.get_state().items()}
+    watching = dict(keyed(run.callbacks))
+    states = run.callback_states | {key: _state_of(key, callback) for key, callback in watching.items()}
     for key, (_, arrays) in states.items():
         state |= {f"{_CALLBACK}{key}/{name}": array for name, array in arrays.items()}
     metadata = {
         "kind": "trainer",
-        **trainer.network._description(),
+        **trainer.network.describe(),
         "metadata": trainer.network.metadata,
-        "digest": files.digest(parameters),
         "loss": descriptions.to_data(trainer.loss),
         "optimizer": descriptions.to_data(trainer.optimizer),
         "batch_size": trainer.batch_size,
@@ -42,25 +42,25 @@ def pack(trainer: Trainer) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "shuffle": trainer.shuffle,
         "metrics": descriptions.to_data(trainer.metrics),
         "class_weight": _listed(trainer.class_weight),
-        "weight_by_class": _listed(trainer._weight_by_class),
-        "history": dict(trainer.history),
-        "columns": list(trainer.columns),
-        "plateau": None if trainer._plateau is None else trainer._plateau.get_state(),
-        "epoch_rows": trainer._epoch_rows,
+        "weight_by_class": _listed(run.weight_by_class),
+        "history": dict(run.history),
+        "columns": list(run.columns),
+        "plateau": None if run.plateau is None else run.plateau.get_state(),
+        "epoch_rows": run.epoch_rows,
         "callbacks": {key: values for key, (values, arrays) in states.items() if values or arrays},
-        "untold": _untold(trainer, watching),
+        "untold": _untold(run, watching),
     }
-    return metadata, parameters | state
+    return metadata, dict(trainer.network.parameters) | state
 
 
-def unpack(metadata: dict[str, Any], tensors: dict[str, np.ndarray], name: str = "a pickle") -> Trainer:
-    """The trainer that `pack` gave."""
-    from fastnn.training import Trainer
-
-    network = Network._from_file(metadata, tensors, name)
+def unpack(
+    make: Callable[..., Trainer], metadata: dict[str, Any], tensors: dict[str, np.ndarray], name: str = "a pickle"
+) -> Trainer:
+    """Return the trainer that `pack` took apart; ``make`` is its class."""
+    network = Network.from_description(metadata, tensors, name)
     state = {key: array for key, array in tensors.items() if "/" in key}
     try:
-        trainer = Trainer(
+        trainer = make(
             network,
             descriptions.from_data(metadata["loss"], losses.LOSSES.values(), "a loss"),
             descriptions.from_data(metadata["optimizer"], optimizers.CLASSES, "an optimizer"),
@@ -72,7 +72,7 @@ def unpack(metadata: dict[str, Any], tensors: dict[str, np.ndarray], name: str =
             metadata["class_weight"],
         )
         restoring.restore(trainer, metadata, _under(state, _OPTIMIZER))
-        trainer._callback_states = {
+        trainer.state.callback_states = {
             key: (dict(checks.mapping(values, f"the state of {key}")), _under(state, f"{_CALLBACK}{key}/"))
             for key, values in checks.mapping(metadata["callbacks"], "callbacks").items()
         }
@@ -81,27 +81,20 @@ def unpack(metadata: dict[str, Any], tensors: dict[str, np.ndarray], name: str =
     return trainer
 
 
-def save(trainer: Trainer, path: str | os.PathLike[str], keep_previous: bool) -> None:
+def save(trainer: Run, path: str | os.PathLike[str], keep_previous: bool) -> None:
+    """Write a trainer to a file."""
     metadata, tensors = pack(trainer)
     files.write(path, tensors, metadata, keep_previous)
 
 
-def load(path: str | os.PathLike[str], threads: int | str | None) -> Trainer:
+def load(make: Callable[..., Trainer], path: str | os.PathLike[str], threads: int | str | None) -> Trainer:
+    """Read a trainer that `save` wrote; ``make`` is its class."""
     if threads is not None:
         threads = checks.threads(threads)
     metadata, tensors = files.read(path, ("trainer",))
     if threads is not None:
         metadata["threads"] = threads
-    return unpack(metadata, tensors, os.fspath(path))
-
-
-def keyed(watching: Iterable[callbacks.Callback]) -> Iterator[tuple[str, callbacks.Callback]]:
-    """Each callback with the name that its state has in a file: its class, and which of that class it is."""
-    counts: Counter[str] = Counter()
-    for callback in watching:
-        name = type(callback).__name__
-        yield f"{name}.{counts[name]}", callback
-        counts[name] += 1
+    return unpack(make, metadata, tensors, os.fspath(path))
 
 
 def _state_of(key: str, callback: callbacks.Callback) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -115,9 +108,9 @@ def _state_of(key: str, callback: callbacks.Callback) -> tuple[dict[str, Any], d
     return values, {name: checks.numeric(array, f"{name!r} of the callback {key}") for name, array in arrays.items()}
 
 
-def _untold(trainer: Trainer, watching: dict[str, callbacks.Callback]) -> list[Any] | None:
+def _untold(run: RunState, watching: dict[str, callbacks.Callback]) -> list[Any] | None:
     """The event that some callbacks have yet to hear of, with their keys."""
-    event = trainer._untold
+    event = run.untold
     if event is None or not event.waiting:
         return None
     keys = {id(callback): key for key, callback in watching.items()}

@@ -10,18 +10,18 @@ import numpy as np
 
 from fastnn._input import checks
 from fastnn.history import History
-from fastnn.training import preparation
-from fastnn.training.loop import Event
+from fastnn.training.class_weights import class_weight
+from fastnn.training.events import Event
 
 if TYPE_CHECKING:
-    from fastnn.training import Trainer
+    from fastnn.training.state import Run
 
 _MOST = 2**53  # steps that float64 still counts one by one
 _EVENTS = ("on_epoch_begin", "on_step_end", "on_epoch_end")
 
 
-def restore(trainer: Trainer, metadata: Mapping[str, Any], state: Mapping[str, np.ndarray]) -> None:
-    """Brings a new trainer to where another stood.
+def restore(run: Run, metadata: Mapping[str, Any], state: Mapping[str, np.ndarray]) -> None:
+    """Bring a new trainer to where another stood.
 
     Raises
     ------
@@ -31,17 +31,17 @@ def restore(trainer: Trainer, metadata: Mapping[str, Any], state: Mapping[str, n
     history = _history(metadata["history"])
     columns = tuple(checks.text(name, "a column") for name in checks.listed(metadata["columns"], str, "columns"))
     epoch_rows = checks.integer(metadata["epoch_rows"], "epoch_rows", 0, _MOST)
-    _check_state(state, trainer._training.get_state(), epoch_rows)
+    _check_state(state, run.state.training.get_state(), epoch_rows)
     untold = None if metadata["untold"] is None else _event(metadata["untold"])
-    if trainer._plateau is not None:
-        trainer._plateau.set_state(metadata["plateau"])
+    if run.state.plateau is not None:
+        run.state.plateau.set_state(metadata["plateau"])
     if metadata["weight_by_class"] is not None:
-        weights = preparation.class_weight(metadata["weight_by_class"], trainer.loss, trainer.network.n_outputs)
+        weights = class_weight(metadata["weight_by_class"], run.loss, run.network.n_outputs)
         if not isinstance(weights, np.ndarray):
             raise ValueError(f"weight_by_class must hold numbers; got {checks.described(weights)}")
-        trainer._weight_by_class = weights
-    trainer.history, trainer.columns, trainer._epoch_rows, trainer._untold = history, columns, epoch_rows, untold
-    trainer._training.set_state(state)
+        run.state.weight_by_class = weights
+    run.state.history, run.state.columns, run.state.epoch_rows, run.state.untold = history, columns, epoch_rows, untold
+    run.state.training.set_state(state)
 
 
 def _history(given: Any) -> History:
@@ -55,7 +55,7 @@ def _history(given: Any) -> History:
 
 
 def _check_state(state: Mapping[str, np.ndarray], like: Mapping[str, np.ndarray], epoch_rows: int) -> None:
-    """Compares shapes with those of a new trainer; the engine does not."""
+    """Compare shapes with those of a new trainer; the engine does not."""
     for name, expected in like.items():
         if name not in state:
             raise ValueError(f"the optimizer's state lacks {name!r}")

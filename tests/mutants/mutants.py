@@ -466,7 +466,7 @@ MUTANTS = [
         "NumPy's powers",
         [
             (
-                f"{P}/schedules.py",
+                f"{P}/elementary.py",
                 "    result = np.ones(exponents.shape)\n",
                 "    return base**exponents\n    result = np.ones(exponents.shape)\n",
             )
@@ -504,11 +504,21 @@ MUTANTS = [
         environment=FLUSH,
     ),
     # ---------------------------------------------------------------------- digest
-    Mutant(9, "the digest of bytes as they are", [(f"{P}/files.py", 'array.dtype.newbyteorder("<"))', "array.dtype)")]),
-    Mutant(9, "the digest of any NaN", [(f"{P}/files.py", 'if little.dtype.kind == "f" and', "if False and")]),
+    Mutant(
+        9,
+        "the digest of bytes as they are",
+        [(f"{P}/_storage/files.py", 'array.dtype.newbyteorder("<"))', "array.dtype)")],
+    ),
+    Mutant(9, "the digest of any NaN", [(f"{P}/_storage/files.py", 'if little.dtype.kind == "f" and', "if False and")]),
     Mutant(
         9,
         "the digest in any order",
-        [(f"{P}/files.py", "for name in sorted(tensors):\n        array", "for name in tensors:\n        array")],
+        [
+            (
+                f"{P}/_storage/files.py",
+                "for name in sorted(tensors):\n        array",
+                "for name in tensors:\n        array",
+            )
+        ],
     ),
 ]

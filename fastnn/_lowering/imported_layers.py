@@ -1,15 +1,14 @@
-"""A network made of layers that come one after the other, each with its parameters, as adapters read them."""
+"""Layers that adapters read elsewhere, one after the other, each with its parameters."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from fastnn.layers import Activation, Dense, Dropout, Input, Layer, LayerNorm, activation_of
-from fastnn.network import Network
 
 
-class Builder:
-    """Takes layers in their order, and gives the network. What does not fit is a ValueError without a place.
+class ImportedLayers:
+    """The layers of a network to be, as they come. One that does not fit is a ValueError without a place.
 
     Attributes
     ----------
@@ -29,7 +28,7 @@ class Builder:
         self._ended = False  # by a softmax
 
     def dense(self, weight: np.ndarray, bias: np.ndarray | None) -> None:
-        """Adds a dense layer; a weight has shape (units, inputs), and a bias that is missing is zero."""
+        """Add a dense layer; a weight has shape (units, inputs), and a bias that is missing is zero."""
         units, inputs = weight.shape
         layer = Dense(units)
         self._take(inputs)
@@ -38,7 +37,7 @@ class Builder:
         self.units = units
 
     def layer_norm(self, units: int, gain: np.ndarray | None, bias: np.ndarray | None, epsilon: float) -> None:
-        """Adds a layer normalisation; a gain that is missing is one, and a bias zero."""
+        """Add a layer normalisation; a gain that is missing is one, and a bias zero."""
         layer = LayerNorm(epsilon)
         self._take(units)
         dtype = self.dtype or "float32" if gain is None else gain.dtype
@@ -47,13 +46,13 @@ class Builder:
         self.layers.append(layer)
 
     def dropout(self, rate: float) -> None:
-        """Adds a dropout."""
+        """Add a dropout."""
         layer = Dropout(rate)
         self._check_open()
         self.layers.append(layer)
 
     def activation(self, name: str, alpha: float | None = None) -> None:
-        """Adds an activation; right after a dense layer it becomes part of that."""
+        """Add an activation; right after a dense layer it becomes part of that."""
         activation = Activation(name, alpha)
         self._check_open()
         self._ended = activation.name == "softmax"
@@ -63,17 +62,9 @@ class Builder:
         else:
             self.layers.append(activation)
 
-    def network(self) -> Network:
-        """The network of what was taken.
-
-        Raises
-        ------
-        ValueError
-            If no layer was dense, or a parameter is not finite.
-        """
-        network = Network([Input(self.features or 1), *self.layers], dtype=self.dtype or "float32")
-        network.parameters.update(dict(zip(network.parameters, self._tensors, strict=True)))
-        return network
+    def complete(self) -> tuple[list[Layer], list[np.ndarray], str]:
+        """Return all layers, the input among them, their parameters in the order of a network's, and the dtype."""
+        return [Input(self.features or 1), *self.layers], self._tensors, self.dtype or "float32"
 
     def _take(self, inputs: int) -> None:
         self._check_open()

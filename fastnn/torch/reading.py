@@ -1,7 +1,4 @@
-"""To PyTorch and back (the extra ``torch``): ``net.to_torch()`` and ``Network.from_torch(module)``.
-
-A network and the ``torch.nn.Sequential`` of its layers have the same parameters under the same names.
-"""
+"""From PyTorch: the layers that a module consists of, and their parameters."""
 
 from __future__ import annotations
 
@@ -9,89 +6,37 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from fastnn._input import checks
-from fastnn._lowering.builder import Builder
-from fastnn.layers import Activation, Dense, Dropout, LayerNorm, activation_of
-from fastnn.network import Network
-
-try:
-    import torch
-    from torch import nn
-except ImportError as error:
-    raise ImportError("fastnn.torch needs PyTorch: pip install 'fastnn[torch]'") from error
-
-__all__ = ["from_torch", "to_torch"]
-
-_ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "relu": nn.ReLU,
-    "leaky_relu": nn.LeakyReLU,
-    "elu": nn.ELU,
-    "selu": nn.SELU,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "mish": nn.Mish,
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
-    "softplus": nn.Softplus,
-    "softmax": nn.Softmax,
-}
-# Beyond its threshold PyTorch's softplus is its argument: above this one that is so to the last bit of a float64.
-_EXACT_THRESHOLD = 40.0
+from fastnn._lowering.imported_layers import ImportedLayers
+from fastnn.layers import Dense, Layer
+from fastnn.torch.activations import ACTIVATIONS
 
 
-# ------------------------------------------------------------------- to PyTorch
+def layers_of(module: nn.Module) -> tuple[list[Layer], list[np.ndarray], str]:
+    """Read a module of layers in sequence; see `fastnn.Network.from_torch`.
 
-
-def to_torch(network: Network) -> nn.Sequential:
-    """The network as a ``torch.nn.Sequential``; see `fastnn.Network.to_torch`."""
-    checks.instance(network, Network, "network")
-    dtype = getattr(torch, network.dtype)
-    modules: list[nn.Module] = []
-    units = network.n_features
-    for layer in network.layers:
-        if isinstance(layer, Dropout):
-            modules.append(nn.Dropout(layer.rate))
-        elif isinstance(layer, LayerNorm):
-            modules.append(nn.LayerNorm(units, layer.epsilon, dtype=dtype))
-        elif isinstance(layer, (Dense, Activation)):
-            if isinstance(layer, Dense):
-                # Without initial values, whose drawing would move PyTorch's global random numbers on.
-                modules.append(nn.utils.skip_init(nn.Linear, units, layer.units, dtype=dtype))
-                units = layer.units
-            activation = activation_of(layer)
-            if activation.name != "identity":
-                modules.append(_activation_module(activation))
-    module = nn.Sequential(*modules)
-    module.load_state_dict({name: torch.from_numpy(array) for name, array in network.parameters.items()})
-    return module.eval()
-
-
-def _activation_module(activation: Activation) -> nn.Module:
-    cls = _ACTIVATIONS[activation.name]
-    if activation.alpha is not None:
-        return cls(activation.alpha)
-    if activation.name == "softmax":
-        return cls(dim=1)
-    return cls(threshold=_EXACT_THRESHOLD) if activation.name == "softplus" else cls()
-
-
-# ----------------------------------------------------------------- from PyTorch
-
-
-def from_torch(module: nn.Module) -> Network:
-    """The network that a PyTorch module of layers in sequence is; see `fastnn.Network.from_torch`."""
+    Returns
+    -------
+    layers : list of Layer
+        The input among them.
+    tensors : list of ndarray
+        Their parameters, in the order of a network's.
+    dtype : {"float32", "float64"}
+    """
     if not isinstance(module, nn.Module):
         raise TypeError(f"module must be a torch.nn.Module; got {checks.described(module)}")
-    builder = Builder()
+    found = ImportedLayers()
     for place, part in _flattened(module, ""):
         try:
-            _read(part, builder)
+            _read(part, found)
         except ValueError as error:
             raise ValueError(f"{place}: {error}") from None
-    if not any(isinstance(layer, Dense) for layer in builder.layers):
+    if not any(isinstance(layer, Dense) for layer in found.layers):
         raise ValueError("module must hold at least one Linear; got none")
-    return builder.network()
+    return found.complete()
 
 
 def _flattened(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
@@ -112,26 +57,26 @@ def _computes_as(module: nn.Module, cls: type[nn.Module]) -> bool:
     return isinstance(module, cls) and type(module).forward is cls.forward and "forward" not in vars(module)
 
 
-def _read(module: Any, builder: Builder) -> None:
+def _read(module: Any, found: ImportedLayers) -> None:
     """Adds a module, or raises ValueError if fastnn has no layer that computes the same."""
     if _computes_as(module, nn.Linear):
-        builder.dense(_array(module.weight), None if module.bias is None else _array(module.bias))
+        found.dense(_array(module.weight), None if module.bias is None else _array(module.bias))
     elif _computes_as(module, nn.LayerNorm):
         if len(module.normalized_shape) != 1:
             raise ValueError(f"normalized_shape must be one number; got {tuple(module.normalized_shape)}")
         gain, bias = (None if tensor is None else _array(tensor) for tensor in (module.weight, module.bias))
-        builder.layer_norm(module.normalized_shape[0], gain, bias, module.eps)
+        found.layer_norm(module.normalized_shape[0], gain, bias, module.eps)
     elif _computes_as(module, nn.Dropout):
-        builder.dropout(module.p)
+        found.dropout(module.p)
     elif _computes_as(module, nn.Flatten):
         if module.start_dim != 1 or module.end_dim not in (-1, 1):
             raise ValueError("a Flatten must leave rows as they are (start_dim=1, end_dim=-1)")
     elif not _computes_as(module, nn.Identity):
-        name = next((name for name, cls in _ACTIVATIONS.items() if _computes_as(module, cls)), None)
+        name = next((name for name, cls in ACTIVATIONS.items() if _computes_as(module, cls)), None)
         if name is None:
-            listed = ", ".join(cls.__name__ for cls in _ACTIVATIONS.values())
+            listed = ", ".join(cls.__name__ for cls in ACTIVATIONS.values())
             raise ValueError(f"fastnn has no such layer; it has Linear, LayerNorm, Dropout, {listed}")
-        builder.activation(name, _PARAMETERS[name](module) if name in _PARAMETERS else None)
+        found.activation(name, _PARAMETERS[name](module) if name in _PARAMETERS else None)
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

@@ -1,0 +1,58 @@
+"""To PyTorch: a module that computes what a network's layers do, with a copy of their parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import torch
+from torch import nn
+
+from fastnn.layers import Activation, Dense, Dropout, Input, Layer, LayerNorm, activation_of
+from fastnn.torch.activations import ACTIVATIONS
+
+# Beyond its threshold PyTorch's softplus is its argument: above this one that is so to the last bit of a float64.
+_EXACT_THRESHOLD = 40.0
+
+
+def module_of(layers: Iterable[Layer], parameters: Mapping[str, np.ndarray], dtype: str) -> nn.Sequential:
+    """Make a ``torch.nn.Sequential`` of the layers of a network; see `fastnn.Network.to_torch`.
+
+    Parameters
+    ----------
+    layers : iterable of Layer
+        Those of a network, the input among them.
+    parameters : mapping of str to ndarray
+        By the names that a network gives them, which are those of the module too.
+    dtype : {"float32", "float64"}
+    """
+    real = getattr(torch, dtype)
+    modules: list[nn.Module] = []
+    units = 0
+    for layer in layers:
+        if isinstance(layer, Input):
+            units = layer.features
+        elif isinstance(layer, Dropout):
+            modules.append(nn.Dropout(layer.rate))
+        elif isinstance(layer, LayerNorm):
+            modules.append(nn.LayerNorm(units, layer.epsilon, dtype=real))
+        elif isinstance(layer, (Dense, Activation)):
+            if isinstance(layer, Dense):
+                # Without initial values, whose drawing would move PyTorch's global random numbers on.
+                modules.append(nn.utils.skip_init(nn.Linear, units, layer.units, dtype=real))
+                units = layer.units
+            activation = activation_of(layer)
+            if activation.name != "identity":
+                modules.append(_activation_module(activation))
+    module = nn.Sequential(*modules)
+    module.load_state_dict({name: torch.from_numpy(array) for name, array in parameters.items()})
+    return module.eval()
+
+
+def _activation_module(activation: Activation) -> nn.Module:
+    cls = ACTIVATIONS[activation.name]
+    if activation.alpha is not None:
+        return cls(activation.alpha)
+    if activation.name == "softmax":
+        return cls(dim=1)
+    return cls(threshold=_EXACT_THRESHOLD) if activation.name == "softplus" else cls()
