@@ -99,7 +99,7 @@ def following_activation(layers: tuple[Layer, ...], position: int) -> str:
 
 
 def check_size(operations: Sequence[tuple[Any, ...]], shapes: Iterable[tuple[int, ...]], item: int) -> None:
-    """Raises MemoryError before sizes, in numbers of ``item`` bytes, leave the range of the engine's whole numbers."""
+    """Raise MemoryError before sizes, in numbers of ``item`` bytes, leave the range of the engine's whole numbers."""
     shapes = list(shapes)
     if total_size(shapes, _PADDING) * item > sys.maxsize // 16:  # with optimizer state, and to spare
         wanted = total_size(shapes) * item
