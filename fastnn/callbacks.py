@@ -55,7 +55,7 @@ class Callback:
         return {}, {}
 
     def set_state(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        """Takes back what `get_state` gave: before the first ``fit`` after ``Trainer.load`` begins.
+        """Take back what `get_state` gave: before the first ``fit`` after ``Trainer.load`` begins.
 
         The callbacks are passed to that ``fit`` anew. Each gets the state of the one of the same class; of several of a
         class, the first gets the first one's, and so on.
@@ -173,7 +173,7 @@ class EarlyStopping(Callback):
         self._last_parameters = {}
 
     def _check_parameters(self, trainer: Trainer) -> None:
-        """Raises if the parameters kept are of another network, before an epoch is spent on what cannot end well."""
+        """Raise if the parameters kept are of another network, before an epoch is spent on what cannot end well."""
         shapes = trainer.network.plan.shapes
         for kept in (self._best_parameters, self._last_parameters):
             if kept and {name: array.shape for name, array in kept.items()} != shapes:

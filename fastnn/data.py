@@ -39,7 +39,7 @@ def load_digits() -> tuple[np.ndarray, np.ndarray]:
 def split(
     X: Any, y: ArrayLike, fraction: float = 0.2, seed: int = 0, stratify: bool = False
 ) -> tuple[Any, Any, np.ndarray, np.ndarray]:
-    """Splits rows at random into a part to train on and a part to test with.
+    """Split rows at random into a part to train on and a part to test with.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class Standardizer:
         self.scale: np.ndarray | None = None
 
     def fit(self, X: ArrayLike) -> Standardizer:
-        """Takes mean and (population) standard deviation of each column of ``X``, shape (n, n_features)."""
+        """Take mean and (population) standard deviation of each column of ``X``, shape (n, n_features)."""
         with standard_environment():
             self._fit(_rows(X, "X"))
         return self

@@ -60,7 +60,7 @@ def gradient_check(
     epsilon: float = 1e-5,
     seed: int = 0,
 ) -> GradientCheck:
-    """Compares the gradient by backpropagation with central differences, in a float64 copy of the network.
+    """Compare the gradient by backpropagation with central differences, in a float64 copy of the network.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ class History(Mapping[str, list[float]]):
         return len(next(iter(self._columns.values()), ()))
 
     def append(self, row: Mapping[str, float]) -> None:
-        """Adds an epoch."""
+        """Add an epoch."""
         epochs = self.epochs
         for name, value in row.items():
             if name not in self._columns:

@@ -170,7 +170,7 @@ class Orthogonal(_Built):
 
 
 def _orthonormalise(matrix: np.ndarray) -> None:
-    """Makes the columns of ``matrix`` orthonormal, in place, each from those before it."""
+    """Make the columns of ``matrix`` orthonormal, in place, each from those before it."""
     for j in range(matrix.shape[1]):
         column = matrix[:, j : j + 1]
         length = np.sqrt(_column_sums(column * column))

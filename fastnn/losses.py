@@ -43,7 +43,7 @@ class Loss(Description):
         return {"kind": self.kind, "parameter": 0.0, "quantiles": None}
 
     def check_outputs(self, n_outputs: int, activation: str) -> None:
-        """Raises ValueError if a network of ``n_outputs`` that ends in ``activation`` cannot have this loss."""
+        """Raise ValueError if a network of ``n_outputs`` that ends in ``activation`` cannot have this loss."""
 
     def targets(self, y: ArrayLike, n_outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
         """``y`` as the engine takes it: (n, k) of ``dtype``, or int64 labels (n,); never a copy if it is that already.

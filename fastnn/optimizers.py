@@ -69,7 +69,7 @@ class Optimizer(Description):
                 self._numbers(name, above=True)
 
     def _numbers(self, *names: str, low: float = 0.0, high: float = float("inf"), above: bool = False) -> None:
-        """Checks fields: at least (or above) ``low``, below ``high``."""
+        """Check fields: at least (or above) ``low``, below ``high``."""
         for name in names:
             value = checks.number(getattr(self, name), name, low, high, above=above, below=high < float("inf"))
             self._set(**{name: value})

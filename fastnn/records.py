@@ -130,7 +130,7 @@ def standing(trainer: Trainer, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:
-    """Writes a record as JSON, indented; NaN and infinities become null, as JSON has none."""
+    """Write a record as JSON, indented; NaN and infinities become null, as JSON has none."""
     path = checks.path(path)
     checks.mapping(record, "record")
     try:
@@ -169,7 +169,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def check(record: Mapping[str, Any], name: str) -> None:
-    """Raises unless this fastnn can make sense of the record and could give the same bits."""
+    """Raise unless this fastnn can make sense of the record and could give the same bits."""
     if record.get("record_version") != RECORD_VERSION:
         raise ValueError(
             f"{name} is of record version {record.get('record_version')}; this fastnn knows {RECORD_VERSION}"

@@ -57,7 +57,7 @@ def reproduce(
     callbacks: Iterable[Callback] | Callback = (),
     threads: int | str = "auto",
 ) -> Reproduction:
-    """Repeats a run from its record and the data, and compares the digests.
+    """Repeat a run from its record and the data, and compare the digests.
 
     Parameters
     ----------

@@ -363,6 +363,13 @@ def test_engine_without_circles():
     assert circles(graph) == []
 
 
+@pytest.mark.parametrize("path", [path for path in PYTHON if adapter_of(module_of(path))], ids=identity)
+def test_adapters_leave_the_engines_objects_alone(path):
+    """A network's compiled model, and the state of a run, are for the Python layer."""
+    uses = {ast.unparse(node) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    assert not {text for text in uses if re.search(r"(trainer_?\.state|network_?\.model)\b", text)}
+
+
 def private_names(tree):
     """(name, expression) of each ``x._name`` in a module where x is neither self nor cls nor a class of the module."""
     classes = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}

@@ -62,7 +62,7 @@ def _has(value: Any, *names: str) -> bool:
 
 
 def _check_readable(value: Any, argument: str) -> None:
-    """Raises if the values lie where NumPy cannot read them, or would be read without something that matters."""
+    """Raise if the values lie where NumPy cannot read them, or would be read without something that matters."""
     if _has(value, "filled", "mask") and np.asarray(value.mask).any():
         raise ValueError(f"{argument} must not have masked values; fill them in, or leave their rows out")
     if getattr(value, "requires_grad", False) is True:

@@ -177,7 +177,7 @@ def listed(value: Any, single: type | tuple[type, ...], argument: str) -> tuple[
 
 
 def instance(value: Any, cls: type, argument: str) -> None:
-    """Raises unless ``value`` is a ``cls``."""
+    """Raise unless ``value`` is a ``cls``."""
     if not isinstance(value, cls):
         raise TypeError(f"{argument} must be a {cls.__name__}; got {described(value)}")
 
@@ -246,7 +246,7 @@ def converted(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def finite(array: np.ndarray, argument: str, original: np.ndarray | None = None, given: Any = None) -> None:
-    """Raises if ``array`` (float32 or float64, 1-D or 2-D) holds a NaN or an infinity, naming the first one's place.
+    """Raise if ``array`` (float32 or float64, 1-D or 2-D) holds a NaN or an infinity, naming the first one's place.
 
     ``original`` is what was converted to it, and ``given`` the data frame that all came from, if it was one.
     """
@@ -279,7 +279,7 @@ def features(X: Any, n_features: int, dtype: np.dtype, argument: str = "X", give
 
 
 def rows_of(shape: tuple[int, ...], n_features: int, argument: str) -> None:
-    """Raises unless ``shape`` is (n, n_features), n > 0."""
+    """Raise unless ``shape`` is (n, n_features), n > 0."""
     if len(shape) != 2:
         hint = ": one row is X[None, :], one feature is X[:, None]" if len(shape) == 1 else ""
         raise ValueError(f"{argument} must have shape (n, {n_features}); got shape {shape}{hint}")
@@ -290,7 +290,7 @@ def rows_of(shape: tuple[int, ...], n_features: int, argument: str) -> None:
 
 
 def same_rows(n: int, other: int, argument: str, reference: str = "X") -> None:
-    """Raises unless ``argument`` has the ``n`` rows that ``reference`` has."""
+    """Raise unless ``argument`` has the ``n`` rows that ``reference`` has."""
     if other != n:
         raise ValueError(f"{argument} must have as many rows as {reference}, {n}; got {other}")
 
@@ -313,7 +313,7 @@ def sample_weight(value: ArrayLike | None, n: int, argument: str = "sample_weigh
 
 
 def weights_in_range(weights: np.ndarray, argument: str) -> None:
-    """Raises unless the float64 weights of rows, finite and at least 0, have a sum to divide by, whatever the batch."""
+    """Raise unless the float64 weights of rows, finite and at least 0, have a sum to divide by, whatever the batch."""
     if not weights.any():
         raise ValueError(f"{argument} must not be 0 in every row")
     smallest = sys.float_info.min  # below it 1 / weight may be infinite

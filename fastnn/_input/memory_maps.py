@@ -36,7 +36,7 @@ def mapped_file(array: np.ndarray) -> mmap.mmap | None:
 
 
 def give_back(file: mmap.mmap | None) -> None:
-    """Gives the pages back if files take more memory than the budget."""
+    """Give the pages back if files take more memory than the budget."""
     if file is not None:
         import mmap
 

@@ -118,7 +118,7 @@ def _structure(given: Any, argument: str) -> tuple[np.ndarray, np.ndarray, np.nd
 def _finite_entries(
     values: np.ndarray, columns: np.ndarray, starts: np.ndarray, original: np.ndarray, argument: str
 ) -> None:
-    """Raises if the rows of a CSR matrix hold a NaN or an infinity, naming the first one's place."""
+    """Raise if the rows of a CSR matrix hold a NaN or an infinity, naming the first one's place."""
     first, last = int(starts[0]), int(starts[-1])
     flat = memory_maps.first_nonfinite(values[first:last]) if last > first else -1
     if flat < 0:

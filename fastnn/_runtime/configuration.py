@@ -40,5 +40,5 @@ def config() -> Config:
 
 
 def show_config() -> None:
-    """Prints `config`: fastnn and numerics versions, instruction set, threads, compiler, Python, NumPy, platform."""
+    """Print `config`: fastnn and numerics versions, instruction set, threads, compiler, Python, NumPy, platform."""
     print(config())

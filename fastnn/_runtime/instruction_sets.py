@@ -49,7 +49,7 @@ def current():
 
 
 def use(isa):
-    """Makes new networks use ``isa``; those that exist keep theirs."""
+    """Make new networks use ``isa``; those that exist keep theirs."""
     global _current
     _current = checked(isa)
     random.use(load(isa, "float64", "random"), load(isa, "float32", "batch"), load(isa, "float64", "batch"))

@@ -16,7 +16,7 @@ from fastnn._input import checks
 
 @dataclass_transform(frozen_default=True)
 def description(cls: Any = None, *, kw_only: bool = False) -> Any:
-    """Makes a subclass of `Description` a dataclass.
+    """Make a subclass of `Description` a dataclass.
 
     `Description` itself provides what a dataclass would compile from text for each class, which for all of them takes
     as long as importing the rest.
@@ -89,7 +89,7 @@ class Description:
         return f"{type(self).__name__}({', '.join(required + optional)})"
 
     def _set(self, **values: Any) -> None:
-        """Sets fields of the frozen object while it is being made."""
+        """Set fields of the frozen object while it is being made."""
         for name, value in values.items():
             object.__setattr__(self, name, value)
 

@@ -19,7 +19,7 @@ def previous(path: str | os.PathLike[str]) -> str:
 
 
 def replace(path: str | os.PathLike[str], content: bytes, keep_previous: bool = False) -> None:
-    """Puts ``content`` into the file, which may exist, in one go and onto the disk; the parent folder has to exist.
+    """Put ``content`` into the file, which may exist, in one go and onto the disk; the parent folder has to exist.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
 
 
 def remove_leftovers(path: str | os.PathLike[str]) -> None:
-    """Removes the parts that processes killed while they wrote this file left behind."""
+    """Remove the parts that processes killed while they wrote this file left behind."""
     folder, prefix = os.path.split(_part_prefix(os.path.realpath(path)))
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:

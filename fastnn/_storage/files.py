@@ -74,7 +74,7 @@ def write(
     metadata: Mapping[str, Any],
     keep_previous: bool = False,
 ) -> None:
-    """Writes a file in one go: whoever looks sees the old file or the whole new one."""
+    """Write a file in one go: whoever looks sees the old file or the whole new one."""
     import json
 
     from safetensors import SafetensorError

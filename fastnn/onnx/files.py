@@ -19,7 +19,7 @@ MAX_BYTES = 2**31 - 2**20  # of a file, less something for all that is not a par
 
 
 def export(model: Network | TableModel, path: str | os.PathLike[str], *, activation: str | None = None) -> None:
-    """Writes a model to an ONNX file; an existing one is replaced in one go.
+    """Write a model to an ONNX file; an existing one is replaced in one go.
 
     A network has the input ``X``, shape (n, n_features) for any n, and the output ``outputs``, shape (n, n_outputs), or
     ``probabilities`` if it ends in a softmax or sigmoid; both of the network's dtype.
@@ -63,7 +63,7 @@ def export(model: Network | TableModel, path: str | os.PathLike[str], *, activat
 
 
 def load(path: str | os.PathLike[str]) -> Network | TableModel:
-    """Reads a model from an ONNX file.
+    """Read a model from an ONNX file.
 
     One that `export` wrote is what it was, to the last bit; with ``activation`` it ends in that. Of other files those
     are read that hold layers in sequence, as PyTorch and others export them: Gemm, or MatMul and Add;

@@ -35,13 +35,13 @@ class Graph:
         self._numbers: dict[float, str] = {}
 
     def add(self, operator: str, *inputs: str, name: str = "", domain: str | None = None, **attributes: Any) -> str:
-        """Adds a node of one output, and gives the output's name: ``name`` if that is free, or one like it."""
+        """Add a node of one output, and give the output's name: ``name`` if that is free, or one like it."""
         output = self._free(name or f"{operator}_{len(self._nodes)}")
         self._nodes.append(helper.make_node(operator, inputs, [output], name=output, domain=domain, **attributes))
         return output
 
     def tensor(self, name: str, array: np.ndarray | np.generic) -> str:
-        """Adds a constant array, and gives its name: ``name`` if that is free, or one like it."""
+        """Add a constant array, and give its name: ``name`` if that is free, or one like it."""
         name = self._free(name)
         self._tensors[name] = np.asarray(array)
         return name

@@ -16,7 +16,7 @@ from fastnn.onnx.graph import Graph
 
 
 def write_layers(graph: Graph, layers: Sequence[Layer], parameters: Mapping[str, np.ndarray], value: str) -> str:
-    """Adds the nodes that compute the outputs of a network from its input ``value``; the name of the outputs."""
+    """Add the nodes that compute the outputs of a network from its input ``value``; return the name of the outputs."""
     tensors = iter(parameters.items())
     for layer in layers:
         if isinstance(layer, (Dense, LayerNorm)):
@@ -31,7 +31,7 @@ def write_layers(graph: Graph, layers: Sequence[Layer], parameters: Mapping[str,
 
 
 def write_activation(graph: Graph, activation: Activation, value: str) -> str:
-    """Adds an activation; the name of its output."""
+    """Add an activation; return the name of its output."""
     name, alpha = activation.name, activation.alpha
     if name == "identity":
         return value

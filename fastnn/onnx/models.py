@@ -35,7 +35,7 @@ def network_model(network: Network, activation: str | None) -> ModelProto:
 
 
 def describe(model: ModelProto, network: Network, more: Mapping[str, Any]) -> None:
-    """Adds what gives the network back, and a hash of the graph that tells whether it is still what was described."""
+    """Add what gives the network back, and a hash of the graph that tells whether it is still what was described."""
     described = {**VERSIONS, **network.describe(), **more}
     model.metadata_props.add(key=DESCRIPTION, value=descriptions.to_text(described))
     model.metadata_props.add(key=STRUCTURE, value=structure(model, network.parameters))

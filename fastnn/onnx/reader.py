@@ -69,7 +69,7 @@ class _Reader:
                 self.users.setdefault(name, []).append(node)
 
     def network(self) -> Network:
-        """Reads it all."""
+        """Read it all."""
         while self.value != self.output:
             if self.value not in self.users:
                 raise ValueError(f"what the output depends on does not end in it, but in {self.value!r}")
@@ -272,7 +272,7 @@ def _has_graphs(node: NodeProto) -> bool:
 
 
 def check_inside(tensor: TensorProto) -> None:
-    """Raises ValueError if the values lie in another file: whoever made the model would choose which one is opened."""
+    """Raise ValueError if the values lie in another file: whoever made the model would choose which one is opened."""
     if tensor.data_location == TensorProto.EXTERNAL:
         raise ValueError(f"the tensor {tensor.name!r} lies in another file; save the model as one file")
 

@@ -33,7 +33,7 @@ def decision_boundary(
     labels: Sequence[Any] | None = None,
     resolution: int = 300,
 ) -> Axes:
-    """Draws what a network of two features predicts everywhere around the data, and the data on top.
+    """Draw what a network of two features predicts everywhere around the data, and the data on top.
 
     Parameters
     ----------

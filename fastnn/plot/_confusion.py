@@ -22,7 +22,7 @@ _MOST_NAMED = 30
 def confusion_matrix(
     y_true: ArrayLike, y_pred: ArrayLike, labels: Sequence[Any] | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Draws how often each class was predicted for rows of each class: counts, and shares of the true class.
+    """Draw how often each class was predicted for rows of each class: counts, and shares of the true class.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ def best_epoch(values: Sequence[float], larger_is_better: bool = False) -> int:
 
 
 def learning_curve(history: Curves, ax: Axes | None = None, metric: str = "loss") -> Axes:
-    """Draws a metric over the epochs, for the training and the validation data, and marks the best epoch.
+    """Draw a metric over the epochs, for the training and the validation data, and mark the best epoch.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def learning_curve(history: Curves, ax: Axes | None = None, metric: str = "loss"
 
 
 def learning_curves(runs: Mapping[str, Curves], metric: str = "loss", ax: Axes | None = None) -> Axes:
-    """Draws a metric of several runs over each other, each in a colour of its own, and marks the best epoch of each.
+    """Draw a metric of several runs over each other, each in a colour of its own, and mark the best epoch of each.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def _mark(ax: Axes, epoch: int, value: float, colour: object, label: str) -> Non
 
 
 def _finish(ax: Axes, curves: Sequence[Sequence[float]], metric: str) -> None:
-    """Scales, labels and grid."""
+    """Set scale, labels and grid."""
     ticker = _style.matplotlib("ticker")
     values = [value for curve in curves for value in curve if math.isfinite(value)]
     epochs = max(map(len, curves))

@@ -21,7 +21,7 @@ _COLUMNS = (("activation", 0.53, "left"), ("output", 0.82, "right"), ("parameter
 
 
 def network(network: Network, ax: Axes | None = None) -> Axes:
-    """Draws a network: its layers from the top down, with activations, shapes of their outputs and parameter counts.
+    """Draw a network: its layers from the top down, with activations, shapes of their outputs and parameter counts.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ class _Row:
 
 
 def activations(network: Network, X: ArrayLike, ax: Axes | None = None) -> Axes:
-    """Draws how the outputs of each layer are distributed, and names dead units, which are 0 in every row.
+    """Draw how the outputs of each layer are distributed, and name dead units, which are 0 in every row.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def gradients(
     sample_weight: ArrayLike | None = None,
     seed: int = 0,
 ) -> Axes:
-    """Draws how large the derivatives of the loss by each tensor of parameters are, and names units that get none.
+    """Draw how large the derivatives of the loss by each tensor of parameters are, and name units that get none.
 
     Where gradients vanish on the way down, the upper rows lie further to the left.
 
@@ -140,7 +140,7 @@ def gradients(
 
 
 def _shrink(listed: list[_Row]) -> None:
-    """Brings the last row to the scale of the others, which it would press to a line."""
+    """Bring the last row to the scale of the others, which it would press to a line."""
     *others, last = listed
     hidden = max((np.abs(row.values).max() for row in others if len(row.values)), default=0.0)
     largest = np.abs(last.values).max(initial=0.0)

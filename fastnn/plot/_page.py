@@ -58,7 +58,7 @@ def page(
     image_shape: Sequence[int] | None = None,
     title: str | None = None,
 ) -> Path:
-    """Writes all that can be drawn of a run, and its record, into one HTML file that needs nothing else.
+    """Write all that can be drawn of a run, and its record, into one HTML file that needs nothing else.
 
     Parameters
     ----------

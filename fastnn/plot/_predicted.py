@@ -21,7 +21,7 @@ _FLOAT64 = np.dtype(np.float64)
 def predicted(
     y_true: ArrayLike, y_pred: ArrayLike, ax: Axes | None = None, *, quantiles: Sequence[float] | None = None
 ) -> Axes:
-    """Draws predictions over the true values, the diagonal that they would lie on, and says R² and RMSE.
+    """Draw predictions over the true values, the diagonal that they would lie on, and say R² and RMSE.
 
     Parameters
     ----------

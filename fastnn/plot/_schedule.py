@@ -28,7 +28,7 @@ def schedule(
     ax: Axes | None = None,
     history: Mapping[str, Sequence[float]] | None = None,
 ) -> Axes:
-    """Draws the learning rate of each update.
+    """Draw the learning rate of each update.
 
     Parameters
     ----------

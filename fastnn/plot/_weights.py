@@ -28,7 +28,7 @@ def weights(
     *,
     units: Sequence[int] | None = None,
 ) -> Axes:
-    """Draws the weights of the first `Dense` layer: as an image for each unit, or all as one matrix.
+    """Draw the weights of the first `Dense` layer: as an image for each unit, or all as one matrix.
 
     Parameters
     ----------

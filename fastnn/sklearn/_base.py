@@ -334,7 +334,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         self._shown = None
 
     def _take_edits(self) -> None:
-        """Lets the network have what was written into the arrays of ``coefs_`` and ``intercepts_``."""
+        """Let the network have what was written into the arrays of ``coefs_`` and ``intercepts_``."""
         if self._shown is not None:
             self._shown.write_edits(self.network_)
 

@@ -29,7 +29,7 @@ def positions(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 
 def check_same(y: np.ndarray, classes: np.ndarray) -> None:
-    """Raises unless ``y`` has just these classes, as a warm start needs it."""
+    """Raise unless ``y`` has just these classes, as a warm start needs it."""
     found = np.unique(y)
     if not np.array_equal(found, classes):
         raise ValueError(

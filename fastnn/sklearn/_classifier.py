@@ -209,7 +209,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None, X_val: Any = None, y_val: Any = None) -> MLPClassifier:
-        """Fits the network to rows and their classes.
+        """Fit the network to rows and their classes.
 
         Parameters
         ----------
@@ -347,7 +347,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return np.asarray(y.toarray() if sparse.issparse(y) else y, dtype=np.float64)
 
     def _encoded(self, index: np.ndarray) -> np.ndarray:
-        """Labels from 0, or a column of zeros and ones, as the loss takes them."""
+        """Return labels from 0, or a column of zeros and ones, as the loss takes them."""
         if isinstance(self._loss(), CrossEntropy):
             return index.astype(np.int64, copy=False)
         return index.reshape(-1, 1).astype(np.float64)

@@ -23,7 +23,7 @@ class Coefficients:
         return tuple([array.copy() for array in arrays] for arrays in self.lists)
 
     def write_edits(self, network: Network) -> None:
-        """Gives the network what was changed since."""
+        """Give the network what was changed since."""
         for kind, (arrays, before) in enumerate(zip(self.lists, self.before, strict=True)):
             same = len(arrays) == len(before) and all(map(np.array_equal, arrays, before))
             if not same:
@@ -32,7 +32,7 @@ class Coefficients:
 
 
 def write(network: Network, kind: int, arrays: Any) -> None:
-    """Sets all weights (``kind`` 0, each of shape (n_in, n_out)) or all biases (1), or none if one does not fit."""
+    """Set all weights (``kind`` 0, each of shape (n_in, n_out)) or all biases (1), or none if one does not fit."""
     name = ("coefs_", "intercepts_")[kind]
     keys = list(network.parameters)[kind::2]
     if not isinstance(arrays, Sequence) or len(arrays) != len(keys):

@@ -207,7 +207,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None, X_val: Any = None, y_val: Any = None) -> MLPRegressor:
-        """Fits the network to rows and their targets.
+        """Fit the network to rows and their targets.
 
         Parameters
         ----------

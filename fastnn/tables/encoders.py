@@ -38,7 +38,7 @@ class Encoder(Description):
         raise NotImplementedError
 
     def encode(self, cells: Cells, out: np.ndarray) -> None:
-        """Fills ``out``, zeros of shape (n, len(features)) and of float32 or float64."""
+        """Fill ``out``, zeros of shape (n, len(features)) and of float32 or float64."""
         raise NotImplementedError
 
 
@@ -179,7 +179,7 @@ class Categorical(Encoder):
 
     @classmethod
     def fit(cls, cells: Cells, max_categories: int, min_rows: int) -> Categorical:
-        """Keeps the most frequent categories; of equally frequent ones the first by code points."""
+        """Keep the most frequent categories; of equally frequent ones the first by code points."""
         counts = Counter(cells.as_texts())
         missing = counts.pop(None, 0)
         ranked = sorted((-count, text) for text, count in counts.items() if text is not None and count >= min_rows)

@@ -114,7 +114,7 @@ class TableModel:
         return self.target.scores(values, self.outputs(needed))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes network, preprocessor and target to one safetensors file; an existing one is replaced in one go."""
+        """Write network, preprocessor and target to one safetensors file; an existing one is replaced in one go."""
         before = self.network.metadata
         self.network.metadata = {**before, METADATA: self.describe()}
         try:
@@ -128,7 +128,7 @@ class TableModel:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TableModel:
-        """Reads what `save` wrote; nothing is executed.
+        """Read what `save` wrote; nothing is executed.
 
         Raises
         ------

@@ -82,7 +82,7 @@ class Preprocessor:
     # ----------------------------------------------------------------------- fit
 
     def fit(self, table: Any) -> Preprocessor:
-        """Decides what each column is, and takes medians, means, deviations and categories from the rows of ``table``.
+        """Decide what each column is, and take medians, means, deviations and categories from the rows of ``table``.
 
         Parameters
         ----------
@@ -193,7 +193,7 @@ class Preprocessor:
         return X
 
     def check_columns(self, names: Iterable[str], argument: str = "table") -> None:
-        """Raises ValueError unless every column that is needed is among ``names``."""
+        """Raise ValueError unless every column that is needed is among ``names``."""
         _check_there(self.names, names, argument)
 
     def extra_columns(self, names: Iterable[str]) -> tuple[str, ...]:

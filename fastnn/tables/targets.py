@@ -119,7 +119,7 @@ class Classes(Target):
         return len(self.labels)
 
     def encode(self, column: Any) -> np.ndarray:
-        """Labels 0, 1, … of shape (n,), int64."""
+        """Return labels 0, 1, … of shape (n,), int64."""
         texts = _complete(self.name, column).as_texts()
         places = {label: place for place, label in enumerate(self.labels)}
         result = np.array([places.get(text, -1) for text in texts], dtype=np.int64)

@@ -58,7 +58,7 @@ def _computes_as(module: nn.Module, cls: type[nn.Module]) -> bool:
 
 
 def _read(module: Any, found: ImportedLayers) -> None:
-    """Adds a module, or raises ValueError if fastnn has no layer that computes the same."""
+    """Add a module, or raise ValueError if fastnn has no layer that computes the same."""
     if _computes_as(module, nn.Linear):
         found.dense(_array(module.weight), None if module.bias is None else _array(module.bias))
     elif _computes_as(module, nn.LayerNorm):
