@@ -17,6 +17,7 @@ from engine_oracle import (
     same_state,
 )
 
+import fastnn as fn
 from fastnn._engine.training import Diverged, Training
 
 
@@ -74,7 +75,7 @@ def test_an_infinite_loss_in_a_late_chunk_diverges_before_the_update(dtype):
     X[:4990] = 0
     before = bits_of(model)
     with pytest.raises(Diverged, match="the loss is not finite at step 1"):
-        Training(model, MSE, SGD | {"clip_norm": 1.0}).step(4 * X, y, None, 0.1)
+        Training(model, MSE, fn.SGD(clip_norm=1.0).specification()).step(4 * X, y, None, 0.1)
     assert bits_of(model) == before
 
 
