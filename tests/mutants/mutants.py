@@ -171,12 +171,12 @@ MUTANTS = [
         "chunks joined left to right",
         [
             (f"{K}/tree.pxd", TREE, LEFT_TO_RIGHT),
-            (f"{N}/training.pyx", "while n > 1 and (n - 1) >> levels:", "while n > 1 and levels < n:"),
+            (f"{N}/buffers.pyx", "while n > 1 and (n - 1) >> levels:", "while n > 1 and levels < n:"),
         ],
-        engine=("steps", "training"),
+        engine=("steps", "buffers"),
         only="networks",
     ),
-    Mutant(2, "shards of another size", [(f"{N}/steps.pxd", "SHARD = 64 ", "SHARD = 32 ")], engine=("steps", "layout")),
+    Mutant(2, "shards of another size", [(f"{N}/sums.pxd", "SHARD = 64 ", "SHARD = 32 ")], engine=("steps", "buffers")),
     Mutant(
         2,
         "parts of threads working apart joined left to right",
@@ -194,19 +194,19 @@ MUTANTS = [
         2,
         "shards by the number of threads",
         [
-            (f"{N}/steps.pxd", "    ssize_t n, batch_size\n", "    ssize_t n, batch_size, shard_rows\n"),
             (
                 f"{N}/steps.pyx",
-                "    cdef Run* run = <Run*> context\n    cdef Share share\n",
-                "    cdef Run* run = <Run*> context\n    cdef Share share\n    run.shard_rows = 64 // n_threads\n",
+                "    share.thread, share.n_threads = thread, n_threads\n",
+                "    share.thread, share.n_threads = thread, n_threads\n"
+                "    run.buffers.tapes[thread if run.buffers.part else 0].first = 64 // n_threads\n",
             ),
             (
-                f"{N}/gradients.pxd",
-                "weight_gradient(x, delta, <real*> gradient, scratch, tape.rows, n_rows, SHARD, op.n_in,\n",
-                "weight_gradient(x, delta, <real*> gradient, scratch, tape.rows, n_rows, run.shard_rows, op.n_in,\n",
+                f"{N}/operations/dense.pxd",
+                "weight_gradient(x, delta, gradient, scratch, tape.rows, n_rows, SHARD, op.n_in,",
+                "weight_gradient(x, delta, gradient, scratch, tape.rows, n_rows, tape.first, op.n_in,",
             ),
         ],
-        engine=("steps", "layout", "training", "divergence"),
+        engine=("steps",),
         only="networks",
     ),
     # ---------------------------------------------------------------------- lanes
@@ -414,14 +414,14 @@ MUTANTS = [
     Mutant(
         6,
         "masks by the place in the chunk",
-        [("fastnn/_engine/forward.pxd", "tape.first_row,\n", "0,\n")],
+        [(f"{N}/operations/dropout.pxd", "tape.first_row,\n", "0,\n")],
         engine=("steps",),
         only="networks",
     ),
     Mutant(
         6,
         "masks by the thread's rows",
-        [("fastnn/_engine/forward.pxd", "tape.first_row,\n", "tape.first_row - r0,\n")],
+        [(f"{N}/operations/dropout.pxd", "tape.first_row,\n", "tape.first_row - r0,\n")],
         engine=("steps",),
         only="networks",
     ),
@@ -436,8 +436,8 @@ MUTANTS = [
         7,
         "powers of beta by pow",
         [
-            (f"{N}/rules.pxd", "learning_rate / (1 - powers.beta1)", "learning_rate / (1 - pow(h.beta1, t))"),
-            (f"{N}/rules.pxd", "from libc.math cimport sqrt", "from libc.math cimport pow, sqrt"),
+            (f"{N}/update_rules.pxd", "learning_rate / (1 - powers.beta1)", "learning_rate / (1 - pow(h.beta1, t))"),
+            (f"{N}/update_rules.pxd", "from libc.math cimport sqrt", "from libc.math cimport pow, sqrt"),
         ],
         engine=("steps",),
         only="networks",
@@ -476,24 +476,24 @@ MUTANTS = [
     Mutant(
         8,
         "threads that keep flush-to-zero",
-        [(f"{N}/threads.pyx", GUARDED, BODY)],
-        engine=("threads",),
+        [(f"{N}/team.pyx", GUARDED, BODY)],
+        engine=("team",),
         only="networks",
         environment=FLUSH,
     ),
     Mutant(
         8,
         "threads that keep the rounding mode",
-        [(f"{N}/threads.pyx", GUARDED, BODY)],
-        engine=("threads",),
+        [(f"{N}/team.pyx", GUARDED, BODY)],
+        engine=("team",),
         only="networks",
         environment=UPWARD,
     ),
     Mutant(
         8,
         "a lone thread that keeps flush-to-zero",
-        [(f"{N}/threads.pyx", GUARDED_ALONE, f"{ALONE}    return 1\n")],
-        engine=("threads",),
+        [(f"{N}/team.pyx", GUARDED_ALONE, f"{ALONE}    return 1\n")],
+        engine=("team",),
         environment=FLUSH,
     ),
     Mutant(
@@ -504,11 +504,21 @@ MUTANTS = [
         environment=FLUSH,
     ),
     # ---------------------------------------------------------------------- digest
-    Mutant(9, "the digest of bytes as they are", [(f"{P}/files.py", 'array.dtype.newbyteorder("<"))', "array.dtype)")]),
-    Mutant(9, "the digest of any NaN", [(f"{P}/files.py", 'if little.dtype.kind == "f" and', "if False and")]),
+    Mutant(
+        9,
+        "the digest of bytes as they are",
+        [(f"{P}/_storage/files.py", 'array.dtype.newbyteorder("<"))', "array.dtype)")],
+    ),
+    Mutant(9, "the digest of any NaN", [(f"{P}/_storage/files.py", 'if little.dtype.kind == "f" and', "if False and")]),
     Mutant(
         9,
         "the digest in any order",
-        [(f"{P}/files.py", "for name in sorted(tensors):\n        array", "for name in tensors:\n        array")],
+        [
+            (
+                f"{P}/_storage/files.py",
+                "for name in sorted(tensors):\n        array",
+                "for name in tensors:\n        array",
+            )
+        ],
     ),
 ]
