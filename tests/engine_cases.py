@@ -3,19 +3,20 @@
 import numpy as np
 from engine_oracle import ADAM, CROSS_ENTROPY, DROPOUT, make_model
 
+import fastnn as fn
 from fastnn._engine import random
 from fastnn._engine.training import Training
 
 TRAINED = {
     "adam": (ADAM, CROSS_ENTROPY),
-    "momentum, clipped": ({"kind": "sgd", "momentum": 0.9, "nesterov": True, "clip_norm": 0.3}, CROSS_ENTROPY),
+    "momentum, clipped": (fn.SGD(momentum=0.9, nesterov=True, clip_norm=0.3).specification(), CROSS_ENTROPY),
     "rmsprop": (
-        {"kind": "rmsprop", "beta2": 0.9, "epsilon": 1e-6, "momentum": 0.5, "centered": True, "l2": 0.01},
+        fn.RMSprop(smoothing=0.9, epsilon=1e-6, momentum=0.5, centered=True, l2=0.01).specification(),
         CROSS_ENTROPY,
     ),
-    "nadam": (ADAM | {"kind": "nadam", "momentum_decay": 4e-3, "decoupled": 0.1}, CROSS_ENTROPY),
-    "adagrad": ({"kind": "adagrad", "epsilon": 1e-8, "initial_accumulator": 0.1}, CROSS_ENTROPY),
-    "amsgrad": (ADAM | {"amsgrad": True}, {"kind": "cross_entropy", "parameter": 0.1}),
+    "nadam": (fn.NAdam(weight_decay=0.1).specification(), CROSS_ENTROPY),
+    "adagrad": (fn.Adagrad(epsilon=1e-8, initial_accumulator=0.1).specification(), CROSS_ENTROPY),
+    "amsgrad": (fn.Adam(amsgrad=True).specification(), {"kind": "cross_entropy", "parameter": 0.1}),
 }
 N, BATCH = 157, 20
 STEPS = -(-N // BATCH)

@@ -6,6 +6,7 @@ from collections import namedtuple
 import numpy as np
 import oracles
 
+import fastnn as fn
 from fastnn._engine.model import Model
 from fastnn._runtime import instruction_sets
 
@@ -110,8 +111,7 @@ DROPOUT = net(
     dense(3),
 )
 
-SGD = {"kind": "sgd"}
-ADAM = {"kind": "adam", "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+SGD, ADAM = fn.SGD().specification(), fn.Adam().specification()
 MSE = {"kind": "mean_squared"}
 CROSS_ENTROPY = {"kind": "cross_entropy"}
 

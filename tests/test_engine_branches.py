@@ -19,6 +19,7 @@ from engine_oracle import (
     same_state,
 )
 
+import fastnn as fn
 from fastnn._engine.sparse import SparseMatrix
 from fastnn._engine.training import Training
 from fastnn._runtime import instruction_sets
@@ -179,8 +180,8 @@ def test_gradients_of_sparse_rows(dtype, name, n):
 
 OPTIMIZERS = {
     "sgd": SGD,
-    "clipped adam": ADAM | {"clip_norm": 0.3, "decoupled": 0.01},
-    "penalised momentum": SGD | {"momentum": 0.9, "l2": 0.01},
+    "clipped adam": fn.AdamW(clip_norm=0.3, weight_decay=0.01).specification(),
+    "penalised momentum": fn.SGD(momentum=0.9, l2=0.01).specification(),
 }
 
 
@@ -232,8 +233,8 @@ def test_training_of_large_batches_has_the_same_bits_everywhere(dtype, name):
 def test_a_batch_of_one_row(dtype, name):
     """Whose step takes the factors of the gradient."""
     bits = {
-        trained(name, dtype, SGD | options, 7, 1, threads, is_sparse)
-        for options in ({}, {"clip_norm": 1e9})  # a limit that is never met: the gradient is written down first
+        trained(name, dtype, fn.SGD(clip_norm=limit).specification(), 7, 1, threads, is_sparse)
+        for limit in (None, 1e9)  # one that is never met: the gradient is written down first
         for threads in (1, 2)
         for is_sparse in (False, True)
     }

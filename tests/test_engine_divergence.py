@@ -2,21 +2,26 @@
 
 import numpy as np
 import pytest
+from engine_branches import BRANCHES
 from engine_oracle import (
     ADAM,
     MSE,
     NETWORKS,
     SGD,
+    activation,
+    add,
     bits_of,
     dense,
     make_model,
     net,
     parameters_of,
     rates,
+    reading,
     regression,
     same_state,
 )
 
+import fastnn as fn
 from fastnn._engine.training import Diverged, Training
 
 
@@ -74,7 +79,7 @@ def test_an_infinite_loss_in_a_late_chunk_diverges_before_the_update(dtype):
     X[:4990] = 0
     before = bits_of(model)
     with pytest.raises(Diverged, match="the loss is not finite at step 1"):
-        Training(model, MSE, SGD | {"clip_norm": 1.0}).step(4 * X, y, None, 0.1)
+        Training(model, MSE, fn.SGD(clip_norm=1.0).specification()).step(4 * X, y, None, 0.1)
     assert bits_of(model) == before
 
 
@@ -90,3 +95,45 @@ def test_a_parameter_that_would_overflow_keeps_its_value(dtype):
         training.step(100 * X, y, None, rate)
     assert finite(model)
     np.testing.assert_array_equal(model.read(0, "weight"), weight)
+
+
+@pytest.mark.parametrize("operation", [0, 1, 3, 5])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_operation_of_a_branch_whose_outputs_diverge_is_named(isa, dtype, operation, threads):
+    """The first one, though its infinities reach others."""
+    model, _ = make_model(BRANCHES["two branches"], dtype)
+    X, y = regression(model, 30)
+    shape = model.read(operation, "weight").shape
+    model.write(operation, "weight", np.full(shape, np.finfo(dtype).max, dtype))
+    before = bits_of(model)
+    with pytest.raises(Diverged, match="the loss is not finite at step 1") as caught:
+        Training(model, MSE, SGD, 0, threads).step(4 + abs(X), y, None, 0.1)
+    assert caught.value.operation == operation
+    assert bits_of(model) == before
+
+
+def test_a_sum_that_overflows_is_named(dtype):
+    """Though both of its operands are finite."""
+    model, _ = make_model(net(2, dense(2), reading(dense(2), 0), add(1, 2), activation("tanh"), dense(1)), dtype)
+    for operation in (0, 1):
+        model.write(operation, "weight", np.zeros((2, 2), dtype))
+        model.write(operation, "bias", np.full(2, 0.75 * np.finfo(dtype).max, dtype))
+    model.write(4, "bias", np.array([np.inf], dtype))
+    X, y = regression(model, 5)
+    with pytest.raises(Diverged) as caught:
+        Training(model, MSE, SGD).step(X, y, None, 0.1)
+    assert caught.value.operation == 2
+
+
+@pytest.mark.parametrize("branch", [0, 1])
+def test_the_operation_of_a_branch_whose_parameter_diverges_is_named(dtype, branch):
+    model, _ = make_model(net(2, dense(2), reading(dense(2), 0), add(1, 2)), dtype)
+    X, y = regression(model, 5)
+    groups = {(1 - branch, kind): {"learning_rate": 0} for kind in ("weight", "bias")}
+    before = parameters_of(model)
+    with pytest.raises(Diverged, match="a parameter is not finite at step 1") as caught:
+        Training(model, MSE, SGD, groups=groups).step(1e5 * X, y, None, float(np.finfo(dtype).max))
+    assert caught.value.operation == branch
+    for key, array in parameters_of(model).items():
+        assert np.isfinite(array).all()
+        assert key[0] == branch or array.tobytes() == before[key].tobytes()

@@ -4,7 +4,6 @@ import numpy as np
 import oracles
 import pytest
 from engine_oracle import (
-    ADAM,
     DROPOUT,
     MSE,
     NETWORKS,
@@ -24,6 +23,7 @@ from engine_oracle import (
     softmax,
 )
 
+import fastnn as fn
 from fastnn._engine.training import Training
 from fastnn.layers import ACTIVATIONS
 
@@ -188,7 +188,7 @@ def test_sigmoid_under_binary_cross_entropy(isa, dtype):
 def test_gradient_changes_nothing(dtype):
     model, _ = make_model(NETWORKS["norms"], dtype)
     X, y = regression(model, 50)
-    training = Training(model, MSE, ADAM | {"clip_norm": 0.5})
+    training = Training(model, MSE, fn.Adam(clip_norm=0.5).specification())
     training.run(X, y, None, None, 20, rates(2), 10)
     state, before = training.get_state(), bits_of(model)
     training.gradient(X, y, None)
@@ -200,8 +200,8 @@ def test_gradient_leaves_penalties_and_clipping_out(dtype):
     model, _ = make_model(NETWORKS["norms"], dtype)
     X, y = regression(model, 50)
     plain = Training(model, MSE, SGD).gradient(X, y, None)
-    options = {"clip_norm": 1e-3, "clip_value": 1e-4, "l1": 1.0, "l2": 1.0, "decoupled": 1.0, "decay_all": True}
-    other = Training(model, MSE, SGD | options).gradient(X, y, None)
+    options = {"clip_norm": 1e-3, "clip_value": 1e-4, "l1": 1.0, "l2": 1.0, "weight_decay": 1.0, "decay_all": True}
+    other = Training(model, MSE, fn.SGD(**options).specification()).gradient(X, y, None)
     assert plain[0] == other[0]
     for key, gradient in plain[1].items():
         np.testing.assert_array_equal(gradient, other[1][key])

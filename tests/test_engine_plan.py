@@ -24,6 +24,7 @@ from engine_oracle import (
     parameters_of,
     reading,
     regression,
+    softmax,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -130,6 +131,23 @@ def test_softmax_of_a_sum(isa, dtype, kind):
     out = np.empty_like(targets)
     training.evaluate(X, targets, None, out)
     assert out.tobytes() == outputs_of(model, X).tobytes()
+
+
+@pytest.mark.parametrize(("name", "loss"), [("sigmoid", "binary_cross_entropy"), ("softmax", "cross_entropy")])
+def test_an_activation_that_joins_what_wrote_its_operand_leaves_nothing_behind(isa, dtype, name, loss):
+    """The sum at the end takes its place: no loss undoes what that has not."""
+    described = net(6, dense(5), reading(dense(5), 0), reading(activation(name), 1), add(3, 2))
+    model, oracle = make_model(described, dtype)
+    X, y = regression(model, 30)
+    targets, outputs = softmax(y).astype(dtype), oracle.forward(X)
+    training, out = Training(model, {"kind": loss}, SGD), np.empty_like(y)
+    found, gradients = training.gradient(X, targets, None)
+    row_losses, deltas, _ = oracles.loss(loss, outputs, targets=targets, scale=1 / 30)
+    assert_close(found, row_losses.mean(), dtype)
+    for key, expected in oracle.backward(deltas).items():
+        assert_close(gradients[key], expected, dtype, 10)
+    training.evaluate(X, targets, None, out)
+    assert_close(out, outputs, dtype)
 
 
 def test_updates_reach_both_branches(isa, dtype):

@@ -7,6 +7,7 @@ import oracles
 import pytest
 from engine_oracle import MSE, NETWORKS, SGD, Oracle, assert_close, make_model, parameters_of, regression
 
+import fastnn as fn
 from fastnn._engine.training import Training
 
 
@@ -22,7 +23,7 @@ def test_clipping_by_norm(dtype, n, threads):
     for limit in (0.5 * norm, 2 * norm):
         for key, array in before.items():
             model.write(*key, array)
-        Training(model, MSE, SGD | {"clip_norm": limit}, threads=threads).step(X, y, None, 0.1)
+        Training(model, MSE, fn.SGD(clip_norm=limit).specification(), threads=threads).step(X, y, None, 0.1)
         factor = min(1, limit / (norm + 1e-6))
         for key, array in parameters_of(model).items():
             assert_close(array, before[key] - 0.1 * factor * gradients[key], dtype)
@@ -33,7 +34,7 @@ def test_clipping_by_value(dtype):
     X, y = regression(model, 30)
     before = parameters_of(model)
     _, gradients = Training(model, MSE, SGD).gradient(X, y, None)
-    Training(model, MSE, SGD | {"clip_value": 0.01}).step(X, y, None, 0.1)
+    Training(model, MSE, fn.SGD(clip_value=0.01).specification()).step(X, y, None, 0.1)
     assert max(abs(g).max() for g in gradients.values()) > 0.01
     for key, array in parameters_of(model).items():
         assert_close(array, before[key] - 0.1 * np.clip(gradients[key], -0.01, 0.01), dtype)
@@ -45,8 +46,8 @@ def test_penalties_leave_biases_and_norms_alone_unless_asked(dtype):
         model, _ = make_model(NETWORKS["norms"], dtype)
         before = parameters_of(model)
         _, gradients = Training(model, MSE, SGD).gradient(X, y, None)
-        options = {"l1": 0.01, "l2": 0.02, "decoupled": 0.03, "decay_all": decay_all}
-        Training(model, MSE, SGD | options).step(X, y, None, 0.1)
+        optimizer = fn.SGD(l1=0.01, l2=0.02, weight_decay=0.03, decay_all=decay_all)
+        Training(model, MSE, optimizer.specification()).step(X, y, None, 0.1)
         for (operation, kind), array in parameters_of(model).items():
             w, g = before[operation, kind].astype(np.float64), gradients[operation, kind]
             if decay_all or w.ndim == 2:
