@@ -2,6 +2,7 @@
 
 import signal
 
+import checkout  # noqa: F401
 import numpy as np
 import pytest
 
