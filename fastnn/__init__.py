@@ -7,6 +7,7 @@
 >>> history = trainer.fit(X, y, epochs=20, validation_fraction=0.2)
 """
 
+import fastnn._runtime.extensions as _extensions  # noqa: F401 (first: it says what to do where they are missing)
 from fastnn import callbacks as callbacks
 from fastnn import data as data
 from fastnn import elementary as elementary

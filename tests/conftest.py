@@ -2,6 +2,7 @@
 
 import signal
 
+import checkout  # noqa: F401
 import numpy as np
 import pytest
 
@@ -11,6 +12,17 @@ from fastnn._runtime import instruction_sets
 
 # Tests press Ctrl-C, which a shell makes its background jobs, and their children, ignore.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """Let the whole suite use every core where pytest-xdist is installed; tests that are named stay in one process.
+
+    As an option in ``pyproject.toml``, that would start workers for a single test, and fail without pytest-xdist.
+    """
+    is_whole = config.args_source is not config.ArgsSource.ARGS and not hasattr(config, "workerinput")
+    if is_whole and config.getoption("numprocesses", 0) is None and not config.getoption("usepdb"):
+        config.option.numprocesses, config.option.dist = "auto", "worksteal"
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -248,7 +248,7 @@ def test_the_instruction_sets_have_the_same_modules():
                 built[isa, dtype] = {path.name.split(".")[0] for path in (folder / isa / dtype).glob("*.*")}
     assert len(built) >= 2 * len(instruction_sets.available())
     for found in built.values():
-        assert found == set(instruction_sets.KERNELS) == set(KERNEL_STRUCTS)
+        assert found == set(KERNEL_STRUCTS)
 
 
 # ---------------------------------------------------------------------- engine

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from kernels import KERNEL_STRUCTS
 
 import fastnn as fn
 from fastnn._engine import cpu
@@ -40,7 +41,7 @@ def output(code, folder, **environment):
 # ----------------------------------------------------------- what was compiled
 
 
-@pytest.mark.parametrize("name", instruction_sets.KERNELS)
+@pytest.mark.parametrize("name", KERNEL_STRUCTS)
 @pytest.mark.parametrize("isa", instruction_sets.available())
 def test_each_kernel_module_is_what_its_place_says(isa, dtype, name):
     import importlib

@@ -27,7 +27,7 @@ KERNELS = [
 TAG = "cpython-311-x86_64-linux-gnu.so"
 WHOLE = [
     *(f"fastnn/{name}" for name in SOURCES if not name.endswith(".pyx")),
-    *(f"fastnn/{name}.{TAG}" for name in [*KERNELS, "_engine/steps"]),
+    *(f"fastnn/{name}.{TAG}" for name in [*KERNELS, "_engine/steps", "_engine/_cython_utilities"]),
     *(f"{INFO}/licenses/{name}" for name in sorted(distributions.LICENCES)),
     f"{INFO}/RECORD",
 ]

@@ -88,6 +88,7 @@ WORKER = """
 import json, sys
 import numpy as np
 import fastnn as fn
+from fastnn._runtime import instruction_sets
 
 class Stop(fn.Callback):
     def __init__(self, step):
@@ -105,7 +106,7 @@ for line in sys.stdin:
     options = {"validation_data": (data["X_val"], data["y_val"]), "callbacks": [stopping, Stop(job["step"])]}
     trainer.fit(data["X"], data["y"], job["epochs"] - trainer.epoch, **options)
     trainer.save(job["path"])
-    answer = [fn._runtime.instruction_sets.current(), trainer.steps, trainer.network.digest(), dict(trainer.history)]
+    answer = [instruction_sets.current(), trainer.steps, trainer.network.digest(), dict(trainer.history)]
     print(json.dumps(answer), flush=True)
 """
 

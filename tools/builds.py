@@ -74,7 +74,7 @@ class Build:
 
 
 def copy_sources(folder: Path) -> Path:
-    """A copy of the sources in the folder, where C is generated once for all builds."""
+    """A copy of the sources in the folder, with the C that there is, or will be generated once for all builds."""
     tree = folder / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir(parents=True)
@@ -83,6 +83,8 @@ def copy_sources(folder: Path) -> Path:
             shutil.copytree(source, tree / source.name, ignore=NOT_SOURCES)
         else:
             shutil.copy2(source, tree)
+    if (ROOT / "build/cython").is_dir():
+        shutil.copytree(ROOT / "build/cython", tree / "build/cython")  # used where it is of the same sources
     return tree
 
 

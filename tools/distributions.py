@@ -18,6 +18,7 @@ LICENCES = {"LICENSE", "fastnn/datasets/README.md"}
 PACKAGE_DATA = re.compile(r".*\.py|datasets/.+|py\.typed|_kernels/table\.pxd|_verify/golden\.json")
 INSTRUCTION_SETS = {"x86_64": ("portable", "avx2", "avx512"), "aarch64": ("portable", "neon")}
 DTYPES = ("float32", "float64")
+SHARED = "_engine/_cython_utilities.so"  # what Cython would otherwise put into each module of the engine
 
 
 def tracked() -> set[str]:
@@ -83,6 +84,7 @@ def _extensions(sources: Iterable[str], wheel: str) -> Iterable[str]:
     machine = next((name for name in INSTRUCTION_SETS if wheel.endswith(f"{name}.whl")), None)
     if machine is None:
         raise Failure(f"{wheel}: expected a wheel for Linux on {' or '.join(INSTRUCTION_SETS)}")
+    yield SHARED
     for source in sources:
         folder, _, name = source.rpartition("/")
         if not name.endswith(".pyx"):

@@ -10,6 +10,7 @@ import numpy as np
 from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.string cimport memset
 
 from fastnn._engine.description cimport describe
 from fastnn._engine.inputs cimport dense_inputs, take_rows
@@ -128,6 +129,7 @@ cdef class Model:
                 raise ValueError(f"operation {index}, of kind {kind!r}, must read one value; got {inputs}")
             if op.kind == ACTIVATION and readers[inputs[0]] == 1 and self.joins(values[inputs[0]], op):
                 values.append(values[inputs[0]])
+                memset(op, 0, sizeof(Operation))             # the next one is described in its place
                 continue
             op.index, op.n_operands, op.operands = index, len(inputs), operands
             for i, value in enumerate(inputs):

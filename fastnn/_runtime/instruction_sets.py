@@ -5,20 +5,20 @@
 
 import importlib
 import os
+import pkgutil
 
 from fastnn._engine import elementary, random
 from fastnn._engine.cpu import supported
 from fastnn._input.checks import nearest
 
-KERNELS = ("dense", "activations", "normalization", "losses", "optimizers", "random", "functions", "batch", "sparse")
 # Best first.
 INSTRUCTION_SETS = ("avx512", "avx2", "neon", "portable")
+FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "_kernels")
 
 
 def available():
     """The instruction sets that were compiled and that this machine can run, best first."""
-    folder = os.path.join(os.path.dirname(os.path.dirname(__file__)), "_kernels")
-    return tuple(isa for isa in INSTRUCTION_SETS if os.path.isdir(os.path.join(folder, isa)) and supported(isa))
+    return tuple(isa for isa in INSTRUCTION_SETS if os.path.isdir(os.path.join(FOLDER, isa)) and supported(isa))
 
 
 def checked(isa):
@@ -36,6 +36,11 @@ def choose():
 
 
 _tables: dict[tuple[str, str], dict[str, object]] = {}
+
+
+def modules(isa, dtype):
+    """The names of the kernel modules that were compiled."""
+    return [module.name for module in pkgutil.iter_modules([os.path.join(FOLDER, isa, dtype)])]
 
 
 def load(isa, dtype, name):
@@ -60,7 +65,7 @@ def tables(dtype):
     """The capsules of the kernels' function tables, by module, for ``dtype`` (``"float32"`` or ``"float64"``)."""
     key = (_current, dtype)
     if key not in _tables:
-        _tables[key] = {name: load(*key, name) for name in KERNELS}
+        _tables[key] = {name: load(*key, name) for name in modules(*key)}
     return _tables[key]
 
 

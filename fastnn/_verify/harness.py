@@ -19,17 +19,12 @@ import numpy as np
 from fastnn._runtime import instruction_sets
 
 TABLE = Path(__file__).parent.parent / "_kernels" / "table.pxd"
-KERNEL_STRUCTS = {
-    "dense": "DenseKernels",
-    "activations": "ActivationKernels",
-    "normalization": "NormalizationKernels",
-    "losses": "LossKernels",
-    "optimizers": "OptimizerKernels",
-    "random": "RandomKernels",
-    "functions": "FunctionKernels",
-    "batch": "BatchKernels",
-    "sparse": "SparseKernels",
-}
+# The struct of each kernel module: the one named ...Kernels below the comment that names the module's source.
+KERNEL_STRUCTS: dict[str, str] = dict(
+    re.findall(
+        r"^# (\w+)\.pyx$(?:.*\n)+?ctypedef struct (\w+Kernels):", TABLE.read_text(encoding="utf-8"), re.MULTILINE
+    )
+)
 LISTS = {"activations": "ActivationKernel", "losses": "LossKernel", "optimizers": "OptimizerKernel"}
 SCALARS: dict[str, Any] = {
     "ssize_t": ctypes.c_ssize_t,
