@@ -8,8 +8,9 @@ from libc.stdint cimport int32_t, int64_t
 from fastnn._engine.data cimport Data
 from fastnn._engine.memory cimport PADDING, Arena, cut
 from fastnn._engine.operations.dense cimport needs_transposed
+from fastnn._engine.operations.kinds cimport DENSE
 from fastnn._engine.plan cimport Plan
-from fastnn._engine.program cimport DENSE, Operation, Tape, panels_size
+from fastnn._engine.program cimport Operation, Tape, panels_size
 from fastnn._engine.run cimport Run, Sorting
 from fastnn._engine.sums cimport SHARD
 from fastnn._kernels.table cimport SparseEntries, real

@@ -12,15 +12,12 @@ from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.string cimport memset
 
-from fastnn._engine.description cimport describe
 from fastnn._engine.inputs cimport dense_inputs, take_rows
 from fastnn._engine.memory cimport Arena, cut
-from fastnn._engine.operations.kinds cimport tensors_of
+from fastnn._engine.operations.kinds cimport ACTIVATION, ADD, DENSE, describe, tensors_of
 from fastnn._engine.passes cimport forward_rows
 from fastnn._engine.plan cimport new_plan, readers_of, takes_entries
-from fastnn._engine.program cimport (
-    ACTIVATION, ADD, DENSE, PREDICTION, Operand, Operation, Program, Tape, panels_size
-)
+from fastnn._engine.program cimport PREDICTION, Operand, Operation, Program, Tape, panels_size
 from fastnn._engine.sparse cimport SparseMatrix
 from fastnn._engine.team cimport shared_team
 from fastnn._engine.tensors cimport BIAS, MAX_TENSORS, STATE, WEIGHT, Tensor
@@ -124,7 +121,8 @@ cdef class Model:
             if any([units[values[value]] != n_in for value in inputs]):
                 raise ValueError(f"operation {index} must read values of the same size")
             op = &self.program.operations[self.program.n_operations]
-            describe(&self.program, op, kind, n_in, given)
+            op.n_in = op.n_out = n_in
+            describe(&self.program, op, kind, given)
             if op.kind != ADD and len(inputs) > 1:
                 raise ValueError(f"operation {index}, of kind {kind!r}, must read one value; got {inputs}")
             if op.kind == ACTIVATION and readers[inputs[0]] == 1 and self.joins(values[inputs[0]], op):

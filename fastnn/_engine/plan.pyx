@@ -6,10 +6,9 @@ shared where an operation works in place.
 """
 
 from fastnn._engine.memory cimport Arena, cut
-from fastnn._engine.operations.kinds cimport Traits, tensors_of, traits_of
+from fastnn._engine.operations.kinds cimport ACTIVATION, DENSE, Traits, tensors_of, traits_of
 from fastnn._engine.program cimport (
-    ACTIVATION, ADDED, DENSE, IN_PLACE, NOT_HANDED, TRAINING, WRITTEN, Operand, Operation, Program, Slot,
-    Tape, panels_size
+    ADDED, IN_PLACE, NOT_HANDED, TRAINING, WRITTEN, Operand, Operation, Program, Slot, Tape, panels_size
 )
 from fastnn._engine.tensors cimport MAX_TENSORS, STATE, Tensor
 

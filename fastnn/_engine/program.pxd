@@ -9,9 +9,6 @@ from fastnn._kernels.table cimport (
     OptimizerKernels, RandomKernels, SparseKernels, SparseRows
 )
 
-cdef enum OperationKind:
-    DENSE, ACTIVATION, DROPOUT, LAYER_NORM, ADD
-
 cdef enum Mode:
     PREDICTION, TRAINING
 

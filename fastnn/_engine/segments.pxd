@@ -5,8 +5,9 @@
 # share its outputs.
 
 from fastnn._engine.operations.dense cimport forward_panels
+from fastnn._engine.operations.kinds cimport DENSE
 from fastnn._engine.passes cimport forward_rows
-from fastnn._engine.program cimport DENSE, Operation, Program, Tape, panels_of
+from fastnn._engine.program cimport Operation, Program, Tape, panels_of
 from fastnn._engine.run cimport Run
 from fastnn._engine.team cimport barrier
 

@@ -3,7 +3,8 @@
 from fastnn._engine.memory cimport PADDING, Arena, cut
 from fastnn._engine.model cimport Model
 from fastnn._engine.operations.dense cimport needs_transposed
-from fastnn._engine.program cimport DENSE, Operation, Program, panels_of
+from fastnn._engine.operations.kinds cimport DENSE
+from fastnn._engine.program cimport Operation, Program, panels_of
 from fastnn._engine.run cimport Network, SquareSum, Task
 from fastnn._engine.tensors cimport STATE, Tensor
 

@@ -2,7 +2,14 @@
 
 from fastnn._engine.operations.deltas cimport pass_on
 from fastnn._engine.program cimport Operation, Program, Slot, Tape, operand_of, slot_of
+from fastnn._engine.registry cimport set_activation
 from fastnn._kernels.table cimport real
+
+
+cdef inline int describe_activation(const Program* program, Operation* op, dict given) except -1:
+    set_activation(op, program.activations, given.pop("activation", "identity"))
+    op.alpha = given.pop("alpha", 0.0)
+    return 0
 
 
 cdef inline void apply_activation(const Program* program, const Operation* op, const char* z, char* y, ssize_t rows,

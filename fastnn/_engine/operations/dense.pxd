@@ -2,12 +2,19 @@
 #
 # A narrow layer, of few outputs, keeps its weight transposed only. Dense rows and sparse ones give the same bits.
 
-from fastnn._engine.operations.activation cimport apply_activation, differentiate_activation
+from fastnn._engine.operations.activation cimport apply_activation, describe_activation, differentiate_activation
 from fastnn._engine.operations.deltas cimport is_wanted, settle, target
+from fastnn._engine.operations.given cimport required
 from fastnn._engine.program cimport Operation, Program, Slot, Tape, operand_of, panels_of, slot_of
 from fastnn._engine.sums cimport SHARD
 from fastnn._engine.tensors cimport BIAS, WEIGHT, Tensor, matrix, vector
 from fastnn._kernels.table cimport real
+
+
+cdef inline int describe_dense(const Program* program, Operation* op, dict given) except -1:
+    op.n_out = required(given, "units", "dense")
+    op.is_narrow = op.n_out <= program.dense.narrow
+    return describe_activation(program, op, given)
 
 
 cdef inline ssize_t dense_tensors(const Operation* op, Tensor* tensors) noexcept:

@@ -1,8 +1,14 @@
 # y = x · mask, where the mask is 0 or 1 / (1 - rate): in training alone. It is a function of seed, step, row and unit.
 
 from fastnn._engine.operations.deltas cimport is_wanted, settle, target
+from fastnn._engine.operations.given cimport required
 from fastnn._engine.program cimport TRAINING, Operation, Program, Slot, Tape, operand_of, slot_of
 from fastnn._kernels.table cimport real
+
+
+cdef inline int describe_dropout(Operation* op, dict given) except -1:
+    op.rate, op.stream = required(given, "rate", "dropout"), required(given, "stream", "dropout")
+    return 0
 
 
 cdef inline void apply_mask(const Program* program, const Tape* tape, const char* x, const char* mask, char* y,

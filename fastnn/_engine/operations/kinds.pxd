@@ -2,19 +2,25 @@
 #
 # A new operation has a file beside this one, and an entry in each of the functions that concern it.
 
-from fastnn._engine.operations.activation cimport backward_activation, forward_activation
+from fastnn._engine.operations.activation cimport backward_activation, describe_activation, forward_activation
 from fastnn._engine.operations.add cimport backward_add, forward_add
-from fastnn._engine.operations.dense cimport backward_dense, dense_gradient, dense_tensors, forward_dense
-from fastnn._engine.operations.dropout cimport backward_dropout, forward_dropout
-from fastnn._engine.operations.layer_norm cimport (
-    backward_layer_norm, forward_layer_norm, layer_norm_gradient, layer_norm_tensors
+from fastnn._engine.operations.dense cimport (
+    backward_dense, dense_gradient, dense_tensors, describe_dense, forward_dense
 )
-from fastnn._engine.program cimport ACTIVATION, ADD, DENSE, DROPOUT, LAYER_NORM, Operation, Program, Tape
+from fastnn._engine.operations.dropout cimport backward_dropout, describe_dropout, forward_dropout
+from fastnn._engine.operations.layer_norm cimport (
+    backward_layer_norm, describe_layer_norm, forward_layer_norm, layer_norm_gradient, layer_norm_tensors
+)
+from fastnn._engine.program cimport Operation, Program, Tape
 from fastnn._engine.tensors cimport Tensor
 from fastnn._kernels.table cimport real
 
 cdef extern from "Python.h":
     void Py_FatalError(const char* message) noexcept nogil
+
+
+cdef enum OperationKind:
+    DENSE, ACTIVATION, DROPOUT, LAYER_NORM, ADD
 
 
 cdef struct Traits:              # what the planner has to know of an operation
@@ -24,6 +30,29 @@ cdef struct Traits:              # what the planner has to know of an operation
     bint keeps_z
     bint keeps_mask
     bint keeps_statistics
+
+
+cdef inline int describe(const Program* program, Operation* op, kind, dict given) except -1:
+    """Set the kind of an operation, and what is particular to it; what it does not know is an error."""
+    if kind == "dense":
+        op.kind = DENSE
+        describe_dense(program, op, given)
+    elif kind == "activation":
+        op.kind = ACTIVATION
+        describe_activation(program, op, given)
+    elif kind == "dropout":
+        op.kind = DROPOUT
+        describe_dropout(op, given)
+    elif kind == "layer_norm":
+        op.kind = LAYER_NORM
+        describe_layer_norm(op, given)
+    elif kind == "add":
+        op.kind = ADD
+    else:
+        raise ValueError(f"unknown kind of operation {kind!r}; there are dense, activation, dropout, layer_norm, add")
+    if given:
+        raise ValueError(f"an operation of kind {kind!r} has no {', '.join(map(repr, given))}")
+    return 0
 
 
 cdef inline int traits_of(const Operation* op, Traits* traits) except -1:

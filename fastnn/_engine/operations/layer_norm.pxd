@@ -1,10 +1,16 @@
 # y = (x - mean) / deviation · gain + bias, over the units of each row.
 
 from fastnn._engine.operations.deltas cimport is_wanted, settle, target
+from fastnn._engine.operations.given cimport required
 from fastnn._engine.program cimport Operation, Program, Slot, Tape, operand_of, slot_of
 from fastnn._engine.sums cimport SHARD
 from fastnn._engine.tensors cimport BIAS, WEIGHT, Tensor, vector
 from fastnn._kernels.table cimport real
+
+
+cdef inline int describe_layer_norm(Operation* op, dict given) except -1:
+    op.epsilon = required(given, "epsilon", "layer_norm")
+    return 0
 
 
 cdef inline ssize_t layer_norm_tensors(const Operation* op, Tensor* tensors) noexcept:
