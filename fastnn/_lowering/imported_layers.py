@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastnn.layers import Activation, Dense, Dropout, Input, Layer, LayerNorm, activation_of
+from fastnn.layers import Activation, Dense, Dropout, Input, Layer, activation_of
 
 
 class ImportedLayers:
@@ -36,13 +36,13 @@ class ImportedLayers:
         self.layers.append(layer)
         self.units = units
 
-    def layer_norm(self, units: int, gain: np.ndarray | None, bias: np.ndarray | None, epsilon: float) -> None:
-        """Add a layer normalisation; a gain that is missing is one, and a bias zero."""
-        layer = LayerNorm(epsilon)
+    def normalization(self, layer: Layer, units: int, **tensors: np.ndarray | None) -> None:
+        """Add a normalisation with its tensors, in order; a weight that is missing is one, and a bias zero."""
         self._take(units)
-        dtype = self.dtype or "float32" if gain is None else gain.dtype
-        gain = np.ones(units, dtype) if gain is None else gain
-        self._keep(gain, np.zeros(units, dtype) if bias is None else bias)
+        dtype = next((tensor.dtype for tensor in tensors.values() if tensor is not None), self.dtype or "float32")
+        for kind, tensor in tensors.items():
+            missing = np.full(units, 1.0 if kind == "weight" else 0.0, dtype)
+            self._keep(missing if tensor is None else tensor)
         self.layers.append(layer)
 
     def dropout(self, rate: float) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from fastnn._lowering.imported_layers import ImportedLayers
-from fastnn.layers import Dense
+from fastnn.layers import Dense, LayerNorm
 from fastnn.network import Network
 from fastnn.onnx import formulas
 
@@ -218,7 +218,8 @@ class _Reader:
         if attributes.get("axis", -1) not in (1, -1):
             raise ValueError(f"a layer normalisation must be over the units of a row; its axis is {attributes['axis']}")
         epsilon = float(str(np.float32(attributes.get("epsilon", 1e-5))))
-        self.found.layer_norm(len(gain), gain, None if bias is None else _bias(bias, len(gain)), epsilon)
+        bias = None if bias is None else _bias(bias, len(gain))
+        self.found.normalization(LayerNorm(epsilon), len(gain), weight=gain, bias=bias)
 
     # ------------------------------------------------- what does nothing to rows
 

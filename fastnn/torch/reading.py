@@ -11,7 +11,7 @@ from torch import nn
 
 from fastnn._input import checks
 from fastnn._lowering.imported_layers import ImportedLayers
-from fastnn.layers import Dense, Layer
+from fastnn.layers import Dense, Layer, LayerNorm
 from fastnn.torch.activations import ACTIVATIONS
 
 
@@ -59,24 +59,48 @@ def _computes_as(module: nn.Module, cls: type[nn.Module]) -> bool:
 
 def _read(module: Any, found: ImportedLayers) -> None:
     """Add a module, or raise ValueError if fastnn has no layer that computes the same."""
-    if _computes_as(module, nn.Linear):
-        found.dense(_array(module.weight), None if module.bias is None else _array(module.bias))
-    elif _computes_as(module, nn.LayerNorm):
-        if len(module.normalized_shape) != 1:
-            raise ValueError(f"normalized_shape must be one number; got {tuple(module.normalized_shape)}")
-        gain, bias = (None if tensor is None else _array(tensor) for tensor in (module.weight, module.bias))
-        found.layer_norm(module.normalized_shape[0], gain, bias, module.eps)
-    elif _computes_as(module, nn.Dropout):
-        found.dropout(module.p)
-    elif _computes_as(module, nn.Flatten):
-        if module.start_dim != 1 or module.end_dim not in (-1, 1):
-            raise ValueError("a Flatten must leave rows as they are (start_dim=1, end_dim=-1)")
-    elif not _computes_as(module, nn.Identity):
-        name = next((name for name, cls in ACTIVATIONS.items() if _computes_as(module, cls)), None)
-        if name is None:
-            listed = ", ".join(cls.__name__ for cls in ACTIVATIONS.values())
-            raise ValueError(f"fastnn has no such layer; it has Linear, LayerNorm, Dropout, {listed}")
-        found.activation(name, _PARAMETERS[name](module) if name in _PARAMETERS else None)
+    for cls, read in _READERS.items():
+        if _computes_as(module, cls):
+            read(module, found)
+            return
+    name = next((name for name, cls in ACTIVATIONS.items() if _computes_as(module, cls)), None)
+    if name is None:
+        listed = ", ".join(cls.__name__ for cls in (*_READERS, *ACTIVATIONS.values()))
+        raise ValueError(f"fastnn has no such layer; it has {listed}")
+    found.activation(name, _PARAMETERS[name](module) if name in _PARAMETERS else None)
+
+
+def _linear(module: Any, found: ImportedLayers) -> None:
+    found.dense(_array(module.weight), None if module.bias is None else _array(module.bias))
+
+
+def _layer_norm(module: Any, found: ImportedLayers) -> None:
+    found.normalization(LayerNorm(module.eps), _width(module), weight=_given(module.weight), bias=_given(module.bias))
+
+
+def _width(module: Any) -> int:
+    """How many units a normalisation is over."""
+    if len(module.normalized_shape) != 1:
+        raise ValueError(f"normalized_shape must be one number; got {tuple(module.normalized_shape)}")
+    return int(module.normalized_shape[0])
+
+
+def _flatten(module: Any, _: ImportedLayers) -> None:
+    if module.start_dim != 1 or module.end_dim not in (-1, 1):
+        raise ValueError("a Flatten must leave rows as they are (start_dim=1, end_dim=-1)")
+
+
+_READERS: dict[type[nn.Module], Callable[[Any, ImportedLayers], None]] = {
+    nn.Linear: _linear,
+    nn.LayerNorm: _layer_norm,
+    nn.Dropout: lambda module, found: found.dropout(module.p),
+    nn.Flatten: _flatten,
+    nn.Identity: lambda module, found: None,
+}
+
+
+def _given(tensor: torch.Tensor | None) -> np.ndarray | None:
+    return None if tensor is None else _array(tensor)
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +12,11 @@ from torch import nn
 from fastnn.layers import Activation, Dense, Dropout, Input, Layer, LayerNorm, activation_of
 from fastnn.torch.activations import ACTIVATIONS
 
+# Layers that leave the number of units as it is, from the layer, that number and the dtype.
+_MODULES: dict[type[Layer], Callable[[Any, int, torch.dtype], nn.Module]] = {
+    Dropout: lambda layer, units, real: nn.Dropout(layer.rate),
+    LayerNorm: lambda layer, units, real: nn.LayerNorm(units, layer.epsilon, dtype=real),
+}
 # Beyond its threshold PyTorch's softplus is its argument: above this one that is so to the last bit of a float64.
 _EXACT_THRESHOLD = 40.0
 
@@ -32,10 +38,6 @@ def module_of(layers: Iterable[Layer], parameters: Mapping[str, np.ndarray], dty
     for layer in layers:
         if isinstance(layer, Input):
             units = layer.features
-        elif isinstance(layer, Dropout):
-            modules.append(nn.Dropout(layer.rate))
-        elif isinstance(layer, LayerNorm):
-            modules.append(nn.LayerNorm(units, layer.epsilon, dtype=real))
         elif isinstance(layer, (Dense, Activation)):
             if isinstance(layer, Dense):
                 # Without initial values, whose drawing would move PyTorch's global random numbers on.
@@ -44,6 +46,10 @@ def module_of(layers: Iterable[Layer], parameters: Mapping[str, np.ndarray], dty
             activation = activation_of(layer)
             if activation.name != "identity":
                 modules.append(_activation_module(activation))
+        elif type(layer) in _MODULES:
+            modules.append(_MODULES[type(layer)](layer, units, real))
+        else:
+            raise ValueError(f"fastnn knows no PyTorch module that computes {layer!r}")
     module = nn.Sequential(*modules)
     module.load_state_dict({name: torch.from_numpy(array) for name, array in parameters.items()})
     return module.eval()
