@@ -34,6 +34,7 @@ from fastnn.layers import Dense as Dense
 from fastnn.layers import Dropout as Dropout
 from fastnn.layers import Input as Input
 from fastnn.layers import LayerNorm as LayerNorm
+from fastnn.layers import RMSNorm as RMSNorm
 from fastnn.losses import BinaryCrossEntropy as BinaryCrossEntropy
 from fastnn.losses import CrossEntropy as CrossEntropy
 from fastnn.losses import Huber as Huber

@@ -213,7 +213,29 @@ class LayerNorm(Layer):
         program.add("layer_norm", {"weight": (size, Constant(1.0)), "bias": (size, Zeros())}, epsilon=self.epsilon)
 
 
-LAYERS = (Input, Dense, Activation, Dropout, LayerNorm)
+@description
+class RMSNorm(Layer):
+    """Divide the units of each row by their root mean square, then multiply each unit by a gain.
+
+    Zhang and Sennrich, *Root Mean Square Layer Normalization*, arXiv:1910.07467. The gain, named ``weight`` as in
+    PyTorch, begins at 1.
+
+    Parameters
+    ----------
+    epsilon : float, default 1e-5
+        Added to the mean of the squares.
+    """
+
+    epsilon: float = 1e-5
+
+    def __post_init__(self) -> None:
+        self._set(epsilon=checks.number(self.epsilon, "RMSNorm epsilon", 0.0, above=True))
+
+    def lower(self, program: Program) -> None:
+        program.add("rms_norm", {"weight": ((program.current,), Constant(1.0))}, epsilon=self.epsilon)
+
+
+LAYERS = (Input, Dense, Activation, Dropout, LayerNorm, RMSNorm)
 
 
 def activation_of(layer: Dense | Activation) -> Activation:

@@ -75,6 +75,10 @@ def activation(name):
     return {"kind": "activation", "activation": name, "alpha": ALPHA.get(name, 0.0)}
 
 
+def rms_norm(epsilon=1e-5):
+    return {"kind": "rms_norm", "epsilon": epsilon}
+
+
 def layer_norm(epsilon=1e-5):
     return {"kind": "layer_norm", "epsilon": epsilon}
 
@@ -94,6 +98,8 @@ NETWORKS = {
     "norms": net(7, layer_norm(), dense(19), layer_norm(1e-3), activation("relu"), dense(3)),
     "apart": net(6, dense(21), activation("tanh"), activation("gelu"), dense(9, "relu"), activation("silu")),
     "bottom": net(4, activation("tanh"), dense(18, "mish"), activation("relu"), dense(2)),
+    "rms norms": net(7, rms_norm(), dense(19), rms_norm(1e-3), activation("relu"), dense(3)),
+    "top rms norm": net(5, dense(9, "elu"), rms_norm()),
     "top norm": net(5, dense(9, "elu"), layer_norm()),
     "softmax": net(8, dense(16, "selu"), dense(5, "softmax")),
     "softmax apart": net(8, dense(16, "softplus"), dense(5), activation("softmax")),
@@ -143,6 +149,9 @@ class Oracle:
             elif operation["kind"] == "layer_norm":
                 z = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + operation["epsilon"])
                 y = z * weight + bias
+            elif operation["kind"] == "rms_norm":
+                z = x / np.sqrt((x * x).mean(1, keepdims=True) + operation["epsilon"])
+                y = z * weight
             elif operation["kind"] == "dropout":
                 y = x if masks is None else x * masks[index]
             else:
@@ -171,6 +180,11 @@ class Oracle:
                 g = delta * weight
                 centred = g - g.mean(1, keepdims=True) - z * (g * z).mean(1, keepdims=True)
                 delta = centred / np.sqrt(x.var(1, keepdims=True) + operation["epsilon"])
+            elif kind == "rms_norm":
+                gradients[index, "weight"] = (delta * z).sum(0)
+                g = delta * weight
+                scale = np.sqrt((x * x).mean(1, keepdims=True) + operation["epsilon"])
+                delta = (g - z * (g * z).mean(1, keepdims=True)) / scale
             elif kind == "dropout" and masks is not None:
                 delta = delta * masks[index]
             for value in operation["inputs"]:
@@ -211,7 +225,7 @@ def make_model(described, dtype, seed=0):
     for operation, kind, shape in model.tensors:
         scale = 1 / math.sqrt(shape[1]) if len(shape) > 1 else 0.3
         array = (scale * rng.normal(size=shape)).astype(dtype)
-        if described.operations[operation]["kind"] == "layer_norm" and kind == "weight":
+        if described.operations[operation]["kind"] in ("layer_norm", "rms_norm") and kind == "weight":
             array += 1
         model.write(operation, kind, array)
         parameters[operation, kind] = array

@@ -42,6 +42,8 @@ def torch_network(network):
             modules.append(torch.nn.Dropout(layer.rate))
         elif isinstance(layer, fn.LayerNorm):
             modules.append(torch.nn.LayerNorm(units, layer.epsilon))
+        elif isinstance(layer, fn.RMSNorm):
+            modules.append(torch.nn.RMSNorm(units, layer.epsilon))
     mirror = torch.nn.Sequential(*modules).to(getattr(torch, network.dtype))
     mirror.load_state_dict({name: torch.from_numpy(array) for name, array in network.parameters.items()})
     return mirror

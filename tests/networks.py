@@ -25,6 +25,7 @@ def layers(draw):
         st.builds(fn.Dense, SIZES, activations()),
         st.builds(fn.Dropout, st.sampled_from([0.0, 0.3])),
         st.builds(fn.LayerNorm, st.sampled_from([1e-5, 1e-2])),
+        st.builds(fn.RMSNorm, st.sampled_from([1e-5, 1e-2])),
         activations(),
     )
     before, after = draw(st.lists(others, max_size=3)), draw(st.lists(others, max_size=2))

@@ -29,7 +29,10 @@ def training(loss=MSE, optimizer=SGD, groups=None):
 
 
 def test_an_unknown_kind_of_operation():
-    refused("unknown kind of operation 'conv'; there are dense, activation, dropout, layer_norm, add", {"kind": "conv"})
+    refused(
+        "unknown kind of operation 'conv'; there are dense, activation, dropout, layer_norm, rms_norm, add",
+        {"kind": "conv"},
+    )
     refused("unknown kind of operation 'Dense'", dense(3) | {"kind": "Dense"})
     refused("unknown kind of operation 0", dense(3) | {"kind": 0})
 

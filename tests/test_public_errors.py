@@ -57,6 +57,7 @@ NOT_CALLED = {
         r"data\.split_rows",
         r"initializers\.(\w+\.variance|resolved)",
         r"layers\.activation_of",
+        r"layers\.\w+\.lower",
         r"metrics\.(is_maximised|mean)",
         r"network\.Network\.from_description",
         r"tables\.encoders\.\w+\.(encode|fit|unseen)",

@@ -107,6 +107,7 @@ CALLS = [
     (fn.Activation, {"name": "elu", "alpha": 0.1}),
     (fn.Dropout, {"rate": 0.1}),
     (fn.LayerNorm, {"epsilon": 0.1}),
+    (fn.RMSNorm, {"epsilon": 0.1}),
     (losses.CrossEntropy, {"label_smoothing": 0.1}),
     (losses.Huber, {"delta": 0.1}),
     (losses.Pinball, {"quantiles": [0.1, 0.9]}),

@@ -1,8 +1,10 @@
-"""Layer normalisation over the units of each row: Ba, Kiros & Hinton, "Layer normalization" (2016).
+"""Normalisation over the units of each row, in float64 up to the one rounding of each result.
 
-    xhat = (x - mean) * rstd        y = xhat * gain + bias        rstd = 1 / sqrt(variance + epsilon)
+layer norm    xhat = (x - mean) * rstd        y = xhat * gain + bias        rstd = 1 / sqrt(variance + epsilon)
+RMS norm      xhat = x * rstd                 y = xhat * gain               rstd = 1 / sqrt(mean(x²) + epsilon)
 
-The mean first, then the (biased) variance of the deviations from it; float64 up to the one rounding of each result.
+Layer norm: the mean first, then the (biased) variance of the deviations from it. Sources: Ba, Kiros & Hinton, "Layer
+normalization" (2016); Zhang & Sennrich, "Root mean square layer normalization" (2019).
 """
 
 from cpython.pycapsule cimport PyCapsule_New
@@ -100,6 +102,67 @@ cdef void layer_norm_backward(const real* x, const real* gain, const double* sta
         backward_row(x + r * PANEL, gain, statistics + 2 * r, dy + r * PANEL, dx + r * PANEL, rows, n)
 
 
+# -------------------------------------------------------------------- RMS norm
+
+cdef inline double reciprocal_root_mean_square(const real* x, ssize_t rows, ssize_t n, double epsilon) noexcept nogil:
+    cdef vd sums[LANE_VECTORS]
+    cdef vd unit
+    cdef ssize_t block, j
+    cdef int k
+    clear_lanes(sums)
+    for block in range(0, n, 16):
+        for k in range(LANE_VECTORS):
+            j = block + k * DLANES
+            if j < n:
+                unit = load_units(x, rows, j, n, 0)
+                sums[k] = vd_fma(unit, unit, sums[k])
+    return 1 / sqrt(join_lanes(sums) / n + epsilon)
+
+
+cdef void rms_norm_forward(const real* x, const real* gain, real* y, double* statistics, ssize_t rows, ssize_t n,
+                           ssize_t r0, ssize_t r1, double epsilon) noexcept nogil:
+    cdef vd xhat
+    cdef ssize_t r, i, j
+    for r in range(r0, r1):
+        statistics[2 * r] = 0                                # the mean that `standardized` takes off
+        statistics[2 * r + 1] = reciprocal_root_mean_square(x + r * PANEL, rows, n, epsilon)
+        for i in range(panel_vectors(n)):
+            j = i * DLANES
+            xhat = standardized(load_units(x + r * PANEL, rows, j, n, 0), statistics + 2 * r)
+            store_units(y + r * PANEL, rows, j, n, vd_mul(xhat, vd_from_real(gain + j)))
+
+
+cdef inline void rms_norm_backward_row(const real* x, const real* gain, const double* statistics, const real* dy,
+                                       real* dx, ssize_t rows, ssize_t n) noexcept nogil:
+    """With g = dy * gain: dx = rstd (g - xhat mean(g xhat))."""
+    cdef vd sums[LANE_VECTORS]
+    cdef vd g, xhat
+    cdef ssize_t block, i, j
+    cdef int k
+    clear_lanes(sums)
+    for block in range(0, n, 16):
+        for k in range(LANE_VECTORS):
+            j = block + k * DLANES
+            if j < n:
+                g = vd_mul(load_units(dy, rows, j, n, 0), vd_from_real(gain + j))
+                sums[k] = vd_fma(g, standardized(load_units(x, rows, j, n, 0), statistics), sums[k])
+    cdef vd mean = vd_set(join_lanes(sums) / n)
+    for i in range(panel_vectors(n)):
+        j = i * DLANES
+        g = vd_mul(load_units(dy, rows, j, n, 0), vd_from_real(gain + j))
+        xhat = standardized(load_units(x, rows, j, n, 0), statistics)
+        store_units(dx, rows, j, n, vd_mul(vd_set(statistics[1]), vd_sub(g, vd_mul(xhat, mean))))
+
+
+cdef void rms_norm_backward(const real* x, const real* gain, const double* statistics, const real* dy, real* dx,
+                            ssize_t rows, ssize_t n, ssize_t r0, ssize_t r1) noexcept nogil:
+    cdef ssize_t r
+    for r in range(r0, r1):
+        rms_norm_backward_row(x + r * PANEL, gain, statistics + 2 * r, dy + r * PANEL, dx + r * PANEL, rows, n)
+
+
+# ------------------------------------------------------- the gain, of both kinds
+
 cdef inline void add_block(const real* x, const double* statistics, const real* dy, ssize_t n_rows,
                            vr* acc) noexcept nogil:
     """acc += dy * xhat over up to BLOCK rows, in order, xhat rounded to real."""
@@ -137,5 +200,7 @@ cdef NormalizationKernels kernels
 kernels.layer_norm_forward = layer_norm_forward
 kernels.layer_norm_backward = layer_norm_backward
 kernels.gain_gradient = gain_gradient
+kernels.rms_norm_forward = rms_norm_forward
+kernels.rms_norm_backward = rms_norm_backward
 table = PyCapsule_New(&kernels, "fastnn.normalization", NULL)
 isa, real_bits = ISA_NAME.decode(), FASTNN_REAL_BITS

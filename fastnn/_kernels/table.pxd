@@ -77,6 +77,12 @@ ctypedef struct NormalizationKernels:
     # dx may be dy.
     void (*layer_norm_backward)(const real* x, const real* gain, const double* statistics, const real* dy, real* dx,
                                 ssize_t rows, ssize_t n, ssize_t r0, ssize_t r1) noexcept nogil
+    # y = x * rstd * gain; statistics[r] = (0, rstd).
+    void (*rms_norm_forward)(const real* x, const real* gain, real* y, double* statistics, ssize_t rows, ssize_t n,
+                             ssize_t r0, ssize_t r1, double epsilon) noexcept nogil
+    # dx may be dy.
+    void (*rms_norm_backward)(const real* x, const real* gain, const double* statistics, const real* dy, real* dx,
+                              ssize_t rows, ssize_t n, ssize_t r0, ssize_t r1) noexcept nogil
     # One panel of the gradient of the gain, gradient[P], over rows 0..n_rows by shards and tree; the bias's is
     # bias_gradient.
     void (*gain_gradient)(const real* x, const double* statistics, const real* dy, real* gradient, real* scratch,

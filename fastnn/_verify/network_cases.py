@@ -177,6 +177,14 @@ def classifier(dtype: str, threads: int) -> Training:
 
 
 @network()
+def rms_norms(dtype: str, threads: int) -> Training:
+    layers = [fn.Input(7), fn.RMSNorm(), fn.Dense(35, "relu"), fn.RMSNorm(0.01), fn.Dropout(0.1), fn.Dense(3)]
+    net = fn.Network([*layers, fn.RMSNorm()], seed=4, dtype=dtype)
+    trainer = fn.Trainer(net, "huber", fn.NAdam(0.01, l2=0.001, decay_all=True), 70, seed=5, threads=threads)
+    return Training(trainer, rows_of(205, 7, dtype), numbers(205, 3, dtype))
+
+
+@network()
 def soft_targets(dtype: str, threads: int) -> Training:
     net = fn.Network([fn.Input(3), fn.Dense(17, "gelu"), fn.Dense(4)], seed=5, dtype=dtype)
     optimizer = fn.Adam(fn.OneCycle(0.05, steps=300), amsgrad=True, l1=0.001, l2=0.01)

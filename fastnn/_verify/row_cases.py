@@ -120,6 +120,39 @@ def layer_norm_backward(k: SimpleNamespace) -> Arrays:
     return found
 
 
+def rms_normalised(k: SimpleNamespace) -> Iterator[tuple[int, int, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """(rows, n, x, gain, y, statistics) of the forward pass, y unpacked."""
+    for rows, n, x in rows_of_units(k, "rms_norm"):
+        gain = reals(n, f"rms_norm {n} gain", k.dtype.name)
+        y, statistics = panels(k, n, rows), np.zeros((rows, 2))
+        for r0, r1 in parts(rows):
+            k.normalization.rms_norm_forward(
+                pack(x, k.panel, fill=np.nan), padded(k, gain), y, statistics, rows, n, r0, r1, 1e-5
+            )
+        yield rows, n, x, gain, unpack(y, n), statistics
+
+
+@CASES.of("normalization.rms_norm_forward")
+def rms_norm_forward(k: SimpleNamespace) -> Arrays:
+    found: dict[str, Any] = {}
+    for rows, n, _, _, y, statistics in rms_normalised(k):
+        found |= {f"{rows} {n} y": y, f"{rows} {n} statistics": statistics}
+    return found
+
+
+@CASES.of("normalization.rms_norm_backward")
+def rms_norm_backward(k: SimpleNamespace) -> Arrays:
+    found = {}
+    for rows, n, x, gain, _, statistics in rms_normalised(k):
+        dy, dx = reals((rows, n), f"rms_norm {n} dy", k.dtype.name), panels(k, n, rows)
+        for r0, r1 in parts(rows):
+            k.normalization.rms_norm_backward(
+                pack(x, k.panel, fill=np.nan), padded(k, gain), statistics, pack(dy, k.panel), dx, rows, n, r0, r1
+            )
+        found[f"{rows} {n}"] = unpack(dx, n)
+    return found
+
+
 @CASES.of("normalization.gain_gradient")
 def gain_gradient(k: SimpleNamespace) -> Arrays:
     found = {}

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.layers import Activation, Dense, Input, Layer, LayerNorm, activation_of
+from fastnn.layers import Activation, Dense, Input, Layer, LayerNorm, RMSNorm, activation_of
 from fastnn.onnx.graph import Graph
 
 
@@ -80,10 +80,18 @@ def _layer_norm(graph: Graph, layer: LayerNorm, value: str, tensors: Tensors) ->
     return graph.add("Add", graph.add("Mul", graph.add("Div", deviation, scale), gain), bias)
 
 
+def _rms_norm(graph: Graph, layer: RMSNorm, value: str, tensors: Tensors) -> str:
+    gain = graph.tensor(*next(tensors))
+    square = graph.add("ReduceMean", graph.add("Mul", value, value), axes=[-1])
+    scale = graph.add("Sqrt", graph.add("Add", square, graph.number(layer.epsilon)))
+    return graph.add("Mul", graph.add("Div", value, scale), gain)
+
+
 _WRITERS: dict[type[Layer], Callable[[Graph, Any, str, Tensors], str]] = {
     Dense: _dense,
     Activation: _activation,
     LayerNorm: _layer_norm,
+    RMSNorm: _rms_norm,
 }
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from fastnn._lowering.imported_layers import ImportedLayers
-from fastnn.layers import Dense, LayerNorm
+from fastnn.layers import Dense, LayerNorm, RMSNorm
 from fastnn.network import Network
-from fastnn.onnx import formulas
+from fastnn.onnx import formulas, rms_norms
 
 _OLDEST_OPSET = 7  # before, operators were told about broadcasting by attributes
 _ACTIVATIONS = {
@@ -128,6 +128,11 @@ class _Reader:
 
     def _read(self, node: NodeProto) -> None:
         if len(self.users[self.value]) > 1:
+            norm = rms_norms.find(self.value, self.users, self.constants)
+            if norm is not None:
+                gain, epsilon, self.value = norm
+                self.found.normalization(RMSNorm(epsilon), len(gain), weight=gain)
+                return
             found = formulas.find(self.value, self.users, self.constants)
             if found is None:
                 others = ", ".join(map(_named, self.users[self.value][1:3]))
@@ -211,15 +216,24 @@ class _Reader:
         return array
 
     def _layer_normalization(self, node: NodeProto, attributes: dict[str, Any]) -> None:
-        self._check_rows()
-        gain, bias = self._input(node, 1), self._input(node, 2)
-        if node.input[0] != self.value or gain is None or gain.ndim != 1:
-            raise ValueError("a layer normalisation must have one gain for each unit")
-        if attributes.get("axis", -1) not in (1, -1):
-            raise ValueError(f"a layer normalisation must be over the units of a row; its axis is {attributes['axis']}")
-        epsilon = float(str(np.float32(attributes.get("epsilon", 1e-5))))
+        gain, epsilon = self._gain(node, attributes)
+        bias = self._input(node, 2)
         bias = None if bias is None else _bias(bias, len(gain))
         self.found.normalization(LayerNorm(epsilon), len(gain), weight=gain, bias=bias)
+
+    def _gain(self, node: NodeProto, attributes: dict[str, Any]) -> tuple[np.ndarray, float]:
+        """The gain of a normalisation of rows, and its epsilon."""
+        self._check_rows()
+        gain = self._input(node, 1)
+        if node.input[0] != self.value or gain is None or gain.ndim != 1:
+            raise ValueError("a normalisation must have one gain for each unit")
+        if attributes.get("axis", -1) not in (1, -1):
+            raise ValueError(f"a normalisation must be over the units of a row; its axis is {attributes['axis']}")
+        return gain, float(str(np.float32(attributes.get("epsilon", 1e-5))))
+
+    def _rms_normalization(self, node: NodeProto, attributes: dict[str, Any]) -> None:
+        gain, epsilon = self._gain(node, attributes)
+        self.found.normalization(RMSNorm(epsilon), len(gain), weight=gain)
 
     # ------------------------------------------------- what does nothing to rows
 
@@ -252,6 +266,7 @@ _READERS: dict[str, Callable[[_Reader, NodeProto, dict[str, Any]], None]] = {
     "Gemm": _Reader._gemm,
     "MatMul": _Reader._matmul,
     "LayerNormalization": _Reader._layer_normalization,
+    "RMSNormalization": _Reader._rms_normalization,
     "Dropout": _Reader._dropout,
     "Flatten": _Reader._flatten,
     "Cast": _Reader._cast,

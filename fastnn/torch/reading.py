@@ -11,7 +11,7 @@ from torch import nn
 
 from fastnn._input import checks
 from fastnn._lowering.imported_layers import ImportedLayers
-from fastnn.layers import Dense, Layer, LayerNorm
+from fastnn.layers import Dense, Layer, LayerNorm, RMSNorm
 from fastnn.torch.activations import ACTIVATIONS
 
 
@@ -78,6 +78,13 @@ def _layer_norm(module: Any, found: ImportedLayers) -> None:
     found.normalization(LayerNorm(module.eps), _width(module), weight=_given(module.weight), bias=_given(module.bias))
 
 
+def _rms_norm(module: Any, found: ImportedLayers) -> None:
+    # Without one, PyTorch adds the dtype's own epsilon.
+    dtype = torch.get_default_dtype() if module.weight is None else module.weight.dtype
+    epsilon = torch.finfo(dtype).eps if module.eps is None else module.eps
+    found.normalization(RMSNorm(epsilon), _width(module), weight=_given(module.weight))
+
+
 def _width(module: Any) -> int:
     """How many units a normalisation is over."""
     if len(module.normalized_shape) != 1:
@@ -93,6 +100,7 @@ def _flatten(module: Any, _: ImportedLayers) -> None:
 _READERS: dict[type[nn.Module], Callable[[Any, ImportedLayers], None]] = {
     nn.Linear: _linear,
     nn.LayerNorm: _layer_norm,
+    nn.RMSNorm: _rms_norm,
     nn.Dropout: lambda module, found: found.dropout(module.p),
     nn.Flatten: _flatten,
     nn.Identity: lambda module, found: None,

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from fastnn.layers import Activation, Dense, Dropout, Input, Layer, LayerNorm, activation_of
+from fastnn.layers import Activation, Dense, Dropout, Input, Layer, LayerNorm, RMSNorm, activation_of
 from fastnn.torch.activations import ACTIVATIONS
 
 # Layers that leave the number of units as it is, from the layer, that number and the dtype.
 _MODULES: dict[type[Layer], Callable[[Any, int, torch.dtype], nn.Module]] = {
     Dropout: lambda layer, units, real: nn.Dropout(layer.rate),
     LayerNorm: lambda layer, units, real: nn.LayerNorm(units, layer.epsilon, dtype=real),
+    RMSNorm: lambda layer, units, real: nn.RMSNorm(units, layer.epsilon, dtype=real),
 }
 # Beyond its threshold PyTorch's softplus is its argument: above this one that is so to the last bit of a float64.
 _EXACT_THRESHOLD = 40.0

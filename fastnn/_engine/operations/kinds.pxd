@@ -11,6 +11,9 @@ from fastnn._engine.operations.dropout cimport backward_dropout, describe_dropou
 from fastnn._engine.operations.layer_norm cimport (
     backward_layer_norm, describe_layer_norm, forward_layer_norm, layer_norm_gradient, layer_norm_tensors
 )
+from fastnn._engine.operations.rms_norm cimport (
+    backward_rms_norm, describe_rms_norm, forward_rms_norm, rms_norm_gradient, rms_norm_tensors
+)
 from fastnn._engine.program cimport Operation, Program, Tape
 from fastnn._engine.tensors cimport Tensor
 from fastnn._kernels.table cimport real
@@ -20,7 +23,7 @@ cdef extern from "Python.h":
 
 
 cdef enum OperationKind:
-    DENSE, ACTIVATION, DROPOUT, LAYER_NORM, ADD
+    DENSE, ACTIVATION, DROPOUT, LAYER_NORM, RMS_NORM, ADD
 
 
 cdef struct Traits:              # what the planner has to know of an operation
@@ -46,10 +49,14 @@ cdef inline int describe(const Program* program, Operation* op, kind, dict given
     elif kind == "layer_norm":
         op.kind = LAYER_NORM
         describe_layer_norm(op, given)
+    elif kind == "rms_norm":
+        op.kind = RMS_NORM
+        describe_rms_norm(op, given)
     elif kind == "add":
         op.kind = ADD
     else:
-        raise ValueError(f"unknown kind of operation {kind!r}; there are dense, activation, dropout, layer_norm, add")
+        raise ValueError(
+            f"unknown kind of operation {kind!r}; there are dense, activation, dropout, layer_norm, rms_norm, add")
     if given:
         raise ValueError(f"an operation of kind {kind!r} has no {', '.join(map(repr, given))}")
     return 0
@@ -64,7 +71,7 @@ cdef inline int traits_of(const Operation* op, Traits* traits) except -1:
         traits.replaces = traits.hands_its_delta = True
     elif op.kind == DROPOUT:
         traits.passes_through = traits.hands_its_delta = traits.keeps_mask = True
-    elif op.kind == LAYER_NORM:
+    elif op.kind in (LAYER_NORM, RMS_NORM):
         traits.keeps_statistics = True
     elif op.kind == ADD:
         traits.replaces = traits.hands_its_delta = True
@@ -79,6 +86,8 @@ cdef inline ssize_t tensors_of(const Operation* op, Tensor* tensors) except -1:
         return dense_tensors(op, tensors)
     if op.kind == LAYER_NORM:
         return layer_norm_tensors(op, tensors)
+    if op.kind == RMS_NORM:
+        return rms_norm_tensors(op, tensors)
     if op.kind in (ACTIVATION, DROPOUT, ADD):
         return 0
     raise ValueError(f"unknown kind of operation {op.kind}")
@@ -93,6 +102,8 @@ cdef inline void forward_operation(const Program* program, const Tape* tape, con
         forward_activation(program, tape, op, r0, r1)
     elif op.kind == LAYER_NORM:
         forward_layer_norm(program, tape, op, r0, r1)
+    elif op.kind == RMS_NORM:
+        forward_rms_norm(program, tape, op, r0, r1)
     elif op.kind == DROPOUT:
         forward_dropout(program, tape, op, r0, r1)
     elif op.kind == ADD:
@@ -110,6 +121,8 @@ cdef inline void backward_operation(const Program* program, const Tape* tape, co
         backward_activation(program, tape, op, r0, r1)
     elif op.kind == LAYER_NORM:
         backward_layer_norm(program, tape, op, r0, r1)
+    elif op.kind == RMS_NORM:
+        backward_rms_norm(program, tape, op, r0, r1)
     elif op.kind == DROPOUT:
         backward_dropout(program, tape, op, r0, r1)
     elif op.kind == ADD:
@@ -126,5 +139,7 @@ cdef inline void parameter_gradient(const Program* program, const Tape* tape, co
         dense_gradient(program, tape, op, role, row_panel, column_panel, n_rows, gradient, scratch)
     elif op.kind == LAYER_NORM:
         layer_norm_gradient(program, tape, op, role, column_panel, n_rows, gradient, scratch)
+    elif op.kind == RMS_NORM:
+        rms_norm_gradient(program, tape, op, column_panel, n_rows, gradient, scratch)
     else:
         Py_FatalError("fastnn: an operation without parameters has no gradient")
