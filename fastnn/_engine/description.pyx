@@ -7,7 +7,7 @@ KINDS = {"dense": DENSE, "activation": ACTIVATION, "dropout": DROPOUT, "layer_no
 
 
 cdef int describe(Program* program, Operation* op, kind, ssize_t n_in, dict given) except -1:
-    """Sets what is particular to a kind of operation that reads n_in units; what it does not know is an error."""
+    """Set what is particular to a kind of operation that reads n_in units; raise for what it does not know."""
     if kind not in KINDS:
         raise ValueError(f"unknown kind of operation {kind!r}; there are {', '.join(KINDS)}")
     op.kind = KINDS[kind]
