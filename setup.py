@@ -108,7 +108,7 @@ def all_extensions():
 
 
 def digest(*parts):
-    """The SHA-256 of texts and of the contents of files."""
+    """Return the SHA-256 of texts and of the contents of files."""
     result = hashlib.sha256()
     for part in parts:
         data = part.read_bytes() if isinstance(part, Path) else str(part).encode()
@@ -117,7 +117,7 @@ def digest(*parts):
 
 
 def note(path):
-    """The file that says what another was made of."""
+    """Return the file that says what another was made of."""
     return path.with_name(path.name + ".sha256")
 
 
@@ -187,7 +187,7 @@ class KeepingBuildExt(build_ext):
         super().build_extensions()
 
     def _surroundings(self):
-        """What extensions depend on beside their sources and flags; None if that is not known."""
+        """Return what extensions depend on beside their sources and flags; None if that is not known."""
         if self.compiler.compiler_type != "unix":
             return None
         compiler = self.compiler.compiler_so
@@ -221,7 +221,7 @@ class KeepingBuildExt(build_ext):
         return digest(self.surroundings, flags, source, *headers)
 
     def copy_extensions_to_source(self):
-        """Extensions of this Python that are not of this build go: they would be used with what they do not fit."""
+        """Remove extensions of this Python that are not of this build: they would be used with what they do not fit."""
         wanted = {self.get_ext_filename(self.get_ext_fullname(ext.name)) for ext in self.extensions}
         suffix = self.get_ext_filename("")
         for path in Path("fastnn").rglob(f"*{suffix}"):

@@ -36,7 +36,7 @@ def inputs(rung: str, rows: int) -> np.ndarray:
 @pytest.mark.parametrize("system", FOR_ONE_ROW)
 @pytest.mark.parametrize("rung", ["rl", "tab", "mnist128"])
 def bench_one_row(benchmark: Any, rung: str, system: str) -> None:
-    """In this process: asking another one takes longer than the prediction."""
+    """Predict in this process: asking another one takes longer than the prediction."""
     with environment(installed()[system].environment(1, None)):
         peer = installed()[system](RUNGS[rung], 1)
         peer.compile()
@@ -68,7 +68,7 @@ def bench_one_row_numpy(benchmark: Any, rung: str) -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("system", SYSTEMS)
 def bench_many_rows(benchmark: Any, system: str, threads: int) -> None:
-    """In a process of its own, as some systems take their threads from the environment."""
+    """Predict in a process of its own, as some systems take their threads from the environment."""
     with closing(Worker(system, threads)) as worker:
         worker.ask("set_up_prediction", RUNGS["mnist512"], inputs("mnist512", 10_000))
         benchmark.group = MANY

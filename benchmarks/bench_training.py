@@ -17,7 +17,7 @@ CONFIGURATIONS = [(name, threads) for name in installed() for threads in PEERS[n
 @pytest.mark.parametrize(("system", "threads"), CONFIGURATIONS, ids=[f"{name}-{t}" for name, t in CONFIGURATIONS])
 @pytest.mark.parametrize("rung", RUNGS)
 def bench_epoch(benchmark: Any, rung: str, system: str, threads: int | str) -> None:
-    """In the same processes as the ladder's: asking costs some 0.1 ms an epoch."""
+    """Train in the same processes as the ladder's: asking costs some 0.1 ms an epoch."""
     steps = RUNGS[rung].steps
     with closing(Worker(system, threads)) as worker:
         worker.ask("set_up", RUNGS[rung])
@@ -30,7 +30,7 @@ def bench_epoch(benchmark: Any, rung: str, system: str, threads: int | str) -> N
 
 @pytest.mark.parametrize("rung", ["rl", "tab", "mnist128", "sgd1"])
 def bench_step(benchmark: Any, rung: str) -> None:
-    """`Trainer.step` on a prepared batch: what a loop of one's own costs."""
+    """Call `Trainer.step` on a prepared batch: what a loop of one's own costs."""
     peer = PEERS["fastnn"](RUNGS[rung], 1)
     X, y = peer.X[: RUNGS[rung].batch], peer.y[: RUNGS[rung].batch]
     benchmark.group = f"Trainer.step {rung}"

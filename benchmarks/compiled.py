@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def library(source: str, *flags: str) -> ctypes.CDLL:
-    """The functions of the source. Raises `OSError` or `subprocess.CalledProcessError` without a compiler for it."""
+    """Return the functions of the source; `OSError` or `subprocess.CalledProcessError` without a compiler for it."""
     compiler = os.environ.get("CC") or (sysconfig.get_config_var("CC") or "cc").split()[0]
     with tempfile.TemporaryDirectory() as folder:
         path, target = Path(folder, "source.c"), Path(folder, "library.so")

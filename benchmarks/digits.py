@@ -29,7 +29,7 @@ PAUSE = 0.5  # seconds between two trainings, in which the threads of the last o
 
 
 def digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Rows to train on, their labels; the rest."""
+    """Return rows to train on and their labels, and the rest."""
     import fastnn as fn
 
     X, y = fn.data.load_digits()
@@ -37,7 +37,7 @@ def digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 
 def with_fastnn(threads: int | str) -> tuple[float, float]:
-    """Seconds, and the accuracy on the other rows."""
+    """Train fastnn; return seconds, and the accuracy on the other rows."""
     import fastnn as fn
 
     X, y, X_test, y_test = digits()
@@ -49,7 +49,7 @@ def with_fastnn(threads: int | str) -> tuple[float, float]:
 
 
 def with_torch(threads: int | str, loader: bool = False) -> tuple[float, float]:
-    """The same; ``loader``: by a ``DataLoader`` and the optimizer as it comes."""
+    """Train PyTorch; ``loader``: by a ``DataLoader`` and the optimizer as it comes."""
     import torch
 
     torch.set_num_threads(int(threads))
@@ -72,12 +72,12 @@ def with_torch(threads: int | str, loader: bool = False) -> tuple[float, float]:
 
 
 def with_torch_loader(threads: int | str) -> tuple[float, float]:
-    """PyTorch with a ``DataLoader``."""
+    """Train PyTorch with a ``DataLoader``."""
     return with_torch(threads, loader=True)
 
 
 def with_scikit_learn(threads: int | str) -> tuple[float, float]:
-    """``MLPClassifier.fit``, in float32, that does not stop early."""
+    """Fit ``MLPClassifier``, in float32, without early stopping."""
     import warnings
 
     from sklearn.exceptions import ConvergenceWarning
@@ -102,7 +102,7 @@ SYSTEMS: dict[str, tuple[str, tuple[int | str, ...], Training]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.digits", description=__doc__.split("\n\n")[0])
     parser.add_argument("--rounds", type=int, default=7, help="default: %(default)s")
     options = parser.parse_args(arguments)

@@ -40,7 +40,7 @@ void {name}_{real}(const {real} *x, {real} *y, long n) {{ for (long i = 0; i < n
 
 
 def loops_of_libm() -> ctypes.CDLL:
-    """Loops over the C library's functions, named ``exp_float``, ``exp_double`` and so on."""
+    """Loop over the C library's functions, named ``exp_float``, ``exp_double`` and so on."""
     source = "#include <math.h>\n"
     for name in RANGES:
         for real, suffix in (("float", "f"), ("double", "")):
@@ -51,7 +51,7 @@ def loops_of_libm() -> ctypes.CDLL:
 
 
 def calls(name: str, x: np.ndarray, loops: ctypes.CDLL) -> dict[str, Callable[[], object]]:
-    """What each system does with x."""
+    """Return a call of each system with x."""
     y = np.empty_like(x)
     ours = getattr(fn.elementary, name)
     theirs = {"erf": special.erf, "sigmoid": special.expit}.get(name) or getattr(np, name)
@@ -62,7 +62,7 @@ def calls(name: str, x: np.ndarray, loops: ctypes.CDLL) -> dict[str, Callable[[]
 
 
 def measured(systems: dict[str, Callable[[], object]], size: int, rounds: int) -> dict[str, float]:
-    """Nanoseconds an element of each system: the median of interleaved rounds."""
+    """Return nanoseconds an element of each system: the median of interleaved rounds."""
     times: dict[str, list[float]] = {system: [] for system in systems}
     for _ in range(rounds):
         for system, call in systems.items():

@@ -43,7 +43,7 @@ class Case:
     solver: str = "adam"
 
     def data(self) -> tuple[np.ndarray, np.ndarray]:
-        """All rows and targets; those of diabetes in units of their standard deviation."""
+        """Return all rows and targets; those of diabetes in units of their standard deviation."""
         if self.name == "made-up classes":
             return datasets.make_classification(20_000, 50, n_informative=20, n_classes=4, random_state=0)
         if self.name == "made-up numbers":
@@ -68,7 +68,7 @@ CASES = (
 
 
 def fitted(case: Case, system: str | int, data: Sequence[np.ndarray], seed: int) -> tuple[float, float]:
-    """Seconds of a fit, and its score on other rows; ``system``: "fastnn", or scikit-learn's number of threads."""
+    """Return seconds of a fit, and its score on other rows; ``system``: "fastnn", or scikit-learn's threads."""
     X, X_test, y, y_test = data
     ours: tuple[Any, Any] = MLPRegressor, MLPClassifier
     theirs = neural_network.MLPRegressor, neural_network.MLPClassifier
@@ -87,7 +87,7 @@ def fitted(case: Case, system: str | int, data: Sequence[np.ndarray], seed: int)
 
 
 def fits(cases: Sequence[Case], rounds: int) -> str:
-    """A line a case and dtype: ms of a fit, the ratio of the two and the scores, medians of the rounds."""
+    """Return a line a case and dtype: ms of a fit, the ratio of the two and the scores, medians of the rounds."""
     systems: tuple[str | int, ...] = (OURS, *THREADS)
     rows = [["data", "rows", "solver", "epochs", "dtype", "fastnn, ms", "scikit-learn, ms", "its threads", "ratio",
              "score", "its score"]]  # fmt: skip
@@ -115,7 +115,7 @@ def fits(cases: Sequence[Case], rounds: int) -> str:
 
 
 def predictions(rounds: int) -> str:
-    """A line an estimator and number of rows: µs of ``predict`` by the network, and what the estimator adds."""
+    """Return a line an estimator and number of rows: µs of ``predict`` by the network, and what the estimator adds."""
     rows = [["predict, µs", "rows", "`Network.predict`", "the estimator's share", "scikit-learn"]]
     rng = np.random.default_rng(0)
     X, label = rng.standard_normal((10_000, 50), np.float32), rng.integers(0, 4, 10_000)
@@ -145,7 +145,7 @@ def predictions(rounds: int) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.estimators", description=__doc__.split("\n\n")[0])
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--only", nargs="+", metavar="DATA", help="of these data sets only")

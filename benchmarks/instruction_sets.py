@@ -45,5 +45,5 @@ CAPS: dict[str, dict[str, dict[str, str]]] = {
 
 
 def cap(system: str, isa: str | None) -> dict[str, str]:
-    """The variables that keep the system to the instruction set; ``None`` leaves it as it is."""
+    """Return the variables that keep the system to the instruction set; ``None`` leaves it as it is."""
     return CAPS[system][isa] if isa else {}

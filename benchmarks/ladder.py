@@ -35,7 +35,7 @@ PAUSE = 0.05  # seconds between two measurements, in which the threads of the la
 def measure(
     rung: Rung, configurations: Sequence[Configuration], isa: str | None, loop: Peak | None, rounds: int, seconds: float
 ) -> Result:
-    """Runs the rung in every configuration, round by round; the result names what could not be set up."""
+    """Run the rung in every configuration, round by round; the result names what could not be set up."""
     result = Result(rung, {})
     workers: dict[Configuration, Worker] = {}
     for configuration in configurations:
@@ -64,7 +64,7 @@ def measure(
 
 
 def machine() -> dict[str, Any]:
-    """What the figures depend on."""
+    """Return what the figures depend on."""
     processor = platform.processor() or platform.machine()
     if sys.platform == "linux":
         names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
@@ -84,7 +84,7 @@ def machine() -> dict[str, Any]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's arguments."""
+    """Return the command's arguments."""
     made = argparse.ArgumentParser(prog="python -m benchmarks.ladder", description=__doc__.split("\n\n")[0])
     made.add_argument("--rungs", nargs="+", choices=RUNGS, default=list(RUNGS), metavar="RUNG", help=", ".join(RUNGS))
     made.add_argument("--systems", nargs="+", choices=installed(), default=list(installed()), metavar="SYSTEM",
@@ -101,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """Run the command."""
     options = parser().parse_args(arguments)
     if options.quick:
         options.rounds, options.seconds = 3, 0.05

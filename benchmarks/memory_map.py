@@ -23,7 +23,7 @@ FEATURES, CLASSES, BATCH, BLOCK = 784, 10, 64, 20_000
 
 
 def write(path: Path, rows: int) -> None:
-    """Rows of random numbers, repeated: what they are does not matter, where they lie does."""
+    """Write rows of random numbers, repeated: what they are does not matter, where they lie does."""
     block = np.random.default_rng(0).standard_normal((BLOCK, FEATURES), np.float32)
     X = np.lib.format.open_memmap(path, "w+", np.float32, (rows, FEATURES))
     for start in range(0, rows, BLOCK):
@@ -32,7 +32,7 @@ def write(path: Path, rows: int) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory_map", description=__doc__.split("\n\n")[0])
     parser.add_argument("--gigabytes", type=float, default=10, help="of the file (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="where to write it (default: the system's for temporary files)")

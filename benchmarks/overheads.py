@@ -34,7 +34,7 @@ MANY_ROWS, MANY = "mnist512", 10_000
 def in_turn(
     functions: Mapping[str, Callable[[], Any]], rounds: int, seconds: float = 0.01, pause: float = 0.0
 ) -> dict[str, list[float]]:
-    """Seconds of a call of each, a figure a round: the mean over as many calls as take about ``seconds``.
+    """Return seconds of a call of each, a figure a round: the mean over as many calls as take about ``seconds``.
 
     ``pause``: seconds before each measurement, in which the threads of the last one stop spinning.
     """
@@ -58,7 +58,7 @@ def in_turn(
 
 
 def numpy_predictor(network: fn.Network, x: np.ndarray) -> Callable[[], Any]:
-    """What one writes without a library."""
+    """Return what one writes without a library."""
     parameters = list(network.parameters.values())
     layers = [(weight.T.copy(), bias) for weight, bias in zip(parameters[::2], parameters[1::2], strict=True)]
 
@@ -72,7 +72,7 @@ def numpy_predictor(network: fn.Network, x: np.ndarray) -> Callable[[], Any]:
 
 
 def one_row(rounds: int) -> str:
-    """A line a network: median µs of a prediction."""
+    """Return a line a network: median µs of a prediction."""
     rows = []
     for name in ONE_ROW:
         rung = RUNGS[name]
@@ -97,7 +97,7 @@ def one_row(rounds: int) -> str:
 
 
 def steps(rounds: int) -> str:
-    """A line a network: µs of a step by `Trainer.step` and inside `Trainer.fit`, and the difference."""
+    """Return a line a network: µs of a step by `Trainer.step` and inside `Trainer.fit`, and the difference."""
     rows = [["a step, µs", "`step`", "inside `fit`", "difference"]]
     for name in STEPS:
         rung = RUNGS[name]
@@ -123,7 +123,7 @@ def steps(rounds: int) -> str:
 
 
 def many_rows(rounds: int) -> str:
-    """10,000 rows on one thread and two, as GFLOP/s and as a share of the peak."""
+    """Return the speed of 10,000 rows on one thread and two, as GFLOP/s and as a share of the peak."""
     rung, loop = RUNGS[MANY_ROWS], peak(fn.config()["instruction set"])
     x = np.random.default_rng(1).standard_normal((MANY, rung.sizes[0]), np.float32)
     network = FastNN(rung, 1).network
@@ -146,7 +146,7 @@ def many_rows(rounds: int) -> str:
 
 
 def python_threads(rounds: int) -> str:
-    """How much more two Python threads predict than one, each 256 rows at a time."""
+    """Return how much more two Python threads predict than one, each 256 rows at a time."""
     rung = RUNGS["tab"]
     x = np.random.default_rng(1).standard_normal((256, rung.sizes[0]), np.float32)
     network = FastNN(rung, 1).network
@@ -176,7 +176,7 @@ def python_threads(rounds: int) -> str:
 
 
 def imports(rounds: int) -> str:
-    """Milliseconds that ``import fastnn`` adds to ``import numpy``: the difference of whole processes, in turn."""
+    """Return milliseconds that ``import fastnn`` adds to ``import numpy``: the difference of processes, in turn."""
     times: dict[str, list[float]] = {"import numpy": [], "import numpy, fastnn": []}
     for number in range(rounds + 1):
         for text, taken in times.items():
@@ -189,7 +189,7 @@ def imports(rounds: int) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overheads", description=__doc__.split("\n\n")[0])
     parser.add_argument("--rounds", type=int, default=15, help="default: %(default)s")
     options = parser.parse_args(arguments)

@@ -62,7 +62,7 @@ class Peak:
             raise RuntimeError(f"the loop computes {self.loop(2, 1, 3)} instead of {expected}")
 
     def gflops(self, seconds: float) -> float:
-        """GFLOP/s of one core: the best call of so many seconds, as nothing makes a loop too fast."""
+        """Return GFLOP/s of one core: the best call of so many seconds, as nothing makes a loop too fast."""
         best = float("inf")
         end = time.perf_counter() + seconds
         while (start := time.perf_counter()) < end:
@@ -72,7 +72,7 @@ class Peak:
 
 
 def peak(isa: str) -> Peak | None:
-    """The loop, where it can be compiled."""
+    """Return the loop, where it can be compiled."""
     try:
         return Peak(isa)
     except (OSError, subprocess.CalledProcessError):

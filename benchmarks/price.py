@@ -44,7 +44,7 @@ class Variant:
     files: dict[str, str] = field(default_factory=dict)
 
     def __or__(self, other: Variant) -> Variant:
-        """Both."""
+        """Combine both."""
         return Variant(self.replacements | other.replacements, self.files | other.files)
 
 
@@ -82,7 +82,7 @@ VARIANTS = {
 
 
 def only(isa: str) -> Variant:
-    """Nothing built but what a float32 network needs on one instruction set."""
+    """Build nothing but what a float32 network needs on one instruction set."""
     return Variant(
         {
             "setup.py": [
@@ -97,7 +97,7 @@ def only(isa: str) -> Variant:
 
 
 def sources() -> Iterable[Path]:
-    """What a build is made from, relative to the checkout."""
+    """Yield what a build is made from, relative to the checkout."""
     yield from (Path("setup.py"), Path("pyproject.toml"), Path("README.md"), Path("LICENSE"))
     for path in (ROOT / "fastnn").rglob("*"):
         if path.suffix in (".py", ".pyx", ".pxd", ".h", ".npz"):
@@ -105,7 +105,7 @@ def sources() -> Iterable[Path]:
 
 
 def replaced(text: str, replacements: Iterable[tuple[str, str]], path: str) -> str:
-    """The text with the replacements made; each must have something to replace."""
+    """Return the text with the replacements made; each must have something to replace."""
     for old, new in replacements:
         if old not in text:
             raise RuntimeError(f"{path} no longer holds {old!r}; benchmarks/price.py has to follow")
@@ -114,7 +114,7 @@ def replaced(text: str, replacements: Iterable[tuple[str, str]], path: str) -> s
 
 
 def build(tree: Path, variant: Variant, isa: str) -> None:
-    """Writes the variant's sources to a folder, where they have changed, and compiles what depends on them."""
+    """Write the variant's sources to a folder, where they have changed, and compile what depends on them."""
     files = {str(path): ROOT / path for path in sources()}
     files |= {path: ROOT / other for path, other in variant.files.items()}
     changes = [variant.replacements, only(isa).replacements]
@@ -160,7 +160,7 @@ class Engine(FastNN):
 
 
 def work(tree: Path) -> None:
-    """The worker's process: one line asks, one line answers."""
+    """Serve as the worker's process: one line asks, one line answers."""
     import fastnn
 
     if not Path(fastnn.__file__).is_relative_to(tree):
@@ -196,7 +196,7 @@ class Worker:
         )
 
     def ask(self, command: str, argument: Any) -> Any:
-        """Has the command carried out."""
+        """Have the command carried out."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps([command, argument]) + "\n")
@@ -207,7 +207,7 @@ class Worker:
         return json.loads(answer)
 
     def close(self) -> None:
-        """Ends the process."""
+        """End the process."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait()
@@ -225,13 +225,13 @@ class Result:
     rounds: dict[str, list[float]]
 
     def price(self, variant: str) -> float:
-        """How much longer a step takes under the contract than in the variant: the median over the rounds, in %."""
+        """Return how much longer a step takes under the contract than in the variant: the median over rounds, in %."""
         pairs = zip(self.rounds[CONTRACT], self.rounds[variant], strict=True)
         return 100 * (statistics.median(contract / free for contract, free in pairs) - 1)
 
 
 def measure(result: Result, workers: dict[str, Worker], rounds: int, seconds: float) -> None:
-    """Runs the training in every build, round by round."""
+    """Run the training in every build, round by round."""
     losses = {name: worker.ask("set up", [result.rung, result.activation]) for name, worker in workers.items()}
     for name, loss in losses.items():
         if not math.isclose(loss, losses[CONTRACT], rel_tol=1e-4):
@@ -246,7 +246,7 @@ def measure(result: Result, workers: dict[str, Worker], rounds: int, seconds: fl
 
 
 def table(results: Sequence[Result]) -> str:
-    """The prices in Markdown."""
+    """Return the prices in Markdown."""
     names = [name for name in results[0].rounds if name != CONTRACT]
     rows = [["rung", "activation", "µs", *names], ["---", "---", *("--:" for _ in range(len(names) + 1))]]
     for result in results:
@@ -257,7 +257,7 @@ def table(results: Sequence[Result]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """Run the command."""
     trainings = [f"{rung}-relu" for rung in RUNGS] + [f"tab-{activation}" for activation in ACTIVATIONS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.price", description=__doc__.split("\n\n")[0])
     parser.add_argument("--trainings", nargs="+", choices=trainings, default=trainings, metavar="RUNG-ACTIVATION",

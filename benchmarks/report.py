@@ -12,24 +12,24 @@ FAMILIES = {"fastnn": "fastnn", "torch": "PyTorch", "jax": "JAX", "tensorflow": 
 
 
 def family(name: str) -> str:
-    """The library that a system is a way to use."""
+    """Return the library that a system is a way to use."""
     return FAMILIES[name.split()[0]]
 
 
 def figure(value: float | None, digits: int = 4) -> str:
-    """A positive figure with so many digits and commas; nothing for ``None``."""
+    """Return a positive figure with so many digits and commas; nothing for ``None``."""
     if value is None:
         return ""
     return f"{float(f'{value:.{digits}g}'):,.{max(0, digits - len(str(int(value))))}f}"
 
 
 def percent(share: float | None) -> str:
-    """A share in per cent."""
+    """Return a share in per cent."""
     return "" if share is None else f"{100 * share:.0f} %"
 
 
 def markdown(rows: Sequence[Sequence[str]], left: int) -> str:
-    """A table with aligned columns; the first ``left`` ones are text."""
+    """Return a table with aligned columns; the first ``left`` ones are text."""
     widths = [max(3, *map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         " | ".join(
@@ -42,12 +42,12 @@ def markdown(rows: Sequence[Sequence[str]], left: int) -> str:
 
 
 def names(results: Sequence[Result]) -> list[str]:
-    """The systems measured, in order."""
+    """Return the systems measured, in order."""
     return list(dict.fromkeys(name for result in results for name, _ in result.rounds))
 
 
 def summary(results: Sequence[Result]) -> str:
-    """A line a rung: µs of a step of each system at its best, with its threads; fastnn in each setting."""
+    """Return a line a rung: µs of a step of each system at its best, with its threads; fastnn in each setting."""
     ours = sorted({c for result in results for c in result.of(OURS)}, key=lambda c: str(c[1]))
     peers = [name for name in names(results) if name != OURS]
     header = ["rung", "layers", "batch", *(f"{name} {threads}" for name, threads in ours), *peers]
@@ -68,7 +68,7 @@ def summary(results: Sequence[Result]) -> str:
 
 
 def details(result: Result) -> str:
-    """Everything about a rung, a line a configuration."""
+    """Return everything about a rung, a line a configuration."""
     rows = [["system", "threads", "µs", "GFLOP/s", "share of peak", "time / fastnn's best", "MB", "compiled in s"]]
     ours = result.best(result.of(OURS))
     for configuration in result.rounds:
@@ -94,7 +94,7 @@ def details(result: Result) -> str:
 
 
 def readme(results: Sequence[Result]) -> str:
-    """The table of README.md: µs of a step, fastnn with ``threads="auto"``, each library at its best."""
+    """Return the table of README.md: µs of a step, fastnn with ``threads="auto"``, each library at its best."""
     libraries = list(dict.fromkeys(family(name) for name in names(results) if name != OURS))
     rows = [["network", "batch", "fastnn", *libraries, "best peer / fastnn"]]
     for result in results:
@@ -108,7 +108,7 @@ def readme(results: Sequence[Result]) -> str:
 
 
 def picture(results: Sequence[Result], path: Path, title: str) -> None:
-    """Draws each system's time over fastnn's best, a row a rung, on a logarithmic axis."""
+    """Draw each system's time over fastnn's best, a row a rung, on a logarithmic axis."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter
 

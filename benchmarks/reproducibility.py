@@ -42,7 +42,7 @@ class System:
     threads: Sequence[str]  # environment variables that take the number
 
     def environment(self, level: str, threads: int) -> dict[str, str]:
-        """The variables of a setting's process."""
+        """Return the variables of a setting's process."""
         return {**self.instructions[LEVELS[level]], **{name: str(threads) for name in self.threads}}
 
 
@@ -71,7 +71,7 @@ class Result:
 
 
 def digest(parameters: Sequence[np.ndarray]) -> str:
-    """SHA-256 over the parameters' little-endian bytes, in order."""
+    """Return the SHA-256 over the parameters' little-endian bytes, in order."""
     found = hashlib.sha256()
     for values in parameters:
         if values.dtype != np.float32 or not np.isfinite(values).all():
@@ -81,12 +81,12 @@ def digest(parameters: Sequence[np.ndarray]) -> str:
 
 
 def work(system: str, threads: int) -> None:
-    """The worker's process: trains and prints a digest for each training."""
+    """Serve as the worker's process: train and print a digest for each training."""
     print(json.dumps({training.name: digest(TRAIN[system](training, threads)) for training in trainings()}))
 
 
 def trained(system: str, environment: dict[str, str], threads: int) -> dict[str, str]:
-    """The digests by training, from a process of its own."""
+    """Return the digests by training, from a process of its own."""
     command = [sys.executable, "-m", "benchmarks.reproducibility", "--worker", system, "--worker-threads", str(threads)]
     done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -99,22 +99,22 @@ def trained(system: str, environment: dict[str, str], threads: int) -> dict[str,
 
 
 def settings(results: Sequence[Result], system: str) -> list[Result]:
-    """The results of a system."""
+    """Return the results of a system."""
     return [result for result in results if result.system == system]
 
 
 def distinct(results: Sequence[Result], training: str) -> int:
-    """How many networks the training gave."""
+    """Return how many networks the training gave."""
     return len({digest for result in results for digest in result.digests[training]})
 
 
 def unsteady(results: Sequence[Result]) -> list[Result]:
-    """The settings whose repetitions disagree."""
+    """Return the settings whose repetitions disagree."""
     return [result for result in results if any(len(set(found)) > 1 for found in result.digests.values())]
 
 
 def summary(results: Sequence[Result], names: Sequence[str], all_trainings: Sequence[Training]) -> str:
-    """Distinct results of each training in each system, in Markdown."""
+    """Return distinct results of each training in each system, in Markdown."""
     header = ["training", *(f"{name} {installed_version(name)}" for name in names)]
     rows = [header, ["---", *("--:" for _ in names)]]
     for training in all_trainings:
@@ -124,7 +124,7 @@ def summary(results: Sequence[Result], names: Sequence[str], all_trainings: Sequ
 
 
 def listing(results: Sequence[Result]) -> str:
-    """Every setting, with the beginnings of its digests."""
+    """Return every setting, with the beginnings of its digests."""
     lines = []
     for result in results:
         setting = " ".join(f"{name}={value!r}" if " " in value else f"{name}={value}"
@@ -135,18 +135,18 @@ def listing(results: Sequence[Result]) -> str:
 
 
 def installed_version(name: str) -> str:
-    """The version of a system that is installed."""
+    """Return the version of a system that is installed."""
     return fastnn.__version__ if name == "fastnn" else version(SYSTEMS[name].distribution)
 
 
 def levels() -> tuple[str, ...]:
-    """The instruction sets that this processor can run or imitate."""
+    """Return the instruction sets that this processor can run or imitate."""
     available = fastnn.config()["instruction sets available"].split(", ")
     return tuple(level for level in LEVELS if LEVELS[level] in available)
 
 
 def measure(names: Sequence[str], thread_counts: Sequence[int], repeats: int) -> list[Result]:
-    """Every system in every setting."""
+    """Measure every system in every setting."""
     results = []
     for name in names:
         for level in levels():
@@ -161,7 +161,7 @@ def measure(names: Sequence[str], thread_counts: Sequence[int], repeats: int) ->
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """Run the command."""
     installed = [name for name, system in SYSTEMS.items() if find_spec(system.module) is not None]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reproducibility", description=__doc__.split("\n\n")[0])
     parser.add_argument("--systems", nargs="+", choices=installed, default=installed, metavar="SYSTEM",

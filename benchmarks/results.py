@@ -26,11 +26,11 @@ class Result:
     left_out: list[str] = field(default_factory=list)  # why
 
     def median(self, configuration: Configuration) -> float:
-        """Median µs of a step."""
+        """Return the median µs of a step."""
         return statistics.median(self.rounds[configuration])
 
     def gflops(self, configuration: Configuration) -> float:
-        """Of the matrix products."""
+        """Return the GFLOP/s of the matrix products."""
         return self.rung.flops / self.median(configuration) / 1e3
 
     @property
@@ -39,26 +39,26 @@ class Result:
         return statistics.median(self.peaks) if self.peaks else None
 
     def share(self, configuration: Configuration) -> float | None:
-        """Of the peak of as many cores as the configuration has threads."""
+        """Return the share of the peak of as many cores as the configuration has threads."""
         threads = configuration[1]
         if self.peak is None or not isinstance(threads, int):
             return None
         return self.gflops(configuration) / (threads * self.peak)
 
     def of(self, *names: str) -> list[Configuration]:
-        """The configurations of these systems."""
+        """Return the configurations of these systems."""
         return [configuration for configuration in self.rounds if configuration[0] in names]
 
     def best(self, configurations: Sequence[Configuration]) -> Configuration | None:
-        """The quickest of them."""
+        """Return the quickest of them."""
         return min(configurations, key=self.median, default=None)
 
     def peers(self) -> list[Configuration]:
-        """The configurations that are not ours."""
+        """Return the configurations that are not ours."""
         return [configuration for configuration in self.rounds if configuration[0] != OURS]
 
     def ratio(self, ours: Sequence[Configuration]) -> float | None:
-        """How many times as long as the best of ``ours`` the best peer takes: the median over the rounds."""
+        """Return how many times as long as the best of ``ours`` the best peer takes: the median over the rounds."""
         if not ours or not self.peers():
             return None
         return statistics.median(
@@ -71,7 +71,7 @@ class Result:
         )
 
     def as_data(self) -> dict[str, Any]:
-        """Everything, for JSON."""
+        """Return everything, for JSON."""
         return {
             "rung": self.rung.name,
             "layers": self.rung.sizes,

@@ -50,13 +50,13 @@ class Rung:
         return self.batch * (sum(products) - 2 * self.sizes[0] * self.sizes[1])
 
     def data(self) -> tuple[np.ndarray, np.ndarray]:
-        """Inputs (rows, sizes[0]) in float32 and labels (rows,) in int64."""
+        """Return inputs (rows, sizes[0]) in float32 and labels (rows,) in int64."""
         generator = np.random.default_rng(0)
         X = generator.standard_normal((self.rows, self.sizes[0]), np.float32)
         return X, generator.integers(0, max(2, self.sizes[-1]), self.rows)
 
     def initial(self) -> list[np.ndarray]:
-        """Weights (outputs, inputs) by He et al. (2015) and zero biases, layer by layer, in float32."""
+        """Return weights (outputs, inputs) by He et al. (2015) and zero biases, layer by layer, in float32."""
         generator = np.random.default_rng(1)
         parameters = []
         for n_in, n_out in zip(self.sizes, self.sizes[1:], strict=False):

@@ -52,7 +52,7 @@ class Point:
     rounds: dict[int | str, list[float]]
 
     def ratio(self, reference: Sequence[int | str]) -> float:
-        """Of ``"auto"`` to the better of the reference settings: the median over the rounds."""
+        """Return the ratio of ``"auto"`` to the better of the reference settings: the median over the rounds."""
         better = [min(times) for times in zip(*(self.rounds[setting] for setting in reference), strict=True)]
         return statistics.median(auto / best for auto, best in zip(self.rounds["auto"], better, strict=True))
 
@@ -63,20 +63,20 @@ class Point:
 
 
 def rung_of(sizes: tuple[int, ...], batch: int) -> Rung:
-    """A training whose epochs take some milliseconds."""
+    """Return a training whose epochs take some milliseconds."""
     one = Rung("", sizes, batch, steps=1)
     return Rung("x".join(map(str, sizes)), sizes, batch, max(2, min(int(EPOCH_FLOPS / one.flops), MOST_ROWS // batch)))
 
 
 def exactly(setting: int | str) -> Any:
-    """The engine's switch: two threads are to be two here, even where one is faster."""
+    """Turn the engine's switch: two threads are to be two here, even where one is faster."""
     from fastnn._engine import threads
 
     return threads.insist(setting != "auto")
 
 
 def measured(rung: Rung, rounds: int, seconds: float, settings: Sequence[int | str] = SETTINGS) -> Point:
-    """Times the rung in each setting, in turn."""
+    """Time the rung in each setting, in turn."""
     peers, epochs = {}, {}
     for setting in settings:
         exactly(setting)
@@ -95,20 +95,20 @@ def measured(rung: Rung, rounds: int, seconds: float, settings: Sequence[int | s
 
 
 def settled(rung: Rung, rounds: int, seconds: float, reference: Sequence[int | str], tolerance: float) -> Point:
-    """The same; a point beyond the tolerance is measured again, three times as long, and that figure stands."""
+    """Measure the same; a point beyond the tolerance again, three times as long, and that figure stands."""
     point = measured(rung, rounds, seconds)
     return point if point.ratio(reference) <= tolerance else measured(rung, 3 * rounds, seconds)
 
 
 def spin() -> None:
-    """Keeps a core busy."""
+    """Keep a core busy."""
     while True:
         pass
 
 
 @contextmanager
 def busy_core(wanted: bool) -> Iterator[None]:
-    """Another process burns the last core that this one may use, if wanted."""
+    """Burn the last core that this process may use, by another process, if wanted."""
     if not wanted:
         yield
         return
@@ -123,7 +123,7 @@ def busy_core(wanted: bool) -> Iterator[None]:
 
 
 def curves(rounds: int, seconds: float) -> Curves:
-    """For rows, depth and batch."""
+    """Return the curves for rows, depth and batch."""
 
     def points(rungs: Iterable[tuple[float, Rung]]) -> list[tuple[float, float]]:
         return [(x, measured(rung, rounds, seconds, ("auto",)).cost) for x, rung in rungs]
@@ -141,12 +141,12 @@ def curves(rounds: int, seconds: float) -> Curves:
 
 
 def rises(points: Sequence[Point]) -> list[tuple[float, Point]]:
-    """For each point but the first, how many times the time for the work of its narrower neighbour it takes."""
+    """Return for each point but the first how many times the time for the work of its narrower neighbour it takes."""
     return [(wider.cost / narrower.cost, wider) for narrower, wider in pairwise(points)]
 
 
 def table(points: dict[int, list[Point]], reference: Sequence[int | str], tolerance: float) -> str:
-    """A line a batch size: how far ``"auto"`` is from the better setting, and the steepest rise."""
+    """Return a line a batch size: how far ``"auto"`` is from the better setting, and the steepest rise."""
     rows = [["batch", "widths", "auto / better: median", "largest", "at width", f"above {tolerance:g}",
              "steepest rise", "at width", "45 to 46"]]  # fmt: skip
     for batch, of_batch in points.items():
@@ -162,7 +162,7 @@ def table(points: dict[int, list[Point]], reference: Sequence[int | str], tolera
 
 
 def curve_table(found: Curves) -> str:
-    """A line a curve."""
+    """Return a line a curve."""
     return "\n".join(
         f"{name}: " + ", ".join(f"{x:,} → {figure(cost, 3)}" for x, cost in points) for name, points in found.items()
     )
@@ -194,7 +194,7 @@ def picture(points: dict[int, list[Point]], found: Curves, path: Path, title: st
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__.split("\n\n")[0])
     parser.add_argument("--widths", nargs="+", type=int, default=WIDTHS, metavar="W")
     parser.add_argument("--batches", nargs="+", type=int, default=BATCHES, metavar="N")

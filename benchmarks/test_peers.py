@@ -31,7 +31,7 @@ FROM_ANY_PARAMETERS = [name for name in installed() if name != "scikit-learn"]  
 
 
 def expected(rung: Rung, parameters: list[np.ndarray], updates: int) -> list[np.ndarray]:
-    """The parameters after so many updates, in float64, batch after batch."""
+    """Return the parameters after so many updates, in float64, batch after batch."""
     parameters = [values.astype(float) for values in parameters]
     means, squares = ([np.zeros_like(each) for each in parameters] for _ in range(2))
     X, y = rung.data()
@@ -49,7 +49,7 @@ def expected(rung: Rung, parameters: list[np.ndarray], updates: int) -> list[np.
 
 
 def gradients(parameters: list[np.ndarray], X: np.ndarray, y: np.ndarray, is_binary: bool) -> list[np.ndarray]:
-    """Backpropagation of the mean cross-entropy."""
+    """Backpropagate the mean cross-entropy."""
     activations = [X]
     for weight, bias in zip(parameters[:-2:2], parameters[1:-2:2], strict=True):
         activations.append(np.maximum(activations[-1] @ weight.T + bias, 0))
@@ -67,7 +67,7 @@ def gradients(parameters: list[np.ndarray], X: np.ndarray, y: np.ndarray, is_bin
 
 
 def assert_same_way(before: list[np.ndarray], found: list[np.ndarray], wanted: list[np.ndarray]) -> None:
-    """To a hundredth of the way: TensorFlow adds Adam's epsilon elsewhere, and in SGD the order matters a little."""
+    """Compare to a hundredth of the way: TensorFlow adds Adam's epsilon elsewhere, and SGD's order matters a little."""
     for first, last, goal in zip(before, found, wanted, strict=True):
         np.testing.assert_allclose(last, goal, rtol=0, atol=1e-2 * np.abs(goal - first).max())
 
@@ -85,7 +85,7 @@ def test_makes_the_same_updates(name: str, system: str) -> None:
 
 @pytest.mark.parametrize("system", FROM_ANY_PARAMETERS)
 def test_an_epoch_has_every_row_once(system: str) -> None:
-    """With so small a learning rate a row left out shows, and the order hardly does."""
+    """Train with so small a learning rate that a row left out shows, and the order hardly does."""
     with closing(Worker(system, 1)) as worker:
         worker.ask("set_up", ONE_ROW_A_STEP)
         before, updates = worker.ask("parameters"), worker.ask("updates")

@@ -33,7 +33,7 @@ class Training:
         return f"{'-'.join(map(str, self.sizes))}, batch {self.batch}"
 
     def initial(self) -> list[np.ndarray]:
-        """Weights (outputs, inputs) by He et al. (2015) and zero biases, layer by layer."""
+        """Return weights (outputs, inputs) by He et al. (2015) and zero biases, layer by layer."""
         generator = np.random.default_rng(0)
         parameters = []
         for n_in, n_out in zip(self.sizes, self.sizes[1:], strict=False):
@@ -44,7 +44,7 @@ class Training:
 
 
 def trainings() -> list[Training]:
-    """The handwritten digits that come with fastnn, and the smaller half of the ladder."""
+    """Return the handwritten digits that come with fastnn, and the smaller half of the ladder."""
     X, y = fn.data.load_digits()
     rows = 200 * STEPS_AN_EPOCH
     found = [Training((64, 128, 64, 10), 200, X[:rows] / np.float32(16), y[:rows])]
@@ -57,7 +57,7 @@ def trainings() -> list[Training]:
 
 
 def train_fastnn(training: Training, threads: int) -> Sequence[np.ndarray]:
-    """`Trainer.fit`."""
+    """Train by `Trainer.fit`."""
     hidden = [fn.Dense(units, "relu") for units in training.sizes[1:-1]]
     network = fn.Network([fn.Input(training.sizes[0]), *hidden, fn.Dense(training.sizes[-1])])
     for name, values in zip(network.parameters, training.initial(), strict=True):
@@ -70,7 +70,7 @@ def train_fastnn(training: Training, threads: int) -> Sequence[np.ndarray]:
 
 
 def train_torch(training: Training, threads: int) -> Sequence[np.ndarray]:
-    """Eager, with deterministic algorithms only."""
+    """Train eagerly, with deterministic algorithms only."""
     import torch
 
     torch.use_deterministic_algorithms(True)
@@ -94,7 +94,7 @@ def train_torch(training: Training, threads: int) -> Sequence[np.ndarray]:
 
 
 def train_jax(training: Training, threads: int) -> Sequence[np.ndarray]:
-    """A compiled step, with Adam from Optax. The threads are those of the process: see `benchmarks.reproducibility`."""
+    """Train by a compiled step, with Adam from Optax. Threads are the process's: see `benchmarks.reproducibility`."""
     import jax
     import optax
 
@@ -121,7 +121,7 @@ def train_jax(training: Training, threads: int) -> Sequence[np.ndarray]:
 
 
 def train_sklearn(training: Training, threads: int) -> Sequence[np.ndarray]:
-    """``MLPClassifier``, an epoch of ``partial_fit`` at a time, without penalty."""
+    """Train ``MLPClassifier``, an epoch of ``partial_fit`` at a time, without penalty."""
     from sklearn.neural_network import MLPClassifier
     from threadpoolctl import threadpool_limits
 

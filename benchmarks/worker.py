@@ -37,7 +37,7 @@ class Job:
             Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
 
     def set_up(self, rung: Rung) -> float:
-        """Makes the peer; returns the seconds that compiling took."""
+        """Make the peer; return the seconds that compiling took."""
         self.rung = rung
         self.peer = self.system(rung, self.threads)
         start = time.perf_counter()
@@ -47,42 +47,42 @@ class Job:
         return compiling
 
     def run(self, epochs: int) -> None:
-        """Trains."""
+        """Train."""
         self.peer.run(epochs)
 
     def warm_up(self, seconds: float) -> None:
-        """Finds out how many epochs make a part of a measurement."""
+        """Find out how many epochs make a part of a measurement."""
         self.epochs = epochs_of_call(self.peer, seconds / CALLS)
 
     def measure(self, seconds: float) -> float:
-        """Median µs of a step."""
+        """Return the median µs of a step."""
         return 1e6 * measured(self.peer, self.rung, self.epochs, seconds)
 
     def memory(self) -> float | None:
-        """Peak MB resident since the system was imported, beyond what was resident then."""
+        """Return the peak MB resident since the system was imported, beyond what was resident then."""
         peak = resident("VmHWM")
         return None if peak is None or self.loaded is None else peak - self.loaded
 
     def parameters(self) -> list[np.ndarray]:
-        """Of the peer."""
+        """Return the parameters of the peer."""
         return self.peer.parameters()
 
     def updates(self) -> int:
-        """Of the peer."""
+        """Return the updates of the peer."""
         return self.peer.updates
 
     def set_up_prediction(self, rung: Rung, x: np.ndarray) -> None:
-        """Makes the peer predict these rows."""
+        """Make the peer predict these rows."""
         self.set_up(rung)
         self.predictor = self.peer.predictor(x)
 
     def predict(self) -> None:
-        """Predicts them."""
+        """Predict them."""
         self.predictor()
 
 
 def resident(name: str) -> float | None:
-    """MB of physical memory by this name in Linux's status of the process; elsewhere nothing."""
+    """Return MB of physical memory by this name in Linux's status of the process; elsewhere nothing."""
     if not STATUS.exists():
         return None
     lines = [line for line in STATUS.read_text().splitlines() if line.startswith(name)]
@@ -90,7 +90,7 @@ def resident(name: str) -> float | None:
 
 
 def epochs_of_call(peer: Any, seconds: float) -> int:
-    """How many epochs take about so long."""
+    """Return how many epochs take about so long."""
     epochs = 1
     while True:
         start = time.perf_counter()
@@ -102,7 +102,7 @@ def epochs_of_call(peer: Any, seconds: float) -> int:
 
 
 def measured(peer: Any, rung: Rung, epochs: int, seconds: float) -> float:
-    """Median seconds of a step, from calls of ``epochs`` epochs that take about ``seconds`` in all."""
+    """Return the median seconds of a step, from calls of ``epochs`` epochs that take about ``seconds`` in all."""
     times: list[float] = []
     before = peer.updates
     end = time.perf_counter() + seconds
@@ -117,7 +117,7 @@ def measured(peer: Any, rung: Rung, epochs: int, seconds: float) -> float:
 
 
 def work(connection: Connection, name: str, threads: int | str) -> None:
-    """The worker's process."""
+    """Serve as the worker's process."""
     job = None
     try:
         while True:
@@ -145,7 +145,7 @@ class Worker:
         theirs.close()
 
     def ask(self, command: str, *arguments: Any) -> Any:
-        """Has a command of `Job` carried out."""
+        """Have a command of `Job` carried out."""
         self.connection.send((command, arguments))
         try:
             answer, error = self.connection.recv()
@@ -156,7 +156,7 @@ class Worker:
         return answer
 
     def close(self) -> None:
-        """Ends the process."""
+        """End the process."""
         self.connection.close()
         self.process.join(10)
         if self.process.is_alive():
@@ -166,7 +166,7 @@ class Worker:
 
 @contextmanager
 def environment(variables: dict[str, str]) -> Iterator[None]:
-    """The environment with these variables, for the processes started meanwhile."""
+    """Set these variables in the environment, for the processes started meanwhile."""
     before = dict(os.environ)
     os.environ.update(variables)
     try:

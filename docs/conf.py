@@ -43,18 +43,18 @@ PAGES = {
 
 
 def link_pages(app, page, source):
-    """Leads links to files that are pages of the site to those pages."""
+    """Lead links to files that are pages of the site to those pages."""
     for path, target in PAGES.items():
         source[0] = re.sub(rf"\]\((?:\.\./)+{re.escape(path)}", f"]({target}", source[0])
 
 
 def link_numerics(app, what, name, obj, options, lines):
-    """Makes links of what docstrings, which are read elsewhere too, say about the numerics contract."""
+    """Make links of what docstrings, which are read elsewhere too, say about the numerics contract."""
     lines[:] = [line.replace("docs/numerics.md", ":doc:`the numerics contract </numerics>`") for line in lines]
 
 
 def link_by_ending(app, env, node, text):
-    """Finds what docstrings name without its module, or as a name of ``fastnn`` itself, if one object is called so."""
+    """Find what docstrings name without its module, or as a name of ``fastnn`` itself, if one object is called so."""
     if node.get("refdomain") != "py":
         return None
     domain, name = env.domains["py"], node["reftarget"].removeprefix("fastnn.")

@@ -35,7 +35,7 @@ class Poles:
         self.state = random.uniform(-0.05, 0.05, (games, 4))
 
     def push(self, right: np.ndarray) -> np.ndarray:
-        """Pushes each cart right or left; says whose pole has fallen."""
+        """Push each cart right or left; return whose pole has fallen."""
         _, v, angle, spin = self.state.T
         sin, cos = fn.elementary.sin(angle), fn.elementary.cos(angle)
         total, moment = self.CART + self.POLE, self.POLE * self.HALF_LENGTH
@@ -48,7 +48,7 @@ class Poles:
 
 
 def play(actor: fn.Network, games: int, random: np.random.Generator, explore: bool = True):
-    """Plays games to their end.
+    """Play games to their end.
 
     Returns
     -------
@@ -75,14 +75,14 @@ def play(actor: fn.Network, games: int, random: np.random.Generator, explore: bo
 
 
 def returns(lengths: np.ndarray) -> np.ndarray:
-    """For each step, how much of the game is still to come: the discounted sum of a reward of 1 a step, scaled to 1."""
+    """Return how much of the game is still to come at each step: the discounted reward of 1 a step, scaled to 1."""
     left = np.maximum(lengths - np.arange(CAP)[:, None], 0)
     powers = np.cumprod(np.full(CAP + 1, DISCOUNT)) / DISCOUNT
     return np.where(lengths == CAP, 1.0, 1.0 - powers[left])  # a game that was won would have gone on
 
 
 def learn(actor: fn.Trainer, critic: fn.Trainer, played: tuple[np.ndarray, ...], random: np.random.Generator) -> None:
-    """One pass, in shuffled mini-batches, over the steps of a round of games, as `play` gives them."""
+    """Make one pass, in shuffled mini-batches, over the steps of a round of games, as `play` gives them."""
     states, pushes, lengths = played
     was_played = np.arange(CAP)[:, None] < lengths
     X, y = states[was_played], pushes[was_played]
@@ -99,7 +99,7 @@ def learn(actor: fn.Trainer, critic: fn.Trainer, played: tuple[np.ndarray, ...],
 
 
 def train(episodes: int, seed: int) -> tuple[fn.Trainer, np.ndarray]:
-    """The trainer of the actor, and how long each game lasted."""
+    """Return the trainer of the actor, and how long each game lasted."""
     random = np.random.default_rng(seed)
     hidden = [fn.Input(4), fn.Dense(64, "tanh"), fn.Dense(64, "tanh")]
     actor = fn.Trainer(fn.Network([*hidden, fn.Dense(2)], seed=seed), "cross_entropy", fn.Adam(1e-3))
@@ -116,7 +116,7 @@ def train(episodes: int, seed: int) -> tuple[fn.Trainer, np.ndarray]:
 
 
 def draw(path: str, lengths: np.ndarray) -> None:
-    """Writes a picture of how long each game lasted, and of the mean of each round."""
+    """Write a picture of how long each game lasted, and of the mean of each round."""
     from matplotlib.figure import Figure
 
     axes = Figure(figsize=(7.0, 4.2), layout="constrained").add_subplot()

@@ -18,7 +18,7 @@ RANGE = (0.0, 8.0)
 
 
 def make_data(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """x, shape (rows, 1), and y, shape (rows,): a wave and noise that is wider where x is larger."""
+    """Return x, shape (rows, 1), and y, shape (rows,): a wave and noise that is wider where x is larger."""
     random = np.random.default_rng(seed)
     x = random.uniform(*RANGE, rows)
     noise = random.gamma(2.0, 0.05 + 0.06 * x)
@@ -37,7 +37,7 @@ def train(epochs: int, seed: int) -> fn.Trainer:
 
 
 def coverage(y: np.ndarray, bounds: np.ndarray) -> float:
-    """The share of ``y`` between the first and the last column of ``bounds``."""
+    """Return the share of ``y`` between the first and the last column of ``bounds``."""
     return float(((bounds[:, 0] <= y) & (y <= bounds[:, -1])).mean())
 
 

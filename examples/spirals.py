@@ -20,7 +20,7 @@ SIDE = 150  # points of the grid along an edge
 
 
 def make_spirals(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Points, shape (CLASSES · ROWS, 2), within about [-1, 1], and the arm that each lies on."""
+    """Return points, shape (CLASSES · ROWS, 2), within about [-1, 1], and the arm that each lies on."""
     random = np.random.default_rng(seed)
     labels = np.repeat(np.arange(CLASSES), ROWS)
     radius = np.tile(np.linspace(0.05, 1.0, ROWS), CLASSES)
@@ -40,7 +40,7 @@ def grid() -> np.ndarray:
 
 
 def animate(path: str, trainer: fn.Trainer, X: np.ndarray, y: np.ndarray, epochs: int) -> None:
-    """Trains, and writes a GIF with a frame for every ``epochs / FRAMES`` epochs."""
+    """Train, and write a GIF with a frame for every ``epochs / FRAMES`` epochs."""
     from matplotlib.animation import PillowWriter
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import to_rgb

@@ -30,25 +30,25 @@ class Callback:
     """
 
     def on_fit_begin(self, trainer: Trainer) -> None:
-        """Before the first update of a ``fit``; its arguments have been checked."""
+        """Act before the first update of a ``fit``; its arguments have been checked."""
 
     def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
-        """Before the first update of an epoch; not when an epoch that was interrupted goes on."""
+        """Act before the first update of an epoch; not when an epoch that was interrupted goes on."""
 
     def on_step_end(self, trainer: Trainer, step: int) -> None:
-        """After update number ``step`` of the trainer."""
+        """Act after update number ``step`` of the trainer."""
 
     def on_pause(self, trainer: Trainer) -> None:
-        """Some twenty times a second, within an epoch: where training comes back to Python anyway."""
+        """Act some twenty times a second, within an epoch: where training comes back to Python anyway."""
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, values: Mapping[str, float]) -> None:
-        """After an epoch; ``values`` is its row of the history."""
+        """Act after an epoch; ``values`` is its row of the history."""
 
     def on_fit_end(self, trainer: Trainer) -> None:
-        """When a ``fit`` ends in order: epochs done, time used up or stopped; not by an exception or Ctrl-C."""
+        """Act when a ``fit`` ends in order: epochs done, time used up or stopped; not by an exception or Ctrl-C."""
 
     def get_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """What ``trainer.save`` is to keep of the callback: values that JSON can hold, and arrays of numbers by name.
+        """Return what ``trainer.save`` is to keep of the callback: values that JSON can hold, and arrays by name.
 
         Override it, and `set_state`, in a callback whose doing depends on what it has seen.
         """
@@ -344,7 +344,7 @@ def _check_monitor(monitor: Any) -> None:
 
 
 def is_better(value: float, best: float | None, column: str, mode: str, min_delta: float = 0.0) -> bool:
-    """Whether a value of a column of the history is better than the best so far, if any, by more than ``min_delta``."""
+    """Return whether a value of the history is better than the best so far, if any, by more than ``min_delta``."""
     maximise = mode == "max" or (mode == "auto" and metrics.is_maximised(column))
     sign = -1.0 if maximise else 1.0
     with standard_environment():
@@ -352,7 +352,7 @@ def is_better(value: float, best: float | None, column: str, mode: str, min_delt
 
 
 def monitored(column: str | None, values: Collection[str]) -> str:
-    """The column of the history that a callback or schedule watches."""
+    """Return the column of the history that a callback or schedule watches."""
     if column is None:
         return "val_loss" if "val_loss" in values else "loss"
     if column not in values:
@@ -362,7 +362,7 @@ def monitored(column: str | None, values: Collection[str]) -> str:
 
 @contextlib.contextmanager
 def _damage(name: str) -> Iterator[None]:
-    """Errors about a state from a file, in its terms."""
+    """Raise errors about a state from a file in its terms."""
     try:
         yield
     except (KeyError, TypeError, ValueError) as error:

@@ -18,7 +18,7 @@ _BLOCK_BYTES = 2**24
 
 
 def load_digits() -> tuple[np.ndarray, np.ndarray]:
-    """Handwritten digits: 8×8 images of the digits 0 to 9.
+    """Return the handwritten digits: 8×8 images of the digits 0 to 9.
 
     The test set of *Optical Recognition of Handwritten Digits* by E. Alpaydin and C. Kaynak, UCI Machine Learning
     Repository (1998), CC BY 4.0.
@@ -77,7 +77,7 @@ def split(
 def split_rows(
     n: int, fraction: float, seed: int = 0, strata: np.ndarray | None = None, argument: str = "fraction"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The row numbers, ascending, of the two parts that `split` makes of ``n`` rows."""
+    """Return the row numbers, ascending, of the two parts that `split` makes of ``n`` rows."""
     fraction = checks.number(fraction, argument, 0.0, 1.0, above=True, below=True)
     order = random.permutation(n, checks.seed(seed), random_streams.SPLIT_EPOCH)
     with standard_environment():
@@ -91,7 +91,7 @@ def split_rows(
 
 
 def _chosen_by_stratum(order: np.ndarray, strata: np.ndarray, count: int) -> np.ndarray:
-    """The first rows of ``order`` of each stratum; ``count`` in all, by the method of the largest remainder."""
+    """Return the first rows of ``order`` of each stratum; ``count`` in all, by the method of the largest remainder."""
     if strata.ndim != 1:
         raise ValueError(f"y must be 1-D to stratify by; got shape {strata.shape}")
     try:
@@ -177,7 +177,7 @@ def _rows(X: ArrayLike, argument: str) -> np.ndarray:
 
 
 def standardize(X: ArrayLike, *others: ArrayLike) -> Any:
-    """``X`` and others, standardised by the mean and standard deviation of ``X``; see `Standardizer`.
+    """Return ``X`` and others, standardised by the mean and standard deviation of ``X``; see `Standardizer`.
 
     Returns
     -------
@@ -189,7 +189,7 @@ def standardize(X: ArrayLike, *others: ArrayLike) -> Any:
 
 
 def fingerprint(X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> str:
-    """SHA-256, in hexadecimal, of a data set: of shapes, dtypes and little-endian values in C order.
+    """Return the SHA-256, in hexadecimal, of a data set: of shapes, dtypes and little-endian values in C order.
 
     Memory maps are read in blocks. Of a sparse ``X`` the arrays of its CSR are taken, with sorted columns: it does not
     have the fingerprint of dense rows.

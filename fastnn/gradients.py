@@ -108,7 +108,7 @@ def gradient(
     sample_weight: ArrayLike | None = None,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """The gradient of the loss on one batch, by backpropagation: what the first update of a trainer would follow.
+    """Return the gradient of the loss on one batch, by backpropagation: what a trainer's first update would follow.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def _prepared(
     seed: int,
     dtype: str | None = None,
 ) -> tuple[Training, Network, Dataset]:
-    """A copy of the network, a training of it that stands before its first update, and the checked data."""
+    """Return a copy of the network, a training of it that stands before its first update, and the checked data."""
     checks.instance(network, Network, "network")
     resolved: Loss = checks.one_of(loss, Loss, LOSSES, "loss")
     resolved.check_outputs(network.n_outputs, network.plan.output_activation)
@@ -204,7 +204,7 @@ def _difference(
     gradient: float,
     scale: float,
 ) -> float:
-    """The relative difference of one entry's gradient from (loss(w + h) - loss(w - h)) / 2h."""
+    """Return the relative difference of one entry's gradient from (loss(w + h) - loss(w - h)) / 2h."""
     values = network.parameters[name]
     middle = values[at]
     step = epsilon * max(1.0, abs(middle))

@@ -44,7 +44,7 @@ class History(Mapping[str, list[float]]):
                 values.append(math.nan)
 
     def last(self) -> dict[str, float]:
-        """The latest epoch's values by column."""
+        """Return the latest epoch's values by column."""
         return {name: values[-1] for name, values in self._columns.items()}
 
     def __getitem__(self, name: str) -> list[float]:

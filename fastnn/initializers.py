@@ -28,7 +28,7 @@ class Initializer(Description):
     """The base of every initializer."""
 
     def values(self, shape: tuple[int, ...], seed: int, stream: int) -> np.ndarray:
-        """A float64 array of ``shape``: (outputs, inputs) for a weight, (outputs,) for a bias.
+        """Return a float64 array of ``shape``: (outputs, inputs) for a weight, (outputs,) for a bias.
 
         Parameters
         ----------
@@ -180,7 +180,7 @@ def _orthonormalise(matrix: np.ndarray) -> None:
 
 
 def _column_sums(terms: np.ndarray) -> np.ndarray:
-    """The sum of each column, rows joined half to half; overwrites ``terms``."""
+    """Return the sum of each column, rows joined half to half; overwrites ``terms``."""
     n = terms.shape[0]
     while n > 1:
         half = (n + 1) // 2
@@ -204,7 +204,7 @@ CLASSES = (*(cls for name, cls in INITIALIZERS.items() if name != "auto"), Const
 
 
 def resolved(value: str | Initializer, activation: str) -> Initializer:
-    """The initializer that a layer's argument means, before ``activation``."""
+    """Return the initializer that a layer's argument means, before ``activation``."""
     if value == "auto":
         value = _AUTO.get(activation, "glorot_uniform")
     return INITIALIZERS[value]() if isinstance(value, str) else value

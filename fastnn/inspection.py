@@ -20,7 +20,7 @@ _BLOCK_ROWS = 4096
 
 
 def activations(network: Network, X: ArrayLike) -> dict[int, np.ndarray]:
-    """What each layer puts out, as in `Network.predict`: dropout is off.
+    """Return what each layer puts out, as in `Network.predict`: dropout is off.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def activations(network: Network, X: ArrayLike) -> dict[int, np.ndarray]:
 
 
 def dead_units(network: Network, X: ArrayLike) -> dict[int, np.ndarray]:
-    """The units that put out 0 for every row: with ReLU they learn nothing from these data either.
+    """Return the units that put out 0 for every row: with ReLU they learn nothing from these data either.
 
     Parameters
     ----------

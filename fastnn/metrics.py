@@ -31,7 +31,7 @@ class Metric(Description):
     classifies: ClassVar[bool] = False
 
     def __call__(self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
-        """The value.
+        """Return the value.
 
         Parameters
         ----------
@@ -164,7 +164,7 @@ _MAXIMISED = ("accuracy", "top_", "r2")
 
 
 def is_maximised(column: str) -> bool:
-    """Whether more is better in a column of the history."""
+    """Return whether more is better in a column of the history."""
     return column.removeprefix("val_").startswith(_MAXIMISED)
 
 
@@ -172,7 +172,7 @@ _Checked = tuple[np.ndarray, np.ndarray, np.ndarray | None]
 
 
 def _checked(outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None) -> _Checked:
-    """Outputs (n, k), targets (n,) or (n, k), and weights (n,)."""
+    """Return outputs (n, k), targets (n,) or (n, k), and weights (n,)."""
     outputs, targets = checks.matrix(outputs, "outputs"), checks.numeric(targets, "targets")
     if targets.shape not in (outputs.shape, outputs.shape[:1]):
         raise ValueError(

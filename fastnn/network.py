@@ -83,7 +83,7 @@ class Network:
     def _build(
         self, layers: Sequence[Layer], seed: int, dtype: str, parameters: Mapping[str, np.ndarray] | None = None
     ) -> None:
-        """Everything but the values of the parameters; those that are to come are looked at before memory is taken."""
+        """Set everything but the values of the parameters; those to come are looked at before memory is taken."""
         self.plan = Plan(layers, dtype)
         self.layers = self.plan.layers
         self.metadata: dict[str, Any] = {}
@@ -100,7 +100,7 @@ class Network:
 
     @classmethod
     def _restored(cls, layers: Sequence[Layer], seed: int, dtype: str, parameters: Mapping[str, np.ndarray]) -> Network:
-        """A network with given parameters."""
+        """Return a network with given parameters."""
         network = cls.__new__(cls)
         Network._build(network, layers, seed, dtype, parameters)
         network.parameters.update(parameters)
@@ -183,7 +183,7 @@ class Network:
         return out
 
     def _predict_blocks(self, X: np.ndarray | SparseMatrix, out: np.ndarray) -> None:
-        """Block by block, so that Ctrl-C is heard, and pages of a memory-mapped file are given back."""
+        """Predict block by block, so that Ctrl-C is heard, and pages of a memory-mapped file are given back."""
         forward, file = self.model.forward_sparse, None
         if isinstance(X, np.ndarray):
             forward, file = self.model.forward, memory_maps.mapped_file(X)
@@ -340,7 +340,7 @@ class Network:
         return Network._restored, arguments, {"metadata": self.metadata}
 
     def __eq__(self, other: object) -> bool:
-        """Whether the layers, the dtype and every bit of the parameters are the same."""
+        """Return whether the layers, the dtype and every bit of the parameters are the same."""
         if not isinstance(other, Network):
             return NotImplemented
         return self.layers == other.layers and self.dtype == other.dtype and self.digest() == other.digest()

@@ -43,7 +43,7 @@ _ENTRIES = {
 
 
 def environment() -> dict[str, Any]:
-    """Versions of fastnn, its numerics, Python and NumPy; instruction set, threads, compiler and platform."""
+    """Return versions of fastnn, its numerics, Python and NumPy; instruction set, threads, compiler and platform."""
     return {name.replace(" ", "_"): value for name, value in config().items()}
 
 
@@ -58,7 +58,7 @@ def run_record(
     callbacks: Iterable[Callback] | Callback = (),
     **more: Any,
 ) -> dict[str, Any]:
-    """What a trained network came from.
+    """Return what a trained network came from.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def run_record(
 
 
 def standing(trainer: Trainer, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The parts of a record that a trainer itself knows; ``given`` is what else ``fit`` was told of the training."""
+    """Return the parts of a record that a trainer itself knows; ``given`` is what else ``fit`` was told."""
     network = trainer.network
     return {
         "network": {
@@ -146,7 +146,7 @@ def write(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The record in a file.
+    """Return the record in a file.
 
     Raises
     ------
@@ -192,7 +192,7 @@ def check(record: Mapping[str, Any], name: str) -> None:
 
 
 def layers_of(record: Mapping[str, Any], name: str) -> tuple[Layer, ...]:
-    """The layers in a record, before memory is taken for them."""
+    """Return the layers in a record, before memory is taken for them."""
     network = record["network"]
     try:
         layers = lowering.checked(
@@ -224,7 +224,7 @@ def callback_data(callback: Callback) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """A value as what JSON can hold."""
+    """Return a value as what JSON can hold."""
     if isinstance(value, Mapping):
         return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, (np.ndarray, np.generic)):

@@ -134,7 +134,7 @@ def reproduce(
 
 
 def _rebuilt(record: Mapping[str, Any], name: str, threads: int | str) -> Trainer:
-    """The trainer before its first update."""
+    """Return the trainer before its first update."""
     network, training, seeds = record["network"], record["training"], record["seeds"]
 
     def described(entry: str, classes: Iterable[type], argument: str) -> Any:
@@ -176,7 +176,7 @@ def _check_data(expected: Any, name: str, prefix: str, X: ArrayLike, y: ArrayLik
 
 
 def _watching(recorded: Any, given: Iterable[Callback], name: str) -> list[Callback]:
-    """The callbacks that a record holds or names, in its order, and then those given that it does not name."""
+    """Return the callbacks that a record holds or names, in its order, and then those given that it does not name."""
     if not isinstance(recorded, list) or not all(isinstance(item, Mapping) and "type" in item for item in recorded):
         raise ValueError(f"{name} is damaged: 'training.callbacks' is {recorded!r}")
     rest = list(given)
@@ -199,7 +199,7 @@ def _watching(recorded: Any, given: Iterable[Callback], name: str) -> list[Callb
 
 
 def _first_difference(expected: Mapping[str, Any], found: Mapping[str, Any]) -> Any:
-    """The first epoch and column in which two histories differ, with both values."""
+    """Return the first epoch and column in which two histories differ, with both values."""
     shared = [(column, expected[column], found[column]) for column in found if isinstance(expected.get(column), list)]
     for epoch in range(max((max(len(a), len(b)) for _, a, b in shared), default=0)):
         for column, *pair in shared:

@@ -42,12 +42,12 @@ class Schedule(Description):
         return float(self._between(0, 1)[0])
 
     def rates(self, start: int, stop: int) -> np.ndarray:
-        """The learning rates at start, start + 1, …, stop - 1 updates or epochs, as float64."""
+        """Return the learning rates at start, start + 1, …, stop - 1 updates or epochs, as float64."""
         start = checks.integer(start, "start", 0)
         return self._between(start, checks.integer(stop, "stop", start))
 
     def _between(self, start: int, stop: int) -> np.ndarray:
-        """`rates`, in every step of some runs."""
+        """Return `rates` in every step of some runs."""
         with standard_environment():
             return self._rates(np.arange(start, stop, dtype=np.float64))
 
@@ -55,7 +55,7 @@ class Schedule(Description):
         raise NotImplementedError
 
     def of_steps(self, start: int, stop: int, epoch: int, reduced: float) -> np.ndarray:
-        """The learning rates of the updates [start, stop), which lie in one epoch.
+        """Return the learning rates of the updates [start, stop), which lie in one epoch.
 
         Parameters
         ----------
@@ -384,7 +384,7 @@ class Warmup(Schedule):
 
 
 def _annealed(first: float, last: float, share: np.ndarray) -> np.ndarray:
-    """From ``first`` to ``last`` along half a cosine."""
+    """Return values from ``first`` to ``last`` along half a cosine."""
     return last + (first - last) * 0.5 * (1.0 + elementary.cos(math.pi * share))
 
 

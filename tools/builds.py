@@ -30,7 +30,7 @@ class Failure(Exception):
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """The environment of this process without what it says about Python and fastnn, and with the changes."""
+    """Return the environment of this process without what it says about Python and fastnn, and with the changes."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("FASTNN_", "PYTHON"))} | changes
 
 
@@ -52,18 +52,18 @@ class Build:
         return subprocess.run([*self.python, *arguments], env=clean, capture_output=True, text=True)
 
     def config(self) -> dict[str, str]:
-        """What `fastnn.show_config` shows."""
+        """Return what `fastnn.show_config` shows."""
         done = self.run("-c", PROBE)
         if done.returncode:
             raise Failure(f"{self.name} cannot be imported:\n{done.stderr}")
         return json.loads(done.stdout)
 
     def surroundings(self) -> list[list[str]]:
-        """The arguments of `hostile` for each of its surroundings."""
+        """Return the arguments of `hostile` for each of its surroundings."""
         return [line.split() for line in self.run(str(HOSTILE), "--list").stdout.splitlines()]
 
     def goldens(self, isa: str, threads: Iterable[int], hostile: Sequence[str] = ()) -> list[dict[str, object]]:
-        """The results of ``python -m fastnn._verify``, in the `hostile` surroundings that the arguments name."""
+        """Return the results of ``python -m fastnn._verify``, in the `hostile` surroundings that the arguments name."""
         command = [str(HOSTILE), *hostile] if hostile else ["-m", "fastnn._verify"]
         done = self.run(*command, "--json", "--isa", isa, "--threads", ",".join(map(str, threads)))
         try:
@@ -74,7 +74,7 @@ class Build:
 
 
 def copy_sources(folder: Path) -> Path:
-    """A copy of the sources in the folder, with the C that there is, or will be generated once for all builds."""
+    """Copy the sources into the folder, with the C that there is, or will be generated once for all builds."""
     tree = folder / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir(parents=True)
@@ -89,7 +89,7 @@ def copy_sources(folder: Path) -> Path:
 
 
 def compile_sources(tree: Path, folder: Path, python: str, level: str, **changes: str) -> Path:
-    """Builds every extension with -O``level``, ``changes`` in the environment; gives the folder to import from.
+    """Build every extension with -O``level``, ``changes`` in the environment; return the folder to import from.
 
     That the level was used is read from the commands that the build prints, where the last -O counts.
     """
@@ -113,7 +113,7 @@ def compile_sources(tree: Path, folder: Path, python: str, level: str, **changes
 
 
 def interpreter(given: str, folder: Path) -> str:
-    """The interpreter, or that of a new virtual environment if it cannot build and run fastnn as it is."""
+    """Return the interpreter, or that of a new virtual environment if it cannot build and run fastnn as it is."""
     found = shutil.which(given)
     if found is None:
         raise Failure(f"there is no {given!r}")
@@ -176,7 +176,7 @@ class Table:
         self.left_out.append(what)
 
     def finish(self) -> int:
-        """Prints the sums; gives the exit status."""
+        """Print the sums; return the exit status."""
         for line in self.different[:20]:
             print("differs:", line)
         for line in self.failures:
@@ -193,7 +193,7 @@ class Table:
 
 
 def add_arguments(parser: ArgumentParser, compilers: Sequence[str], levels: Sequence[str]) -> None:
-    """The arguments that the two tools share."""
+    """Add the arguments that the two tools share."""
     default = "default: %(default)s"
     parser.add_argument("--compilers", nargs="+", default=compilers, choices=COMPILERS, metavar="NAME", help=default)
     parser.add_argument("--levels", nargs="+", default=levels, metavar="N", help=f"the N of -O; {default}")

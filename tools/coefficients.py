@@ -16,14 +16,14 @@ def chebyshev_zeros(low, high, n):
 
 
 def polynomial(f, low, high, n, fixed):
-    """The n coefficients, ascending, of the interpolant of ``f`` on [low, high]; ``fixed`` zeros are at 0."""
+    """Return the n coefficients, ascending, of the interpolant of ``f`` on [low, high]; ``fixed`` zeros are at 0."""
     zeros = sorted(chebyshev_zeros(mp.mpf(low), mp.mpf(high), n + fixed), key=abs)[fixed:]
     powers = mp.matrix([[x**j for j in range(n)] for x in zeros])
     return [float(c) for c in mp.lu_solve(powers, mp.matrix([f(x) for x in zeros]))]
 
 
 def rational(f, low, high, n, m, centre):
-    """Coefficients of N (degree n) and D (degree m, D(0) = 1) of an interpolant N / D of ``f``.
+    """Return coefficients of N (degree n) and D (degree m, D(0) = 1) of an interpolant N / D of ``f``.
 
     It interpolates at the zeros of a Chebyshev polynomial in t = (x - centre) / (x + centre), which spreads them over a
     range that spans magnitudes.
@@ -40,7 +40,7 @@ def evaluate(coefficients, x):
 
 
 def error(approximation, truth, low, high, points=999):
-    """log2 of the largest relative error on (low, high]."""
+    """Return log2 of the largest relative error on (low, high]."""
     xs = [mp.mpf(low) + (mp.mpf(high) - low) * i / points for i in range(1, points + 1)]
     return float(mp.log(max(abs(approximation(x) / truth(x) - 1) for x in xs if x != 0), 2))
 
@@ -59,7 +59,7 @@ def show_bits(name, fraction, words):
 
 
 def split(value, parts):
-    """``value`` as a sum of doubles, each the nearest to what remains."""
+    """Return ``value`` as a sum of doubles, each the nearest to what remains."""
     found = []
     for _ in range(parts):
         found.append(float(value))

@@ -22,19 +22,19 @@ SHARED = "_engine/_cython_utilities.so"  # what Cython would otherwise put into 
 
 
 def tracked() -> set[str]:
-    """The files under version control, by their paths in the repository."""
+    """Return the files under version control, by their paths in the repository."""
     text = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, text=True)
     return set(filter(None, text.split("\0")))
 
 
 def version() -> str:
-    """What `fastnn._version` says, without importing what is not built."""
+    """Return what `fastnn._version` says, without importing what is not built."""
     text = (ROOT / "fastnn/_version.py").read_text(encoding="utf-8")
     return text.partition('"')[2].partition('"')[0]
 
 
 def check_sdist(path: Path) -> None:
-    """The sdist holds every file under version control, what the build adds to any, and nothing else.
+    """Check that the sdist holds every file under version control, what the build adds to any, and nothing else.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def check_sdist(path: Path) -> None:
 
 
 def check_wheel(path: Path, sdist: Path) -> None:
-    """The wheel holds the modules, the data of the package, the licences and every extension, and nothing else.
+    """Check that the wheel holds modules, data, licences and every extension of the package, and nothing else.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def check_wheel(path: Path, sdist: Path) -> None:
 
 
 def _extensions(sources: Iterable[str], wheel: str) -> Iterable[str]:
-    """The extensions that sources make on the machine of the wheel, as ``_engine/steps.so``."""
+    """Yield the extensions that sources make on the machine of the wheel, as ``_engine/steps.so``."""
     machine = next((name for name in INSTRUCTION_SETS if wheel.endswith(f"{name}.whl")), None)
     if machine is None:
         raise Failure(f"{wheel}: expected a wheel for Linux on {' or '.join(INSTRUCTION_SETS)}")
@@ -98,7 +98,7 @@ def _extensions(sources: Iterable[str], wheel: str) -> Iterable[str]:
 
 
 def _without_tag(name: str) -> str:
-    """``cpu.cpython-311-x86_64-linux-gnu.so`` is ``cpu.so``."""
+    """Return ``cpu.so`` for ``cpu.cpython-311-x86_64-linux-gnu.so``."""
     return re.sub(r"\.cpython-[^/]+\.so$", ".so", name)
 
 

@@ -15,7 +15,7 @@ import doc_pages
 
 
 def refresh(path: Path) -> int:
-    """Runs a page in an empty folder; gives how many of its blocks of output have changed."""
+    """Run a page in an empty folder; return how many of its blocks of output have changed."""
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     changes = []
     with tempfile.TemporaryDirectory() as folder:

@@ -52,13 +52,13 @@ FUNCTIONS = {
 
 
 def exact(name, x):
-    """The function's value to 200 bits."""
+    """Return the function's value to 200 bits."""
     with gmpy2.context(EXACT):
         return FUNCTIONS[name][1](gmpy2.mpfr(float(x)))
 
 
 def rounded(name, x):
-    """The float32 nearest to the function's value."""
+    """Return the float32 nearest to the function's value."""
     value = exact(name, x)
     with gmpy2.context(SINGLE):
         return np.float32(float(+value))
@@ -77,7 +77,7 @@ def relative_error(name, x, reference):
 
 
 def check_block(name, first):
-    """Arguments whose bits are first, first + 1, …: those that MPFR decided, those that are wrong, the results."""
+    """Check arguments whose bits are first, first + 1, …; return those MPFR decided, the wrong ones, the results."""
     x = np.arange(first, first + BLOCK, dtype=np.uint64).astype(np.uint32).view(np.float32)
     y = getattr(elementary, name)(x)
     reference = FUNCTIONS[name][0](x.astype(np.float64))
@@ -95,7 +95,7 @@ def check_block(name, first):
 
 
 def check_task(name, first):
-    """The same of many blocks, with the digest of the results."""
+    """Check many blocks; return the same, with the digest of the results."""
     undecided, wrong, digest = [], [], hashlib.sha256()
     with np.errstate(all="ignore"):
         for start in range(first, first + TASK, BLOCK):
@@ -107,7 +107,7 @@ def check_task(name, first):
 
 
 def check_sample(name):
-    """The reference itself, against MPFR."""
+    """Check the reference itself against MPFR."""
     bits = np.random.default_rng(1).integers(0, 2**32, SAMPLE, dtype=np.uint32)
     x = bits.view(np.float32)
     x = x[np.isfinite(x)]
@@ -154,7 +154,7 @@ def check_float32(name, pool, folder):
 
 
 def points(name):
-    """Half of them even over the range where the function changes most, half over all magnitudes."""
+    """Return points, half of them even over the range where the function changes most, half over all magnitudes."""
     low, high = FUNCTIONS[name][2]
     rng = np.random.default_rng(2)
     even = rng.uniform(low, high, POINTS // 2)

@@ -65,7 +65,7 @@ def checked(*command: object) -> None:
 
 
 def fetch_packages(machine: Machine, folder: Path) -> Path:
-    """The other machine's Python and NumPy, with all they need, unpacked; gives the root of their file system."""
+    """Unpack the other machine's Python and NumPy, with all they need; return the root of their file system."""
     root, state, cache = folder / "root", folder / "state", folder / "cache"
     if root.exists():
         return root
@@ -92,7 +92,7 @@ def fetch_packages(machine: Machine, folder: Path) -> Path:
 
 
 def fetch_safetensors(machine: Machine, python: str, folder: Path) -> Path:
-    """The wheel, unpacked, for the other machine's version of Python."""
+    """Unpack the wheel for the other machine's version of Python."""
     site = folder / "site"
     if not site.exists():
         platform = ("--platform", f"manylinux2014_{machine.name}", "--only-binary", ":all:", "--no-deps")
@@ -105,7 +105,7 @@ def fetch_safetensors(machine: Machine, python: str, folder: Path) -> Path:
 
 
 def cross_build(machine: Machine, tree: Path, folder: Path, compiler: str, level: str) -> Build:
-    """fastnn for the other machine, as CPython's own cross-builds are made, and the command that emulates it."""
+    """Build fastnn for the other machine, as CPython's own cross-builds are made, with the command that emulates it."""
     root = fetch_packages(machine, folder / machine.name)
     data = next(root.glob(f"usr/lib/python3.*/_sysconfigdata__{machine.triple}.py"))
     python = data.parent.name
@@ -133,7 +133,7 @@ def cross_build(machine: Machine, tree: Path, folder: Path, compiler: str, level
 
 
 def old_build(cpu: str, tree: Path, folder: Path, compiler: str, level: str) -> Build:
-    """fastnn for this machine's kind of processor, emulated as an old one."""
+    """Build fastnn for this machine's kind of processor, emulated as an old one."""
     name = f"{cpu} {compiler} -O{level}"
     library = compile_sources(tree, folder / name.replace(" ", "-"), sys.executable, level, CC=compiler)
     return Build(
@@ -142,7 +142,7 @@ def old_build(cpu: str, tree: Path, folder: Path, compiler: str, level: str) -> 
 
 
 def missing_for(machine: str, compiler: str) -> list[str]:
-    """The tools that are not installed."""
+    """Return the tools that are not installed."""
     if machine in OLD:
         tools, cpu = [compiler], "x86_64"
     else:

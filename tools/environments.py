@@ -31,12 +31,12 @@ class Environment:
 
     @classmethod
     def new(cls, folder: Path, python: str) -> Environment:
-        """One that is empty but for pip."""
+        """Create one that is empty but for pip."""
         subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
         return cls(folder)
 
     def python(self, arguments: Sequence[str], what: str, cwd: Path) -> str:
-        """What its Python prints; `Failure` if it fails."""
+        """Return what its Python prints; `Failure` if it fails."""
         command = [self.folder / "bin/python", *arguments]
         done = subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True)
         if done.returncode:
@@ -47,7 +47,7 @@ class Environment:
         return self.python(["-m", "pip", "--quiet", *arguments], f"pip {arguments[0]}", self.folder)
 
     def has_wheels(self, requirements: Iterable[str]) -> bool:
-        """Whether all these releases have wheels for its Python."""
+        """Return whether all these releases have wheels for its Python."""
         try:
             self.pip(
                 "download", "--no-deps", "--only-binary=:all:", "--dest", str(self.folder / "found"), *requirements
@@ -57,19 +57,19 @@ class Environment:
         return True
 
     def modules(self) -> set[str]:
-        """The top-level modules of what is installed in it."""
+        """Return the top-level modules of what is installed in it."""
         code = "from importlib.metadata import packages_distributions as f; print(*f())"
         return set(self.python(["-c", code], "looking for modules", self.folder).split())
 
     def versions(self) -> str:
-        """Those of what users know."""
+        """Return those of what users know."""
         text = self.python(["-m", "pip", "list", "--format=freeze"], "pip list", self.folder)
         found = dict(line.split("==") for line in text.splitlines() if "==" in line)
         return ", ".join(f"{name} {found[name]}" for name in SHOWN if name in found)
 
 
 def lower_bounds(requirements: Sequence[Requirement], extras: Collection[str], tools: Collection[str]) -> list[str]:
-    """``name==bound`` for each dependency of the package and the extras, and for the tools, by the extra ``test``."""
+    """Return ``name==bound`` for each dependency of the package and the extras, and for the tools by the extra test."""
     wanted, pending = {"", *extras}, [*extras]
     while pending:
         extra = pending.pop()
@@ -98,7 +98,7 @@ def _applies(requirement: Requirement, extra: str) -> bool:
 
 
 def needed_by_tests(folder: Path, modules: Collection[str]) -> tuple[list[str], str]:
-    """The names of test files that import nothing but these modules and Python's own, and, as a text, of the others."""
+    """Return the names of test files that import only these modules and Python's own, and of the others, as a text."""
     tests = sorted(path.stem for path in folder.glob("test_*.py"))
     lacking = {name: _imports(name, folder, set()) - set(modules) - set(sys.stdlib_module_names) for name in tests}
     left_out = [f"{name} ({', '.join(sorted(lacking[name]))})" for name in tests if lacking[name]]
@@ -106,7 +106,7 @@ def needed_by_tests(folder: Path, modules: Collection[str]) -> tuple[list[str], 
 
 
 def _imports(name: str, folder: Path, seen: set[str]) -> set[str]:
-    """The top-level modules that a module of the tests, and those of the tests that it imports, import anywhere.
+    """Return the top-level modules that a module of the tests, and those of the tests that it imports, import anywhere.
 
     What a test asks pytest to import or else to be skipped does not count.
     """

@@ -30,28 +30,28 @@ ENTRIES = (
 
 
 def misaligned(a: np.ndarray) -> np.ndarray:
-    """At an odd address."""
+    """Lay the array at an odd address."""
     b = np.frombuffer(bytearray(a.nbytes + 1), a.dtype, a.size, offset=1).reshape(a.shape)
     b[...] = a
     return b
 
 
 def odd(a: np.ndarray) -> np.ndarray:
-    """With strides that are no multiple of the item's size, so that most items are misaligned."""
+    """Lay the array with strides that are no multiple of the item's size, so that most items are misaligned."""
     b = np.empty(a.shape, [("padding", np.uint8), ("value", a.dtype)])["value"]
     b[...] = a
     return b
 
 
 def spread(a: np.ndarray) -> np.ndarray:
-    """Every second item of a larger array of other numbers, along each axis."""
+    """Lay the array as every second item of a larger array of other numbers, along each axis."""
     b = np.full([2 * n for n in a.shape], 113, a.dtype)[(slice(1, None, 2),) * a.ndim]
     b[...] = a
     return b
 
 
 def backwards(a: np.ndarray) -> np.ndarray:
-    """With negative strides."""
+    """Lay the array with negative strides."""
     last_first = (slice(None, None, -1),) * a.ndim
     return a[last_first].copy()[last_first]
 
@@ -61,7 +61,7 @@ def fortran(a: np.ndarray) -> np.ndarray:
 
 
 def swapped(a: np.ndarray) -> np.ndarray:
-    """In the byte order that is not the machine's."""
+    """Lay the array in the byte order that is not the machine's."""
     return a.astype(a.dtype.newbyteorder("S"))
 
 
@@ -70,7 +70,7 @@ relaid = 0
 
 
 def lay(value: Any, layout: Callable[[np.ndarray], np.ndarray]) -> Any:
-    """The value, if it is an array in the layout and read-only."""
+    """Return the value, if it is an array in the layout and read-only."""
     global relaid
     if not isinstance(value, np.ndarray):
         return value
@@ -93,7 +93,7 @@ AFFECTED = ("caller", "workers", "both")
 
 
 def control_word(change: int | None = None) -> int:
-    """The control word of the thread, after the change."""
+    """Return the control word of the thread, after the change."""
     libm = ctypes.CDLL("libm.so.6")
     fenv = (ctypes.c_uint32 * 16)()
     libm.fegetenv(fenv)
@@ -104,7 +104,7 @@ def control_word(change: int | None = None) -> int:
 
 
 def probe() -> bytes:
-    """Numbers of which each of `ENVIRONMENTS` changes one; their bytes, since comparing may flush denormals too."""
+    """Return numbers of which each of `ENVIRONMENTS` changes one, as bytes: comparing may flush denormals too."""
     return np.array([np.divide(1.0, 3.0), np.divide(5.0, 3.0), np.multiply(5e-324, 1.0)]).tobytes()
 
 
@@ -126,7 +126,7 @@ def changed(change: int) -> Iterator[None]:
 
 
 def start_workers() -> None:
-    """The threads that runs will use; they keep the floating-point environment that their maker has now."""
+    """Start the threads that runs will use; they keep the floating-point environment that their maker has now."""
     trainer = fn.Trainer(fn.Network([fn.Input(1), fn.Dense(1)], seed=0), "mean_squared", threads=max(THREADS))
     trainer.step(np.zeros((4096, 1), np.float32), np.zeros((4096, 1), np.float32))
 
@@ -135,7 +135,7 @@ def start_workers() -> None:
 
 
 def surroundings() -> Iterator[str]:
-    """The arguments for each, as far as this machine's control word is known."""
+    """Yield the arguments for each, as far as this machine's control word is known."""
     yield from (f"--layout {name}" for name in LAYOUTS)
     if platform.machine() in ("x86_64", "aarch64"):
         yield from (f"--environment {name} --affected {who}" for name in ENVIRONMENTS for who in AFFECTED)

@@ -42,7 +42,7 @@ def compiled(tree: Path, folder: Path, python: str, compiler: str, level: str) -
 
 
 def instruction_sets(build: Build, wanted: Sequence[str], table: Table) -> list[str]:
-    """Those that the machine can run of those wanted, or of all that were compiled; best first."""
+    """Return those that the machine can run of those wanted, or of all that were compiled; best first."""
     available = build.config()["instruction sets available"].split(", ")
     built = {path.name for path in (build.library / "fastnn/_kernels").iterdir() if path.is_dir()}
     for isa in set(wanted or built) - set(available):

@@ -57,7 +57,7 @@ def build(given: argparse.Namespace) -> int:
 
 
 def make_sdist(folder: Path, scratch: Path) -> Path:
-    """Of the files under version control, in a tree of their own."""
+    """Make an sdist of the files under version control, in a tree of their own."""
     tree = scratch / "tree"
     for name in distributions.tracked():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def make_sdist(folder: Path, scratch: Path) -> Path:
 
 
 def make_wheel(sdist: Path, python: str, scratch: Path) -> Path:
-    """A wheel beside the sdist, made of it alone, whose tag says which C library it needs: no index takes others."""
+    """Make a wheel of the sdist alone, beside it, whose tag says which C library it needs: no index takes others."""
     place = Environment.new(scratch / f"build-{version(python)}", python)
     raw, named = scratch / f"raw-{version(python)}", scratch / f"named-{version(python)}"
     place.pip("wheel", "--no-deps", "--no-cache-dir", "--wheel-dir", str(raw), str(sdist))
@@ -107,7 +107,7 @@ def check(given: argparse.Namespace) -> int:
 
 
 def row(wheel: Path, python: str, extras: Sequence[str], oldest: bool, scratch: Path, sources: Path) -> bool:
-    """Tests one environment and prints its row; whether all went well."""
+    """Test one environment and print its row; return whether all went well."""
     title = f"Python {version(python)}, {'oldest' if oldest else 'newest'}, {', '.join(extras) or 'no extras'}"
     try:
         with zipfile.ZipFile(wheel) as archive:

@@ -83,7 +83,7 @@ MODES = {
 
 
 def chosen(names: str) -> list[Mode]:
-    """The modes of ``address``, or of ``address,undefined``."""
+    """Return the modes of ``address``, or of ``address,undefined``."""
     found = names.split(",")
     if not set(found) <= set(MODES) or (len(found) > 1 and set(found) != {"address", "undefined"}):
         raise argparse.ArgumentTypeError(f"must be one of {', '.join(MODES)}, or address,undefined; got {names!r}")
@@ -91,7 +91,7 @@ def chosen(names: str) -> list[Mode]:
 
 
 def usual_tests(mode: str, quick: bool = False) -> list[str]:
-    """`TESTS` or `QUICK` as arguments for pytest."""
+    """Return `TESTS` or `QUICK` as arguments for pytest."""
     found = []
     for word in (QUICK if quick else TESTS)[mode]:
         found += sorted(str(path) for path in ROOT.glob(f"tests/test_{word}.py")) or [word]
@@ -99,12 +99,12 @@ def usual_tests(mode: str, quick: bool = False) -> list[str]:
 
 
 def library_file(name: str) -> str:
-    """Where the compiler has a library."""
+    """Return where the compiler has a library."""
     return subprocess.check_output(["gcc", f"-print-file-name={name}"], text=True).strip()
 
 
 def build(modes: Sequence[Mode], isas: Sequence[str], level: str, folder: Path) -> Path:
-    """The folder to import from; with line numbers, for reports."""
+    """Build, with line numbers for reports; return the folder to import from."""
     library = folder / "build/lib"
     if not library.exists():
         flags = " ".join(["-g1", NOT_INLINED, *(mode.flags for mode in modes)])
@@ -114,7 +114,7 @@ def build(modes: Sequence[Mode], isas: Sequence[str], level: str, folder: Path) 
 
 
 def run_tests(modes: Sequence[Mode], library: Path, tests: Sequence[str], log: Path) -> int:
-    """Pytest's exit status."""
+    """Run pytest; return its exit status."""
     places = {"suppressions": SUPPRESSIONS, "log": log}
     settings = {name: text.format(**places) for mode in modes for name, text in mode.settings.items()}
     preload = [library_file(name) for mode in modes for name in mode.preload]
@@ -127,7 +127,7 @@ def run_tests(modes: Sequence[Mode], library: Path, tests: Sequence[str], log: P
 
 
 def reports(log: Path) -> int:
-    """Prints what the tools have written; gives the number of reports."""
+    """Print what the tools have written; return the number of reports."""
     texts = [path.read_text(errors="replace") for path in sorted(log.parent.iterdir())]
     for text in texts:
         print(text)

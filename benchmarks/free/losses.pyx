@@ -1,4 +1,4 @@
-"""The two losses that `benchmarks.price` measures, in float32 throughout: rows fill the vectors, sums go class by class.
+"""The two losses that `benchmarks.price` measures, in float32 throughout: rows fill vectors, sums go class by class.
 
 Every row has the weight 1, and there are at most MAX_CLASSES classes.
 """

@@ -26,5 +26,5 @@ PEERS: dict[str, type[Peer]] = {
 
 
 def installed() -> dict[str, type[Peer]]:
-    """The peers that can run here, by name."""
+    """Return the peers that can run here, by name."""
     return {name: peer for name, peer in PEERS.items() if peer.is_installed()}

@@ -49,7 +49,7 @@ class Jax(Peer):
         self.jax.block_until_ready(self.state)
 
     def epoch(self, state: Any, X: Any, y: Any, order: Any) -> Any:
-        """An epoch of updates."""
+        """Make an epoch of updates."""
 
         def batch(state: Any, rows: Any) -> tuple[Any, None]:
             of_rows = {"mode": "promise_in_bounds", "unique_indices": True}
@@ -60,18 +60,18 @@ class Jax(Peer):
         return self.jax.lax.scan(batch, state, order, unroll=UNROLL)[0]
 
     def update(self, state: Any, X: Any, y: Any) -> Any:
-        """One update."""
+        """Make one update."""
         gradients = self.jax.grad(self.loss)(state[0], X, y)
         return self.adam(state, gradients) if self.rung.optimizer == "adam" else self.sgd(state, gradients)
 
     def outputs(self, parameters: Any, X: Any) -> Any:
-        """The forward pass."""
+        """Compute the forward pass."""
         for weight, bias in zip(parameters[:-2:2], parameters[1:-2:2], strict=True):
             X = self.jax.nn.relu(X @ weight + bias)
         return X @ parameters[-2] + parameters[-1]
 
     def loss(self, parameters: Any, X: Any, y: Any) -> Any:
-        """Mean cross-entropy."""
+        """Return the mean cross-entropy."""
         logits = self.outputs(parameters, X)
         if self.rung.is_binary:
             logits = logits[:, 0]
@@ -80,12 +80,12 @@ class Jax(Peer):
         return -(self.jax.nn.log_softmax(logits) * one_hot).sum(1).mean()
 
     def sgd(self, state: Any, gradients: Any) -> Any:
-        """Plain gradient descent."""
+        """Make a step of plain gradient descent."""
         parameters, steps = state
         return [p - LEARNING_RATE * g for p, g in zip(parameters, gradients, strict=True)], steps + 1
 
     def adam(self, state: Any, gradients: Any) -> Any:
-        """Adam (Kingma and Ba, 2015), as Optax writes it."""
+        """Make a step of Adam (Kingma and Ba, 2015), as Optax writes it."""
         parameters, means, squares, steps = state
         steps = steps + 1
         means = [BETA_1 * m + (1 - BETA_1) * g for m, g in zip(means, gradients, strict=True)]

@@ -14,12 +14,12 @@ OPSET, FORMAT = 17, 9  # old enough for every release that is about
 
 
 def is_installed() -> bool:
-    """Whether it can be compared here."""
+    """Return whether it can be compared here."""
     return find_spec("onnxruntime") is not None and find_spec("onnx") is not None
 
 
 def onnx_predictor(rung: Rung, x: np.ndarray, threads: int) -> Callable[[], Any]:
-    """A function that computes the rung's outputs for ``x`` on so many threads."""
+    """Return a function that computes the rung's outputs for ``x`` on so many threads."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -30,7 +30,7 @@ def onnx_predictor(rung: Rung, x: np.ndarray, threads: int) -> Callable[[], Any]
 
 
 def model(rung: Rung) -> bytes:
-    """The rung's network, with the parameters that every system begins with."""
+    """Return the rung's network, with the parameters that every system begins with."""
     from onnx import TensorProto, checker, helper, numpy_helper
 
     parameters = rung.initial()

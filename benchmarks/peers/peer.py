@@ -27,10 +27,10 @@ class Peer:
         raise NotImplementedError
 
     def compile(self) -> None:
-        """Compiles what the system compiles; the ladder reports the time. The training may begin meanwhile."""
+        """Compile what the system compiles; the ladder reports the time. The training may begin meanwhile."""
 
     def run(self, epochs: int) -> None:
-        """Trains so many epochs and returns when they are over."""
+        """Train so many epochs and return when they are over."""
         raise NotImplementedError
 
     @property
@@ -39,11 +39,11 @@ class Peer:
         raise NotImplementedError
 
     def parameters(self) -> list[np.ndarray]:
-        """Weights (outputs, inputs) and biases, layer by layer."""
+        """Return weights (outputs, inputs) and biases, layer by layer."""
         raise NotImplementedError
 
     def predictor(self, x: np.ndarray) -> Callable[[], Any]:
-        """A function that computes the outputs for ``x``, which it holds in the system's own form.
+        """Return a function that computes the outputs for ``x``, which it holds in the system's own form.
 
         The number of threads may stay changed for the whole process.
         """
@@ -51,20 +51,20 @@ class Peer:
 
     @classmethod
     def environment(cls, threads: int | str, isa: str | None) -> dict[str, str]:
-        """The variables of its process, which it needs from the start; ``isa``: keep to this instruction set."""
+        """Return the variables of its process, which it needs from the start; ``isa``: keep to this instruction set."""
         raise NotImplementedError
 
     @classmethod
     def load(cls) -> None:
-        """Imports the system."""
+        """Import the system."""
         import_module(cls.module)
 
     @classmethod
     def is_installed(cls) -> bool:
-        """Whether it can be compared here."""
+        """Return whether it can be compared here."""
         return find_spec(cls.module) is not None
 
     @classmethod
     def version(cls) -> str:
-        """The installed version of the system."""
+        """Return the installed version of the system."""
         return version(cls.distribution)

@@ -54,7 +54,7 @@ class Torch(Peer):
                 self.step(self.X, self.y)
 
     def step(self, X: Any, y: Any) -> None:
-        """One update. The loss is not looked at, which would cost time."""
+        """Make one update. The loss is not looked at, which would cost time."""
         loss = self.loss(self.network(X), y)
         self.optimizer.zero_grad()
         loss.backward()
@@ -142,7 +142,7 @@ class TorchCompiled(Torch):
                     self.updates_made += 1
 
     def whole_step(self, rows: Any) -> None:
-        """One update; what is compiled."""
+        """Make one update; this is what is compiled."""
         torch = self.torch
         X, y = self.X, self.y
         if self.rung.shuffles:
@@ -160,7 +160,7 @@ class TorchCompiled(Torch):
             value.sub_(rate * mean / (square.sqrt() / scale + 1e-8))
 
     def outputs(self, values: Any, X: Any) -> Any:
-        """The forward pass."""
+        """Compute the forward pass."""
         functional = self.torch.nn.functional
         for weight, bias in zip(values[:-2:2], values[1:-2:2], strict=True):
             X = functional.relu(functional.linear(X, weight, bias))

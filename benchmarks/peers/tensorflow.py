@@ -62,7 +62,7 @@ class TensorFlow(Peer):
         self.steps_made.numpy()  # waits
 
     def epoch(self, order: Any) -> None:
-        """An epoch of updates; what is compiled."""
+        """Make an epoch of updates; this is what is compiled."""
         tf = self.tf
         if not self.rung.shuffles:
             self.update(self.X, self.y)
@@ -70,12 +70,12 @@ class TensorFlow(Peer):
         _, _ = tf.while_loop(lambda k, rows: k < self.rung.steps, self.batch, (0, order), parallel_iterations=1)
 
     def batch(self, k: Any, order: Any) -> Any:
-        """An update with the rows of a batch."""
+        """Make an update with the rows of a batch."""
         self.update(self.tf.gather(self.X, order[k]), self.tf.gather(self.y, order[k]))
         return k + 1, order
 
     def update(self, X: Any, y: Any) -> None:
-        """One update."""
+        """Make one update."""
         tf = self.tf
         with tf.GradientTape() as tape:
             logits = self.outputs(X)
@@ -99,7 +99,7 @@ class TensorFlow(Peer):
             )
 
     def outputs(self, X: Any) -> Any:
-        """The forward pass."""
+        """Compute the forward pass."""
         for weight, bias in zip(self.values[:-2:2], self.values[1:-2:2], strict=True):
             X = self.tf.nn.relu(X @ weight + bias)
         return X @ self.values[-2] + self.values[-1]

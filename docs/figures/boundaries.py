@@ -11,7 +11,7 @@ RUNS = ((3, 1.2, "cross_entropy", "tanh"), (2, 1.6, "binary_cross_entropy", "rel
 
 
 def spiral(n, arms, turns):
-    """Points along the arms, blurred: (n, 2) float32 and their arms."""
+    """Return points along the arms, blurred: (n, 2) float32 and their arms."""
     rng = np.random.default_rng(0)
     y = np.arange(n) % arms
     radius = np.sqrt(rng.uniform(0.01, 1, n))

@@ -23,7 +23,7 @@ def make_net():
 
 
 def path_of(batch_size, rate, epochs):
-    """Weight and bias after each update, shape (updates + 1, 2), and the loss at the end."""
+    """Return weight and bias after each update, shape (updates + 1, 2), and the loss at the end."""
     X, y = make_data()
     trainer = fn.Trainer(make_net(), loss="mean_squared", optimizer=fn.SGD(rate), batch_size=batch_size, seed=0)
     path = [(-1.0, 1.5)]

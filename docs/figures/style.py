@@ -11,14 +11,14 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def figure(columns: int = 1, rows: int = 1, width: float = 7.0, height: float = 4.0, **options) -> tuple[Figure, list]:
-    """A figure without pyplot, and its axes in a flat list."""
+    """Return a figure without pyplot, and its axes in a flat list."""
     made = Figure(figsize=(width, height), layout="constrained")
     axes = made.subplots(rows, columns, squeeze=False, **options).ravel().tolist()
     return made, axes
 
 
 def tidy(axes: Axes) -> None:
-    """Grid behind, no frame on the right and above."""
+    """Draw a grid behind, and no frame on the right and above."""
     axes.grid(True, color="#e5e7eb", linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right"):

@@ -20,7 +20,7 @@ cdef inline Batch coming_batch(const Run* run) noexcept nogil:
 
 
 cdef inline double batch_weight(const Run* run, ssize_t start, ssize_t n) noexcept nogil:
-    """The sum of the batch's sample weights, in the order of its rows."""
+    """Return the sum of the batch's sample weights, in the order of its rows."""
     cdef double[16] lane
     cdef ssize_t r
     cdef const int64_t* order = run.data.order
@@ -34,7 +34,7 @@ cdef inline double batch_weight(const Run* run, ssize_t start, ssize_t n) noexce
 
 
 cdef inline LossBatch loss_of(const Run* run, ssize_t first_row) noexcept nogil:
-    """The loss from a row of the batch on."""
+    """Return the loss from a row of the batch on."""
     cdef LossBatch loss = run.data.loss
     if loss.labels != NULL:
         loss.labels = run.data.labels + first_row
@@ -49,7 +49,7 @@ cdef inline LossBatch loss_of(const Run* run, ssize_t first_row) noexcept nogil:
 
 cdef inline void gather_targets(Run* run, const int64_t* order, ssize_t first, ssize_t first_row, ssize_t r0,
                                 ssize_t r1) noexcept nogil:
-    """labels, targets and row_weights of rows r0..r1 of the chunk that starts at first_row of the batch."""
+    """Gather labels, targets and row_weights of rows r0..r1 of the chunk that starts at first_row of the batch."""
     cdef ssize_t r, j, row, item = run.network.program.item, n_targets = run.data.loss.n_targets
     cdef const char* y
     for r in range(r0, r1):

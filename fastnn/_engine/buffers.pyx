@@ -16,12 +16,12 @@ from fastnn._engine.sums cimport SHARD
 from fastnn._kernels.table cimport SparseEntries, real
 
 cdef enum:
-    TILE_LEVELS = 64             # of partial sums that a gradient kernel may need
+    TILE_LEVELS = 64             # most levels of partial sums that a gradient kernel keeps
     TILE_ROWS_MAX = 8
-    CHUNK_BYTES = 1 << 20        # of activations and deltas that a chunk of a large batch may take: they stay in cache
+    CHUNK_BYTES = 1 << 20        # most bytes of a chunk's outputs and deltas, so that they stay in cache
     MIN_CHUNK_ROWS = 512         # fewer would spend too much on adding gradients up
-    PARTS = 8                    # that a thread working apart takes at most, if the sums of all are ...
-    PARTS_BYTES = 1 << 24        # ... not larger than this
+    PARTS = 8                    # most parts of a batch that a thread working apart takes
+    PARTS_BYTES = 1 << 24        # most bytes of the sums of all parts for which threads work apart
 
 cdef ssize_t MAX_BATCH = <ssize_t> 1 << 32      # rows: dropout's random numbers count them in 32 bits
 
@@ -29,14 +29,14 @@ cdef ssize_t MAX_BATCH = <ssize_t> 1 << 32      # rows: dropout's random numbers
 # ---------------------------------------------------------- transposed weights
 
 cdef Arena new_transposed(Run* run):
-    """Transposed weights for the dense operations that hand a delta on. A narrow one has no other."""
+    """Allocate transposed weights for the dense operations that hand a delta on. A narrow one has no other."""
     cdef Arena arena = Arena(<size_t> lay_out_transposed(run, NULL))
     lay_out_transposed(run, arena.base)
     return arena
 
 
 cdef char* lay_out_transposed(Run* run, char* next) noexcept:
-    """Walks the weights from next on; from NULL only measures."""
+    """Walk the weights from next on; from NULL only measure."""
     cdef Operation* op
     cdef ssize_t k
     cdef char* panels
@@ -56,7 +56,7 @@ cdef char* lay_out_transposed(Run* run, char* next) noexcept:
 # --------------------------------------------------------------------- threads
 
 cdef Arena new_scratch(Run* run, int n_threads):
-    """For each thread: a task's gradient, and the partial sums of the kernel that computes it."""
+    """Allocate for each thread a task's gradient, and the partial sums of the kernel that computes it."""
     cdef ssize_t width = run.network.program.panel
     run.buffers.scratch_size = (width + TILE_LEVELS * TILE_ROWS_MAX) * width * run.network.program.item
     cdef Arena arena = Arena(n_threads * run.buffers.scratch_size)
@@ -65,7 +65,7 @@ cdef Arena new_scratch(Run* run, int n_threads):
 
 
 cdef Arena new_sortings(Run* run, ssize_t entries, int n_threads):
-    """For each thread: the entries of a chunk of sparse rows, as they are sorted back and forth."""
+    """Allocate for each thread the entries of a chunk of sparse rows, as they are sorted back and forth."""
     cdef Arena arena = Arena(n_threads * (sizeof(Sorting) + 2 * entries_size(run, entries)) + PADDING)
     cdef char* next = arena.base
     cdef int t
@@ -89,7 +89,7 @@ cdef void lay_out_entries(SparseEntries* entries, char** next, const Run* run, s
 # ----------------------------------------------------------------------- tapes
 
 cdef Arena new_tapes(Run* run, Plan plan, ssize_t rows, ssize_t n):
-    """The buffers of n forward and backward passes over so many rows."""
+    """Allocate the buffers of n forward and backward passes over so many rows."""
     cdef bint has_inputs = not run.data.inputs.is_direct
     cdef ssize_t t, size = <ssize_t> plan.lay_out(&run.network.program, NULL, NULL, rows, has_inputs)
     cdef Arena arena = Arena(n * (size + sizeof(Tape)) + PADDING)
@@ -101,7 +101,7 @@ cdef Arena new_tapes(Run* run, Plan plan, ssize_t rows, ssize_t n):
 
 
 cdef void cut_batch(Run* run, Plan plan, ssize_t batch, int threads) noexcept:
-    """Sets the rows of a chunk and, where threads are to work apart, the chunks of a part.
+    """Set the rows of a chunk and, where threads are to work apart, the chunks of a part.
 
     A chunk's rows are a power of two times the shard, so that chunks are whole subtrees; so are parts.
     """
@@ -125,7 +125,7 @@ cdef void cut_batch(Run* run, Plan plan, ssize_t batch, int threads) noexcept:
 
 
 cdef ssize_t levels_of(ssize_t n) noexcept:
-    """Levels of partial sums that the tree over n chunks needs."""
+    """Return how many levels of partial sums the tree over n chunks needs."""
     cdef ssize_t levels = 0
     while n > 1 and (n - 1) >> levels:
         levels += 1
@@ -138,7 +138,7 @@ cdef class Reserves:
     """What a run computes in, kept for the next one, and exchanged for more where that is too little."""
 
     cdef int reserve(self, Run* run, Plan plan, Data data, ssize_t batch, int threads) except -1:
-        """Makes room for batches of so many rows, and sets the chunks in which they are taken."""
+        """Make room for batches of so many rows, and set the chunks in which they are taken."""
         if batch > MAX_BATCH:
             raise MemoryError(f"a batch must have at most {MAX_BATCH:,} rows; got {batch:,}")
         cut_batch(run, plan, batch, threads)
@@ -161,7 +161,7 @@ cdef class Reserves:
         return 0
 
     cdef int reserve_targets(self, Run* run, Data data, ssize_t batch) except -1:
-        """Room for the targets, weights and losses of a batch."""
+        """Make room for the targets, weights and losses of a batch."""
         cdef ssize_t rows, target_bytes = data.n_targets * run.network.program.item
         cdef char* end
         if batch > self.batch_capacity or data.n_targets != run.data.loss.n_targets:
@@ -180,7 +180,7 @@ cdef class Reserves:
         return 0
 
     cdef int reserve_sums(self, Run* run, ssize_t n_chunks, int threads) except -1:
-        """Room for the sums of gradients over chunks, and over parts where threads work apart."""
+        """Make room for the sums of gradients over chunks, and over parts where threads work apart."""
         cdef ssize_t part = run.buffers.part, size = run.network.arena_size, n_levels = levels_of(n_chunks)
         run.buffers.levels_size = levels_of(part) * size
         if part:
@@ -192,7 +192,7 @@ cdef class Reserves:
         return 0
 
     cdef int reserve_sortings(self, Run* run, ssize_t entries, int threads) except -1:
-        """Room for the entries of a chunk of sparse rows, whichever rows those are."""
+        """Make room for the entries of a chunk of sparse rows, whichever rows those are."""
         cdef ssize_t n_sortings
         if entries > self.entries_capacity or threads > self.n_sortings:
             entries, n_sortings = max(entries, self.entries_capacity), max(threads, self.n_sortings)
@@ -208,5 +208,5 @@ cdef class Reserves:
 
 
 cdef Arena enough(Arena arena, size_t size):
-    """The arena, or a new one if it is smaller."""
+    """Return the arena, or a new one if it is smaller."""
     return arena if arena is not None and arena.size >= size else Arena(size)

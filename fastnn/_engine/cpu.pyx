@@ -10,5 +10,5 @@ compiler = COMPILER.decode()
 
 
 def supported(isa):
-    """Whether this processor, under this operating system, can run the instruction set ``isa``."""
+    """Return whether this processor, under this operating system, can run the instruction set ``isa``."""
     return {"portable": True, "avx2": cpu_has_avx2(), "avx512": cpu_has_avx512(), "neon": cpu_has_neon()}[isa]

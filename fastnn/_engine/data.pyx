@@ -46,7 +46,7 @@ cdef class Data:
             PyBuffer_Release(&self.order_view)
 
     cdef Inputs inputs(self, const Program* program) noexcept:
-        """The rows for a program."""
+        """Return the rows for a program."""
         if self.sparse is not None:
             return self.sparse.inputs(program)
         return dense_inputs(&self.x_view)

@@ -9,7 +9,7 @@ from fastnn._engine.steps cimport rows_phase
 
 
 cdef ssize_t operation_of_outputs(Run* run) noexcept nogil:
-    """The first one whose output, in the batch whose loss is not finite, is not; -1 if only the loss is not."""
+    """Return the first operation whose output, in the batch whose loss is not finite, is not; -1 if none."""
     cdef const Program* program = &run.network.program
     cdef Batch batch = coming_batch(run)
     cdef ssize_t row = 0, n_rows, k
@@ -36,7 +36,7 @@ cdef bint is_nonfinite(const Run* run, const char* panels, ssize_t n_rows, ssize
 
 
 cdef ssize_t operation_of_parameters(Run* run) noexcept nogil:
-    """The last one whose update left the finite range, which gradients reach first; forgets that any did."""
+    """Return the last operation whose update left the finite range, which gradients reach first; forget that it did."""
     cdef ssize_t t, found = -1
     cdef const Operation* op
     for t in range(run.network.n_tasks):

@@ -15,7 +15,7 @@ ctypedef void (*Function)(const real*, real*, ssize_t) noexcept nogil
 
 
 def use(functions_float32, functions_float64):
-    """Sets the kernels that compute, by their capsules."""
+    """Set the kernels that compute, by their capsules."""
     global kernels32, kernels64
     kernels32 = <FunctionKernels*> PyCapsule_GetPointer(functions_float32, "fastnn.functions")
     kernels64 = <FunctionKernels*> PyCapsule_GetPointer(functions_float64, "fastnn.functions")
@@ -41,45 +41,45 @@ cdef object applied(x, Function function32, Function function64):
 
 
 def exp(x):
-    """e to the power of x."""
+    """Compute e to the power of x."""
     return applied(x, kernels32.exp, kernels64.exp)
 
 
 def expm1(x):
-    """exp(x) - 1, with full precision near 0."""
+    """Compute exp(x) - 1, with full precision near 0."""
     return applied(x, kernels32.expm1, kernels64.expm1)
 
 
 def log(x):
-    """The natural logarithm: -infinity at 0, NaN below."""
+    """Compute the natural logarithm: -infinity at 0, NaN below."""
     return applied(x, kernels32.log, kernels64.log)
 
 
 def log1p(x):
-    """log(1 + x), with full precision near 0: -infinity at -1, NaN below."""
+    """Compute log(1 + x), with full precision near 0: -infinity at -1, NaN below."""
     return applied(x, kernels32.log1p, kernels64.log1p)
 
 
 def tanh(x):
-    """The hyperbolic tangent."""
+    """Compute the hyperbolic tangent."""
     return applied(x, kernels32.tanh, kernels64.tanh)
 
 
 def sigmoid(x):
-    """1 / (1 + exp(-x))."""
+    """Compute 1 / (1 + exp(-x))."""
     return applied(x, kernels32.sigmoid, kernels64.sigmoid)
 
 
 def erf(x):
-    """The error function."""
+    """Compute the error function."""
     return applied(x, kernels32.erf, kernels64.erf)
 
 
 def sin(x):
-    """The sine of x in radians, however large; NaN for infinities."""
+    """Compute the sine of x in radians, however large; NaN for infinities."""
     return applied(x, kernels32.sin, kernels64.sin)
 
 
 def cos(x):
-    """The cosine of x in radians, however large; NaN for infinities."""
+    """Compute the cosine of x in radians, however large; NaN for infinities."""
     return applied(x, kernels32.cos, kernels64.cos)

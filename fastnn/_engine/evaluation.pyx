@@ -40,7 +40,7 @@ cdef struct Evaluation:
 
 cdef tuple evaluate(Model model, Program program, const LossKernel* kernel, LossBatch loss, Data data, out,
                     int threads):
-    """(mean loss, mean accuracy) over the rows of data, by their weights; the outputs go to out unless it is None."""
+    """Return (mean loss, mean accuracy) over data's rows, by their weights; the outputs go to out unless it is None."""
     cdef Evaluation job
     cdef Py_buffer out_view
     cdef Tapes tapes
@@ -75,7 +75,7 @@ cdef tuple evaluate(Model model, Program program, const LossKernel* kernel, Loss
 
 
 cdef void evaluate_rows(void* context, int thread, int n_threads) noexcept nogil:
-    """One thread's share of the rows, block by block."""
+    """Take one thread's share of the rows, block by block."""
     cdef Evaluation* job = <Evaluation*> context
     cdef Program* program = &job.program
     cdef Tape* tape = &job.tapes[thread]

@@ -11,13 +11,13 @@ from fastnn._kernels.tree cimport join_level
 
 
 cdef inline bint is_from_entries(const Run* run, const Task* task) noexcept nogil:
-    """Whether the task's gradient comes from the entries of sparse rows."""
+    """Return whether the task's gradient comes from the entries of sparse rows."""
     return run.data.inputs.is_direct and task.input_panel >= 0
 
 
 cdef inline void chunk_gradient(const Run* run, const Task* task, const Tape* tape, ssize_t n_rows, int thread,
                                 char* gradient) noexcept nogil:
-    """The gradient over the rows of the tape."""
+    """Compute the gradient over the rows of the tape."""
     cdef ssize_t panel = run.network.program.panel
     if is_from_entries(run, task):
         memset(gradient, 0, task.count * run.network.program.item)
@@ -30,7 +30,7 @@ cdef inline void chunk_gradient(const Run* run, const Task* task, const Tape* ta
 
 cdef inline bint add_chunk(const Run* run, const Task* task, const Tape* tape, ssize_t n_rows, ssize_t chunk,
                            ssize_t n_chunks, int thread, char* levels, char* gradient) noexcept nogil:
-    """Takes in the gradient over chunk of n_chunks; whether `gradient` holds the sum of all of them."""
+    """Take in the gradient over chunk of n_chunks; return whether `gradient` holds the sum of all of them."""
     cdef ssize_t level = 0
     chunk_gradient(run, task, tape, n_rows, thread, gradient)
     while join_level(chunk, n_chunks, &level):
@@ -44,7 +44,7 @@ cdef inline bint add_chunk(const Run* run, const Task* task, const Tape* tape, s
 
 
 cdef inline void join_parts(const Run* run, const Task* task, ssize_t n_parts) noexcept nogil:
-    """The tree over the parts' sums, each addition in place of its left operand."""
+    """Join the parts' sums by the tree, each addition in place of its left operand."""
     cdef ssize_t part, apart = 1
     cdef char* sums = run.buffers.parts + task.offset
     while apart < n_parts:

@@ -24,7 +24,7 @@ cdef inline Inputs dense_inputs(const Py_buffer* rows) noexcept:
 
 cdef inline void take_rows(const Program* program, Tape* tape, const Inputs* inputs, const int64_t* index,
                            ssize_t first, ssize_t r0, ssize_t r1) noexcept nogil:
-    """Sets rows r0..r1 of the network's inputs: row index[r], or first + r where index is NULL."""
+    """Set rows r0..r1 of the network's inputs: row index[r], or first + r where index is NULL."""
     cdef real* x = <real*> tape.slots[0].y
     tape.entries = NULL
     if not inputs.is_sparse:

@@ -16,7 +16,7 @@ cdef class Arena:
 
 
 cdef inline char* cut(char** next, size_t size) noexcept nogil:
-    """Cuts `size` bytes off the front. Walking from NULL measures what a layout needs."""
+    """Cut `size` bytes off the front. Walking from NULL measures what a layout needs."""
     cdef char* start = next[0]
     cdef size_t taken = ((size + 63) & ~<size_t> 63) + GAP
     next[0] = <char*> (<size_t> start + taken)       # C lets no pointer be moved on from NULL

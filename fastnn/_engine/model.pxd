@@ -48,8 +48,8 @@ cdef class Tapes:                # of a prediction, one a thread
 
 cdef enum:
     BLOCK_ROWS = 128             # rows that a thread takes through the network at a time when predicting
-    # Multiply-adds: less work than this for each is not worth a second thread ...
-    WORTH_A_WAKE = 500_000       # ... that has to be woken for it
-    WORTH_A_TRIAL = 40_000       # ... even if it is there: where the time of both ways is taken
+    # Multiply-adds that each thread must have for a second thread to be worth while:
+    WORTH_A_WAKE = 500_000       # where the second thread has to be woken for them
+    WORTH_A_TRIAL = 40_000       # where it is awake, and the time of both ways is taken
 
 cdef int choose_threads(int threads, double multiply_adds, double worth) noexcept

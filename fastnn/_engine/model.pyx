@@ -35,7 +35,7 @@ ROLES = {WEIGHT: "weight", BIAS: "bias", STATE: "state"}
 
 
 cdef int choose_threads(int threads, double multiply_adds, double worth) noexcept:
-    """threads, or for 0 as many as the work is worth."""
+    """Return threads, or for 0 as many as the work is worth."""
     if threads == 0:
         threads = <int> min(multiply_adds / worth, <double> get_num_threads())
     return max(1, threads)
@@ -96,7 +96,7 @@ cdef class Model:
         return 0
 
     cdef int lay_out_program(self, operations) except -1:
-        """Makes the operations; an activation after a dense one that nobody else reads becomes part of it."""
+        """Make the operations; an activation after a dense one that nobody else reads becomes part of it."""
         cdef ssize_t n = len(operations), n_operands = sum([len(given["inputs"]) for given in operations])
         cdef Operation* op
         cdef Operand* operands
@@ -142,7 +142,7 @@ cdef class Model:
         return 0
 
     cdef bint joins(self, ssize_t value, const Operation* activation) noexcept:
-        """Gives an activation to the dense operation that wrote the value, if that has none of its own."""
+        """Give an activation to the dense operation that wrote the value, if that has none of its own."""
         cdef Operation* below = &self.program.operations[value - 1]
         if value == 0 or below.kind != DENSE or not below.is_identity:
             return False
@@ -192,13 +192,13 @@ cdef class Model:
         return listed
 
     cdef object panels(self, Arena arena, ssize_t t):
-        """Tensor t of an arena laid out like the parameters, as a writable array [panels, rows, P] over its memory."""
+        """Return tensor t of an arena laid out like the parameters, as a writable array [panels, rows, P] over it."""
         cdef Tensor* tensor = &self.layout[t]
         memory = PyMemoryView_FromMemory(arena.base + tensor.offset, tensor.size, PyBUF_WRITE)
         return np.frombuffer(memory, dtype=self.dtype).reshape(-1, tensor.rows, self.program.panel)
 
     def unpacked(self, panels, ssize_t t):
-        """A copy of tensor t's panels in its public shape."""
+        """Return a copy of tensor t's panels in its public shape."""
         cdef Tensor* tensor = &self.layout[t]
         if tensor.is_vector:
             return panels.reshape(-1)[:tensor.columns].copy()
@@ -212,7 +212,7 @@ cdef class Model:
         return array
 
     def pack(self, panels, ssize_t t, array):
-        """Writes an array of tensor t's public shape into its panels."""
+        """Write an array of tensor t's public shape into its panels."""
         width = self.program.panel
         matrix = array.T if self.layout[t].is_transposed else array.reshape(-1, self.layout[t].rows)
         for p in range(len(panels)):
@@ -220,18 +220,18 @@ cdef class Model:
             panels[p, :, :len(part)] = part.T
 
     def read(self, operation, kind):
-        """A copy of a parameter tensor."""
+        """Return a copy of a parameter tensor."""
         t = self.positions[operation, kind]
         return self.unpacked(self.panels(self.parameters, t), t)
 
     def write(self, operation, kind, array):
-        """Sets a parameter tensor from an array of its shape and dtype."""
+        """Set a parameter tensor from an array of its shape and dtype."""
         t = self.positions[operation, kind]
         self.pack(self.panels(self.parameters, t), t, array)
         self.version += 1
 
     cdef double multiply_adds(self) noexcept:
-        """Of the forward pass of one row."""
+        """Count the multiply-adds of the forward pass of one row."""
         cdef ssize_t k
         cdef double total = 0
         for k in range(self.program.n_operations):
@@ -240,7 +240,7 @@ cdef class Model:
         return total
 
     def forward(self, X, out, int threads=0):
-        """Writes the network's outputs for the rows of X into out; both any-strided arrays of the model's dtype.
+        """Write the network's outputs for the rows of X into out; both any-strided arrays of the model's dtype.
 
         ``threads`` 0 chooses by the amount of work.
         """
@@ -255,14 +255,14 @@ cdef class Model:
             PyBuffer_Release(&x_view)
 
     def forward_sparse(self, SparseMatrix X, out, int threads=0):
-        """The same for sparse rows."""
+        """Do the same for sparse rows."""
         cdef Prediction job
         job.n = len(X)
         job.inputs = X.inputs(&self.program)
         self.predict(&job, self.sparse_multiply_adds(X), out, threads)
 
     cdef int predict(self, Prediction* job, double multiply_adds, out, int threads) except -1:
-        """Runs a job whose rows are set."""
+        """Run a job whose rows are set."""
         cdef Py_buffer out_view
         cdef Tapes tapes
         PyObject_GetBuffer(out, &out_view, PyBUF_STRIDES | PyBUF_WRITABLE)
@@ -281,7 +281,7 @@ cdef class Model:
         return 0
 
     cdef double sparse_multiply_adds(self, SparseMatrix X) noexcept:
-        """Of the forward pass of sparse rows."""
+        """Count the multiply-adds of the forward pass of sparse rows."""
         cdef const Operation* op
         cdef double saved = 0
         cdef ssize_t k
@@ -293,7 +293,7 @@ cdef class Model:
         return self.multiply_adds() * len(X) - saved
 
     cdef object tapes(self, ssize_t rows, int threads, bint has_inputs):
-        """Tapes for a prediction, those of an earlier one if they fit; safe from several Python threads at once."""
+        """Return tapes for a prediction, an earlier one's if they fit; safe from several Python threads at once."""
         cdef Tapes found
         try:
             found = self.spare.pop()
@@ -316,7 +316,7 @@ cdef class Tapes:
         self.lay_out(model, self.arena.base, False)
 
     cdef char* lay_out(self, Model model, char* next, bint measures) noexcept:
-        """Cuts the tapes off from next on, and returns where they end."""
+        """Cut the tapes off from next on, and return where they end."""
         cdef ssize_t t, rows = self.rows | 1           # odd: no stride between panels is a multiple of 4 KB
         self.first = <Tape*> cut(&next, self.n * sizeof(Tape))
         for t in range(self.n):
@@ -325,7 +325,7 @@ cdef class Tapes:
 
 
 cdef void predict_rows(void* context, int thread, int n_threads) noexcept nogil:
-    """One thread's share of the rows, block by block."""
+    """Take one thread's share of the rows, block by block."""
     cdef Prediction* job = <Prediction*> context
     cdef Program* program = job.program
     cdef Tape* tape = &job.tapes[thread]

@@ -21,7 +21,7 @@ cdef class Pace:
     """Chooses between one thread and several by their recent times."""
 
     cdef int choose(self, double now, int threads, ssize_t batch) noexcept:
-        """The number of threads to use until ``self.until``: 1 or ``threads``."""
+        """Return the number of threads to use until ``self.until``: 1 or ``threads``."""
         if batch != self.batch or threads != self.threads:
             self.batch, self.threads = batch, threads
             self.begin_contest()
@@ -35,7 +35,7 @@ cdef class Pace:
         return threads if self.together else 1
 
     cdef void record(self, double seconds, ssize_t rows) noexcept:
-        """Takes in that so many rows took so many seconds in the way chosen."""
+        """Take in that so many rows took so many seconds in the way chosen."""
         cdef double a_row = seconds / rows
         if self.is_cold:                         # memory touched for the first time, threads started: no measure
             self.is_cold = False
@@ -58,5 +58,5 @@ cdef class Pace:
         self.least[0] = self.least[1] = INFINITY
 
     cdef void wait(self, double seconds, double loss) noexcept:
-        """Until the next trial; the last one took so long, of which that share was lost."""
+        """Set the time of the next trial; the last one took so long, of which that share was lost."""
         self.next_trial = self.until + max(INTERVAL, seconds * loss / PRICE)

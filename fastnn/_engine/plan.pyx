@@ -16,7 +16,7 @@ from fastnn._engine.tensors cimport MAX_TENSORS, STATE, Tensor
 # ------------------------------------------------------------- passes over the program
 
 cdef list readers_of(const Program* program):
-    """How often each value is read; the loss counts as a reader."""
+    """Return how often each value is read; the loss counts as a reader."""
     cdef ssize_t k, i
     readers = [0] * (program.n_operations + 1)
     for k in range(program.n_operations):
@@ -27,7 +27,7 @@ cdef list readers_of(const Program* program):
 
 
 cdef int fold_relus(Program* program) except -1:
-    """Lets a dense operation multiply by ReLU's derivative where it alone reads what a ReLU wrote."""
+    """Let a dense operation multiply by ReLU's derivative where it alone reads what a ReLU wrote."""
     cdef ssize_t k
     cdef Operation* op
     cdef Operation* below
@@ -43,7 +43,7 @@ cdef int fold_relus(Program* program) except -1:
 
 
 cdef int plan_deltas(Program* program) except -1:
-    """Says for each operand how dL/dx is handed on to it: not at all where nothing trained lies below."""
+    """Say for each operand how dL/dx is handed on to it: not at all where nothing trained lies below."""
     cdef Tensor[MAX_TENSORS] tensors
     cdef Traits traits
     cdef ssize_t k, i, j, n_trained
@@ -77,7 +77,7 @@ cdef int plan_deltas(Program* program) except -1:
 
 
 cdef bint takes_entries(const Program* program) noexcept:
-    """Whether all that reads the network's inputs can take the entries of sparse rows."""
+    """Return whether all that reads the network's inputs can take the entries of sparse rows."""
     cdef ssize_t k, i
     for k in range(program.n_operations):
         for i in range(program.operations[k].n_operands):
@@ -98,7 +98,7 @@ cdef class Plan:
         return self.n_buffers - 1
 
     cdef int reserve(self, const Program* program) except -1:
-        """Takes memory for the plan: a value has its own output, z, mask, statistics and delta at most."""
+        """Take memory for the plan: a value has its own output, z, mask, statistics and delta at most."""
         cdef ssize_t v, n_values = program.n_operations + 1
         self.memory = Arena(n_values * (sizeof(Places) + 5 * sizeof(Buffer)) + sizeof(Buffer))
         self.places = <Places*> (<Arena> self.memory).base
@@ -138,7 +138,7 @@ cdef class Plan:
         return 0
 
     cdef ssize_t place_of_output(self, const Operation* op, const Traits* traits, list left, list unused) except -1:
-        """The buffer of an operation's output: its operand's, one that nobody needs any more, or a new one."""
+        """Return the buffer of an operation's output: its operand's, one that nobody needs any more, or a new one."""
         cdef ssize_t i, value = op.operands[0].value, below = self.places[value].y
         if traits.passes_through:
             return below
@@ -148,7 +148,7 @@ cdef class Plan:
         return unused.pop() if unused else self.new_buffer(0)
 
     cdef int release(self, ssize_t buffer, list unused) except -1:
-        """One value fewer is needed of what lies in the buffer."""
+        """Note that one value fewer is needed of what lies in the buffer."""
         self.buffers[buffer].users -= 1
         if self.buffers[buffer].users == 0:
             unused.append(buffer)
@@ -194,7 +194,7 @@ cdef class Plan:
     # ------------------------------------------------------------------ tapes
 
     cdef char* lay_out(self, const Program* program, Tape* tape, char* next, ssize_t rows, bint has_inputs) noexcept:
-        """Cuts a tape's buffers off from next on, and returns where they end; with a tape of NULL only measures."""
+        """Cut a tape's buffers off from next on, and return where they end; with a tape of NULL only measure."""
         cdef ssize_t b, v, units, n_values = program.n_operations + 1
         cdef char** buffers = <char**> cut(&next, (self.n_buffers + 1) * sizeof(char*))
         cdef Slot* slots = <Slot*> cut(&next, n_values * sizeof(Slot))
@@ -222,7 +222,7 @@ cdef class Plan:
 
 
 cdef Plan new_plan(const Program* program, int mode):
-    """The plan of a program in a mode; for training, once its deltas are planned."""
+    """Make the plan of a program in a mode; for training, once its deltas are planned."""
     cdef Plan plan = Plan()
     plan.mode = mode
     plan.reserve(program)

@@ -37,8 +37,8 @@ cdef struct Operation:
     double rate                  # DROPOUT
     uint32_t stream
     bint is_narrow               # DENSE: few outputs, the weight is kept transposed
-    bint folds_relu              # DENSE: its backward product multiplies by the ReLU's derivative of its operand ...
-    bint is_folded               # ... which the operation that wrote that operand then leaves out
+    bint folds_relu              # DENSE: its backward product multiplies by the derivative of the ReLU that it reads
+    bint is_folded               # the one operation that reads it multiplies by its ReLU's derivative, in its place
     char* weight                 # DENSE: panels; LAYER_NORM: the gain
     char* bias
     char* state                  # running statistics and the like
@@ -84,25 +84,25 @@ cdef struct Tape:                # the buffers of a pass over up to `rows` rows
 
 
 cdef inline ssize_t value_of(const Program* program, const Operation* op) noexcept nogil:
-    """The value that the operation writes."""
+    """Return the value that the operation writes."""
     return op - program.operations + 1
 
 
 cdef inline Slot* slot_of(const Program* program, const Tape* tape, const Operation* op) noexcept nogil:
-    """The slot of the value that the operation writes."""
+    """Return the slot of the value that the operation writes."""
     return &tape.slots[value_of(program, op)]
 
 
 cdef inline Slot* operand_of(const Tape* tape, const Operation* op) noexcept nogil:
-    """The slot of the operation's first operand."""
+    """Return the slot of the operation's first operand."""
     return &tape.slots[op.operands[0].value]
 
 
 cdef inline ssize_t panels_of(const Program* program, ssize_t n) noexcept nogil:
-    """Panels of n columns."""
+    """Return how many panels n columns take."""
     return (n + program.panel - 1) // program.panel
 
 
 cdef inline ssize_t panels_size(const Program* program, ssize_t rows, ssize_t n) noexcept nogil:
-    """Bytes of panels of rows by n."""
+    """Return the bytes of panels of rows by n."""
     return panels_of(program, n) * rows * program.panel * program.item

@@ -30,7 +30,7 @@ MAX_SHUFFLED = 2**32             # rows: a key and the row's number are sorted a
 
 
 def use(random64, batch_float32, batch_float64):
-    """Sets the kernels that compute: capsules of the random kernels for float64 and of the batch kernels."""
+    """Set the kernels that compute: capsules of the random kernels for float64 and of the batch kernels."""
     global kernels, batch32, batch64
     kernels = <RandomKernels*> PyCapsule_GetPointer(random64, "fastnn.random")
     batch32 = <BatchKernels*> PyCapsule_GetPointer(batch_float32, "fastnn.batch")
@@ -38,7 +38,7 @@ def use(random64, batch_float32, batch_float64):
 
 
 def pieces(ssize_t n, check):
-    """(first, last) of pieces of n rows in order; before each, Ctrl-C is heard and check(), which may raise, called."""
+    """Yield (first, last) of pieces of n rows in order; before each, hear Ctrl-C and call check(), which may raise."""
     cdef ssize_t first
     for first in range(0, n, PIECE):
         PyErr_CheckSignals()
@@ -48,7 +48,7 @@ def pieces(ssize_t n, check):
 
 
 def permutation(ssize_t n, uint64_t seed, uint64_t epoch, check=None):
-    """The order of rows in an epoch: int64 (n,), row numbers sorted by (random key, row number).
+    """Draw the order of rows in an epoch: int64 (n,), row numbers sorted by (random key, row number).
 
     check is called now and then, and ends the work by raising.
     """
@@ -96,7 +96,7 @@ cdef int sort_by_digit(const uint64_t[::1] source, uint64_t[::1] target, int shi
 
 
 def uniform(uint64_t seed, uint32_t stream, shape):
-    """Uniform numbers in [0, 1), multiples of 2**-24, as float64."""
+    """Draw uniform numbers in [0, 1), multiples of 2**-24, as float64."""
     out = np.empty(shape)
     cdef double[::1] flat = out.reshape(-1)
     if len(flat):
@@ -106,7 +106,7 @@ def uniform(uint64_t seed, uint32_t stream, shape):
 
 
 def normal(uint64_t seed, uint32_t stream, shape):
-    """Standard normal numbers, by Box and Muller's method, as float64."""
+    """Draw standard normal numbers, by Box and Muller's method, as float64."""
     out = np.empty(shape)
     cdef double[::1] flat = out.reshape(-1)
     if len(flat):
@@ -116,14 +116,14 @@ def normal(uint64_t seed, uint32_t stream, shape):
 
 
 def lane_sum(a):
-    """The contract's sum of a float64 vector: 16 lanes by index mod 16, joined 8-4-2-1."""
+    """Compute the contract's sum of a float64 vector: 16 lanes by index mod 16, joined 8-4-2-1."""
     cdef const double[::1] values = np.ascontiguousarray(a, dtype=np.float64)
     with standard_environment():
         return sum_of_lanes(&values[0], len(values)) if len(values) else 0.0
 
 
 def first_nonfinite(a):
-    """The flat index of the first NaN or infinity in a float32 or float64 array of one or two dimensions, or -1."""
+    """Return the flat index of the first NaN or infinity in a float array of one or two dimensions, or -1."""
     cdef Py_buffer view
     cdef BatchKernels* batch = batch32 if a.dtype == np.float32 else batch64
     cdef ssize_t found = -1

@@ -13,7 +13,7 @@ cdef inline ssize_t position(str what, name, list known) except -1:
 
 
 cdef inline int set_activation(Operation* op, const ActivationKernels* kernels, name) except -1:
-    """Gives a dense operation, or an activation on its own, the activation of that name."""
+    """Give a dense operation, or an activation on its own, the activation of that name."""
     known = [kernels.list[i].name.decode() for i in range(kernels.count)]
     op.activation = &kernels.list[position("activation", name, known)]
     op.is_identity, op.is_relu, op.is_softmax = name == "identity", name == "relu", name == "softmax"
@@ -25,7 +25,7 @@ cdef inline const LossKernel* find_loss(const LossKernels* kernels, name) except
 
 
 cdef inline bint is_undone(const LossKernel* loss, const Operation* op) noexcept:
-    """Whether the loss takes the values before this activation."""
+    """Return whether the loss takes the values before this activation."""
     return op.activation != NULL and loss.undoes != NULL and strcmp(op.activation.name, loss.undoes) == 0
 
 

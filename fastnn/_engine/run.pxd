@@ -21,10 +21,10 @@ cdef struct Task:                # a span of a parameter tensor: its gradient ov
     ssize_t offset               # bytes into the parameters' arena
     ssize_t count                # reals
     ssize_t width                # of the panel: columns that are not padding
-    ssize_t work                 # vectors of its gradient ...
-    ssize_t end                  # ... and of all before it
-    int group                    # of the parameters, by which its rule goes
-    ssize_t input_panel          # of the network's inputs, where it is about weights of those; else -1
+    ssize_t work                 # vectors of its gradient
+    ssize_t end                  # vectors of its gradient and of those of all tasks before it
+    int group                    # of parameters: which rule it steps by
+    ssize_t input_panel          # which panel of the network's inputs its weights multiply; -1: none
     bint is_narrow               # its gradient lies transposed
     bint has_factors             # the gradient of a lone row is the outer product of two vectors
     bint is_transposed           # its step has to reach the transposed weight too
@@ -46,7 +46,7 @@ cdef struct Batch:
 
 cdef struct Progress:            # within the epoch
     ssize_t position             # rows done
-    double loss_sum, hit_sum, weight_sum
+    double loss_sum, hit_sum, weight_sum   # over those rows
 
 cdef struct Network:             # what is trained: arenas of parameters all have one layout
     Program program
@@ -62,12 +62,12 @@ cdef struct Network:             # what is trained: arenas of parameters all hav
 cdef struct Buffers:             # what the passes and the gradients are computed in
     Tape* tapes                  # one; one a thread where threads work apart
     ssize_t chunk                # rows that a tape holds: a batch is taken in chunks of whole shards
-    ssize_t part                 # chunks that a thread working apart adds up, a power of two; 0: threads work together
+    ssize_t part                 # chunks of a part, a power of two; 0: threads work together, not apart
     char* gradient               # where the gradient is wanted whole: to be clipped or handed out; else NULL
-    char* levels                 # sums of chunks, by level of the tree
-    ssize_t levels_size          # of each thread working apart
-    char* parts                  # sums of parts
-    char* scratch                # for each thread
+    char* levels                 # sums of chunks, one a level of the tree
+    ssize_t levels_size          # bytes of the levels of a thread working apart
+    char* parts                  # the sum of each part
+    char* scratch                # of each thread: a task's gradient, and the partial sums of its kernel
     ssize_t scratch_size
     Sorting* sortings            # for each thread, where dense operations take the entries of sparse rows
 
@@ -107,10 +107,10 @@ cdef struct Schedule:
 
 cdef struct Signals:
     void* raised                 # the owner's list of what signals' handlers raised
-    double now                   # in seconds of the clock, read ...
-    double row_work              # ... every so many multiply-adds, of which a row takes so many
-    double work_to_clock
-    double next_check
+    double now                   # seconds of the clock, when it was last read
+    double row_work              # multiply-adds that a row takes
+    double work_to_clock         # multiply-adds until the clock is read again
+    double next_check            # when to look at pending signals again
     atomic_int stop              # asked for from outside
     bint paused                  # set before the barrier that ends a step, read after it
     atomic_int abandoned         # set before the barrier that ends a rows phase, read after it

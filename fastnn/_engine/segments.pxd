@@ -13,7 +13,7 @@ from fastnn._engine.team cimport barrier
 
 
 cdef inline bint shares_outputs(const Run* run, const Operation* op, ssize_t n_rows) noexcept nogil:
-    """Whether threads share an operation's outputs instead of its rows.
+    """Return whether threads share an operation's outputs instead of its rows.
 
     They do where its weights are most of what is updated and more than the rows: each thread then reads those weights
     that it has updated itself, and they stay in its cache.
@@ -24,7 +24,7 @@ cdef inline bint shares_outputs(const Run* run, const Operation* op, ssize_t n_r
 
 
 cdef inline ssize_t end_of_segment(const Run* run, ssize_t first, ssize_t n_rows, int n_threads) noexcept nogil:
-    """The first operation from `first` on that spans the batch, or how many operations there are."""
+    """Return the first operation from `first` on that spans the batch, or how many operations there are."""
     cdef const Program* program = &run.network.program
     cdef ssize_t k = first
     if n_threads == 1:
@@ -36,7 +36,7 @@ cdef inline ssize_t end_of_segment(const Run* run, ssize_t first, ssize_t n_rows
 
 cdef inline void forward_segments(const Run* run, const Tape* tape, ssize_t n_rows, ssize_t r0, ssize_t r1, int thread,
                                   int n_threads) noexcept nogil:
-    """The forward pass over rows 0..n_rows, of which r0..r1 are this thread's."""
+    """Take rows 0..n_rows forward, of which r0..r1 are this thread's."""
     cdef const Program* program = &run.network.program
     cdef ssize_t first = 0, end = end_of_segment(run, 0, n_rows, n_threads)
     while end < program.n_operations:
@@ -51,7 +51,7 @@ cdef inline void forward_segments(const Run* run, const Tape* tape, ssize_t n_ro
 
 cdef inline void forward_share(const Program* program, const Tape* tape, const Operation* op, ssize_t n_rows,
                                int thread, int n_threads) noexcept nogil:
-    """This thread's panels of the outputs, for all rows."""
+    """Compute this thread's panels of the outputs, for all rows."""
     cdef ssize_t n = panels_of(program, op.n_out)
     cdef ssize_t p0 = n * thread // n_threads, p1 = n * (thread + 1) // n_threads
     if p0 < p1:

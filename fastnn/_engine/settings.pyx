@@ -16,7 +16,7 @@ NUMBERS = {"plain": PLAIN_NUMBERS, "adam": ADAM_NUMBERS, "nadam": NADAM_NUMBERS,
 
 
 cdef object set_loss(Run* run, dict given):
-    """Sets the loss; the result keeps alive what the run points to.
+    """Set the loss; return what keeps alive what the run points to.
 
     If the network ends in what the loss undoes, the loss is computed from the values before.
     """
@@ -37,7 +37,7 @@ cdef object set_loss(Run* run, dict given):
 
 
 cdef int set_optimizer(Run* run, dict given) except -1:
-    """Sets the hyperparameters, and the powers of them before the first step."""
+    """Set the hyperparameters, and the powers of them before the first step."""
     h = &run.optimizer.hyperparameters
     given = dict(given)
     run.optimizer.kernel = find_optimizer(run.network.program.optimizers, given.pop("kind"))
@@ -66,7 +66,7 @@ cdef double limit(dict given, name) except? -1:
 
 
 cdef list set_groups(Run* run, list tensors, groups, bint decay_all):
-    """Sets the groups of parameters that the optimizer treats alike; the number of each tensor's.
+    """Set the groups of parameters that the optimizer treats alike; return the number of each tensor's.
 
     ``groups`` maps (operation, kind) to a dict of ``learning_rate``, a factor, and ``decays``. Tensors that it leaves
     out have the step's learning rate, and matrices the penalties, as all have with ``decay_all``.

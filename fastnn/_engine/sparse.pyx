@@ -50,7 +50,7 @@ cdef class SparseMatrix:
         return self.shape[0]
 
     def __getitem__(self, rows):
-        """Some rows: of a slice without step, the same entries; of an array of row numbers, a copy."""
+        """Return some rows: of a slice without step, the same entries; of an array of row numbers, a copy."""
         if isinstance(rows, slice):
             start, stop, _ = rows.indices(len(self))
             return SparseMatrix(self.values, self.columns, self.starts[start:stop + 1], self.shape[1])
@@ -76,12 +76,12 @@ cdef class SparseMatrix:
         return result
 
     cdef ssize_t count(self) noexcept:
-        """Entries."""
+        """Return the number of entries."""
         cdef const int64_t* starts = <const int64_t*> self.starts_view.buf
         return starts[self.starts_view.len // <ssize_t> sizeof(int64_t) - 1] - starts[0]
 
     cdef Inputs inputs(self, const Program* program) noexcept:
-        """The rows for a program, and whether the operations that read them are to take their entries as they are.
+        """Return the rows for a program, and whether the operations that read them take their entries as they are.
 
         What they take instead, dense rows made a batch at a time, is for operations that need every input, and faster
         where there are many entries. The results are the same.
@@ -96,7 +96,7 @@ cdef class SparseMatrix:
         return found
 
     cdef ssize_t most_entries(self, ssize_t n_rows) except -1:
-        """Entries that any n_rows of the rows have at most."""
+        """Return the most entries that any n_rows of the rows have."""
         if n_rows >= len(self):
             return self.count()
         if n_rows not in self.largest:
@@ -106,7 +106,7 @@ cdef class SparseMatrix:
 
 
 def first_fault(const int64_t[::1] starts, const int32_t[::1] columns, ssize_t n_columns):
-    """(what, row, column) of the first thing that is wrong with the structure of rows in CSR, or None.
+    """Return (what, row, column) of the first thing wrong with the structure of rows in CSR, or None.
 
     ``what`` is ``"starts"`` where a row begins before 0, or ends before it begins or beyond the last entry;
     ``"range"`` where a column is not there; ``"twice"`` and ``"order"`` where a column does not come after the one

@@ -8,7 +8,7 @@ from fastnn._kernels.table cimport SparseEntries, real
 
 cdef inline void sort_entries(const Run* run, ssize_t first, ssize_t n_rows, int thread, ssize_t c0,
                               ssize_t c1) noexcept nogil:
-    """The entries of a chunk, the rows from `first` of the epoch on, in columns c0..c1: those of a thread's tasks."""
+    """Sort the entries of a chunk, rows `first` of the epoch and on, in columns c0..c1: those of a thread's tasks."""
     cdef Sorting* sorting = &run.buffers.sortings[thread]
     run.network.program.sparse.sort_entries(
         &run.data.inputs.entries, run.data.order + first if run.data.order != NULL else NULL, first, n_rows, c0, c1,
@@ -18,7 +18,7 @@ cdef inline void sort_entries(const Run* run, ssize_t first, ssize_t n_rows, int
 
 cdef inline bint sparse_gradient(const Run* run, const Task* task, const Tape* tape, ssize_t n_rows, Sorting* sorting,
                                  char* gradient) noexcept nogil:
-    """The gradient of a task about the network's inputs: of those that have an entry; whether any has.
+    """Compute the gradient of a task about the inputs, of those with an entry; return whether any has one.
 
     Tasks of an operation come in the order of their inputs.
     """

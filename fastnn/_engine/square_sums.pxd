@@ -13,7 +13,7 @@ cdef inline double sum_squares(const Run* run, const char* arena, const SquareSu
 
 
 cdef inline double squared_weights(Run* run) noexcept nogil:
-    """The sum of the squares of what penalties apply to."""
+    """Return the sum of the squares of what penalties apply to."""
     cdef ssize_t i
     cdef const SquareSum* sum
     for i in range(run.network.n_square_sums):
@@ -23,6 +23,6 @@ cdef inline double squared_weights(Run* run) noexcept nogil:
 
 
 cdef inline double clip_scale(double limit, double norm) noexcept nogil:
-    """min(1, limit / norm), with PyTorch's guard against a norm of zero."""
+    """Return min(1, limit / norm), with PyTorch's guard against a norm of zero."""
     cdef double scale = limit / (norm + 1e-6)
     return scale if scale < 1 else 1

@@ -65,7 +65,7 @@ cdef double clock() noexcept nogil:
 
 
 cdef void run_steps(void* context, int thread, int n_threads) noexcept nogil:
-    """Steps until the data, the learning rates or the time are used up, or something is wrong."""
+    """Take steps until the data, the learning rates or the time are used up, or something is wrong."""
     cdef Run* run = <Run*> context
     cdef Share share
     share.thread, share.n_threads = thread, n_threads
@@ -77,7 +77,7 @@ cdef void run_steps(void* context, int thread, int n_threads) noexcept nogil:
 
 
 cdef ssize_t first_task(const Network* network, int thread, int n_threads) noexcept nogil:
-    """Where a thread's tasks begin: each has consecutive ones of about the same work."""
+    """Return where a thread's tasks begin: each has consecutive ones of about the same work."""
     cdef ssize_t t = 0, middle
     while t < network.n_tasks:
         middle = 2 * network.tasks[t].end - network.tasks[t].work
@@ -98,7 +98,7 @@ cdef void find_inputs(const Network* network, Share* share) noexcept nogil:
 
 
 cdef bint take_step(Run* run, const Share* share) noexcept nogil:
-    """One step; whether to go on, which all threads agree on."""
+    """Take one step; return whether to go on, which all threads agree on."""
     cdef Batch batch = coming_batch(run)
     cdef bint found
     if share.n_threads > 1 and run.buffers.part > 0 and batch.n_chunks > 1:
@@ -116,7 +116,7 @@ cdef bint take_step(Run* run, const Share* share) noexcept nogil:
 
 
 cdef bint descend_together(Run* run, Batch* batch, const Share* share) noexcept nogil:
-    """Gradient and update, chunk by chunk; false if the step was abandoned or its loss is not finite."""
+    """Take gradient and update, chunk by chunk; return false if the step was abandoned or its loss is not finite."""
     cdef ssize_t c, n_rows, t
     cdef Task* task
     cdef Tape* tape = &run.buffers.tapes[0]
@@ -149,7 +149,7 @@ cdef bint descend_together(Run* run, Batch* batch, const Share* share) noexcept 
 
 
 cdef bint descend_apart(Run* run, Batch* batch, const Share* share) noexcept nogil:
-    """The same; each thread takes parts of the batch through both phases, then its tasks over the sums of all parts."""
+    """Do the same, each thread with parts of the batch of its own, then with its tasks over the sums of all parts."""
     cdef ssize_t per_part = run.buffers.part, n_parts = (batch.n_chunks + per_part - 1) // per_part
     cdef ssize_t part, first, c, n, n_rows, t
     cdef Task* task
@@ -186,7 +186,7 @@ cdef bint descend_apart(Run* run, Batch* batch, const Share* share) noexcept nog
 
 
 cdef bint is_over(Run* run, Batch* batch, bint has_losses, int thread) noexcept nogil:
-    """Whether the step must end without an update: it was abandoned, or all losses are there and not finite."""
+    """Return whether the step must end without an update: abandoned, or all losses are there and not finite."""
     if atomic_load(&run.signals.abandoned):
         return True
     if not has_losses:
@@ -201,7 +201,7 @@ cdef bint is_over(Run* run, Batch* batch, bint has_losses, int thread) noexcept 
 
 cdef ssize_t rows_phase(Run* run, const Batch* batch, ssize_t chunk, const Tape* given, int thread,
                         int n_threads) noexcept nogil:
-    """Data, outputs, losses and deltas of this thread's share of a chunk of the batch. Returns the chunk's rows."""
+    """Take this thread's share of a chunk's rows from data to outputs, losses and deltas; return the chunk's rows."""
     cdef const Program* program = &run.network.program
     cdef ssize_t first_row = chunk * run.buffers.chunk
     cdef ssize_t n_rows = min(run.buffers.chunk, batch.n - first_row)
@@ -232,7 +232,7 @@ cdef ssize_t rows_phase(Run* run, const Batch* batch, ssize_t chunk, const Tape*
 
 
 cdef void clipped_update(Run* run, const Share* share) noexcept nogil:
-    """The update as a phase of its own, once the norm of the whole gradient is known."""
+    """Update in a phase of its own, once the norm of the whole gradient is known."""
     cdef int thread = share.thread, n_threads = share.n_threads, g
     cdef ssize_t i, t, n = run.network.n_square_sums
     cdef double norm
@@ -270,7 +270,7 @@ cdef void finish_step(Run* run, const Batch* batch) noexcept nogil:
 
 
 cdef void check_signals(Run* run, ssize_t n_rows) noexcept nogil:
-    """Within a long step, lets Python's signal handlers run; if one asks to stop, the step is as if never begun."""
+    """Let Python's signal handlers run within a long step; if one asks to stop, the step is as if never begun."""
     run.signals.work_to_clock -= n_rows * run.signals.row_work + CHUNK_OVERHEAD
     if run.signals.work_to_clock > 0:
         return

@@ -10,7 +10,7 @@ from fastnn._engine.tensors cimport STATE, Tensor
 
 
 cdef Arena new_tasks(Network* network, Model model, list groups):
-    """Cuts every trained tensor into blocks of a panel by a panel, and into sums of sixteen outputs.
+    """Cut every trained tensor into blocks of a panel by a panel, and into sums of sixteen outputs.
 
     ``groups`` holds the number of each tensor's group.
     """

@@ -26,7 +26,7 @@ cdef enum:
 
 
 cdef void wait_for_change(TeamState* team, atomic_int* value, int old, int thread) noexcept nogil:
-    """Returns once *value is no longer old; whoever changes it calls wake after."""
+    """Return once *value is no longer old; whoever changes it calls wake after."""
     cdef int _spin
     for _spin in range(SPINS):
         if atomic_load(value) != old:
@@ -47,7 +47,7 @@ cdef void wake(TeamState* team, int thread) noexcept nogil:
 
 
 cdef void barrier(TeamState* team, int thread, int n_threads) noexcept nogil:
-    """Returns once all n_threads threads of the run have called it."""
+    """Return once all n_threads threads of the run have called it."""
     cdef int phase, other
     if n_threads == 1:
         return
@@ -72,7 +72,7 @@ cdef void work(TeamState* team, int thread) noexcept nogil:
 
 
 cdef void perform(TeamState* team, int thread) noexcept nogil:
-    """The caller's or a worker's part of a run, in the floating-point environment that the numerics assume."""
+    """Do the caller's or a worker's part of a run, in the floating-point environment that the numerics assume."""
     cdef unsigned long long environment = fp_environment_enter()
     team.body(team.context, thread, team.n_threads)
     fp_environment_leave(environment)
@@ -124,7 +124,7 @@ cdef class Team:
         return 0
 
     cdef int run(self, Body body, void* context, int n_threads) except -1:
-        """Runs body(context, thread, n) on n threads, this one among them, and returns n: n_threads, or 1 if the team
+        """Run body(context, thread, n) on n threads, this one among them, and return n: n_threads, or 1 if the team
         is taken. So what a thread does must follow from the n it is given.
         """
         cdef int thread, finished
@@ -149,7 +149,7 @@ cdef class Team:
         return n_threads
 
     def acquire(self):
-        """Take the workers away from runs, for a test of what those then do; whether they were there."""
+        """Take the workers away from runs, for a test of what those then do; return whether they were there."""
         return self.taken.acquire(False)
 
     def release(self):
@@ -168,12 +168,12 @@ cdef class Team:
 
 
 cdef Team shared_team():
-    """The team that trainings and predictions share."""
+    """Return the team that trainings and predictions share."""
     return _shared
 
 
 def team():
-    """The team that trainings and predictions share, for tests."""
+    """Return the team that trainings and predictions share, for tests."""
     return _shared
 
 

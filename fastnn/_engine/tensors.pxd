@@ -17,7 +17,7 @@ cdef enum:
 
 
 cdef inline Tensor vector(int role, ssize_t n) noexcept:
-    """One number for each unit."""
+    """Describe a tensor of one number for each unit."""
     cdef Tensor tensor
     tensor.operation = tensor.offset = tensor.size = 0
     tensor.role, tensor.is_vector, tensor.is_transposed = role, True, False
@@ -26,7 +26,7 @@ cdef inline Tensor vector(int role, ssize_t n) noexcept:
 
 
 cdef inline Tensor matrix(int role, ssize_t n_in, ssize_t n_out, bint is_transposed) noexcept:
-    """One number for each input of each output."""
+    """Describe a tensor of one number for each input of each output."""
     cdef Tensor tensor
     tensor.operation = tensor.offset = tensor.size = 0
     tensor.role, tensor.is_vector, tensor.is_transposed = role, False, is_transposed

@@ -13,7 +13,7 @@ cdef bint insists() noexcept:
 
 
 def insist(bint wanted):
-    """Set whether networks train on as many threads as their ``threads`` says, fewer being faster or not; return what was.
+    """Set whether networks train on as many threads as their ``threads`` says, faster or not; return what was.
 
     For tests and ``fastnn verify``, which are to show that the bits do not depend on it.
     """

@@ -100,7 +100,7 @@ cdef class Training:
     # ------------------------------------------------------------------ set-up
 
     cdef int copy_program(self) except -1:
-        """The model's operations, to be changed where training differs."""
+        """Copy the model's operations, to be changed where training differs."""
         cdef ssize_t k, i, n = self.model.program.n_operations, n_operands = 0
         cdef Operation* op
         cdef Operand* operands
@@ -148,7 +148,7 @@ cdef class Training:
         return 0
 
     cdef int refresh_transposed(self) except -1:
-        """Copies the weights anew if somebody else has changed them."""
+        """Copy the weights anew if somebody else has changed them."""
         cdef ssize_t t
         cdef Task* task
         if self.version == self.model.version:
@@ -164,7 +164,7 @@ cdef class Training:
     # ------------------------------------------------------------------- runs
 
     cdef int begin(self, bint updates) except -1:
-        """Says whether the steps are to update or to leave their gradient.
+        """Say whether the steps are to update or to leave their gradient.
 
         Before anything else of a run is changed, or even looked at: until then another thread may be running.
         """
@@ -178,7 +178,7 @@ cdef class Training:
         return 0
 
     cdef int perform(self, Data data, ssize_t batch_size) except -1:
-        """Steps through data from the position on."""
+        """Step through data from the position on."""
         cdef Run* run = &self.current
         cdef ssize_t batch = min(batch_size, data.n), operation = -1
         self.busy = True
@@ -226,7 +226,7 @@ cdef class Training:
         signals.work_to_clock = 0
 
     cdef int run_team(self, int threads) except -1:
-        """Runs until there is reason to stop, on `threads` threads or, if that is faster, on one."""
+        """Run until there is reason to stop, on `threads` threads or, if that is faster, on one."""
         cdef Run* run = &self.current
         cdef double deadline = run.schedule.deadline, start
         cdef ssize_t position, rows
@@ -246,7 +246,7 @@ cdef class Training:
                 return 0
 
     cdef bint done(self, double deadline) noexcept:
-        """Whether the run is at its end, and not just at the end of a trial of a number of threads."""
+        """Return whether the run is at its end, and not just at the end of a trial of a number of threads."""
         cdef Schedule* schedule = &self.current.schedule
         cdef Signals* signals = &self.current.signals
         return (not self.current.optimizer.updates or schedule.progress.position >= self.current.data.n
@@ -255,7 +255,7 @@ cdef class Training:
                 or atomic_load(&signals.stop) or clock() >= deadline)
 
     def run(self, X, y, weights, order, ssize_t batch_size, const double[::1] learning_rates, double seconds):
-        """Goes on from ``position`` to the end of the epoch, or the learning rates, or returns after about ``seconds``.
+        """Go on from ``position`` to the end of the epoch or the learning rates, or for about ``seconds``.
 
         Parameters
         ----------
@@ -286,7 +286,7 @@ cdef class Training:
         atomic_store(&self.current.signals.stop, 0)
 
     def step(self, X, y, weights, double learning_rate):
-        """One update on one batch; returns its loss before the update."""
+        """Update on one batch; return its loss before the update."""
         cdef Progress progress
         data = Data(X, y, weights)
         self.begin(True)
@@ -304,7 +304,7 @@ cdef class Training:
         return self.current.schedule.batch_loss
 
     def gradient(self, X, y, weights=None):
-        """(loss, {(operation, kind): gradient}) of one batch, the penalties left out; nothing changes.
+        """Return (loss, {(operation, kind): gradient}) of one batch, the penalties left out; nothing changes.
 
         Dropout masks are those of the coming step.
         """
@@ -323,13 +323,13 @@ cdef class Training:
         }
 
     def evaluate(self, X, y, weights=None, out=None):
-        """(mean loss, mean accuracy), dropout off; the network's outputs go to ``out`` (n, n_outputs), if given."""
+        """Return (mean loss, mean accuracy), dropout off; the outputs go to ``out`` (n, n_outputs), if given."""
         data = Data(X, y, weights)
         return evaluate(self.model, self.current.network.program, self.current.data.loss_kernel,
                         self.current.data.loss, data, out, self.threads)
 
     def interrupt(self):
-        """Makes the run under way, or else the next one, return as soon as it can."""
+        """Make the run under way, or else the next one, return as soon as it can."""
         atomic_store(&self.current.signals.stop, 1)
 
     # ------------------------------------------------------------------- state
@@ -358,13 +358,13 @@ cdef class Training:
             return squared_weights(&self.current)
 
     def end_epoch(self):
-        """Sets the position and the sums to 0."""
+        """Set the position and the sums to 0."""
         progress = &self.current.schedule.progress
         progress.position = 0
         progress.loss_sum = progress.hit_sum = progress.weight_sum = 0
 
     def get_state(self):
-        """Everything a later run needs beside the parameters: {name: array}."""
+        """Return everything a later run needs beside the parameters: {name: array}."""
         powers = &self.current.optimizer.powers
         state = {
             "counters": np.array([self.steps, self.position], dtype=np.int64),
@@ -376,7 +376,7 @@ cdef class Training:
         return state
 
     def set_state(self, state):
-        """Takes what ``get_state`` gave, of a training of the same network and optimizer."""
+        """Take what ``get_state`` gave, of a training of the same network and optimizer."""
         cdef long long steps
         progress, powers = &self.current.schedule.progress, &self.current.optimizer.powers
         steps, progress.position = map(int, state["counters"])
@@ -387,7 +387,7 @@ cdef class Training:
             self.model.pack(self.model.panels(arena, t), t, state[name])
 
     def state_tensors(self):
-        """(name, position, arena) of every tensor that the optimizer keeps."""
+        """List (name, position, arena) of every tensor that the optimizer keeps."""
         return [(f"{operation}.{kind}.state{j}", t, arena)
                 for j, arena in enumerate(self.states) if arena is not None
                 for t, (operation, kind, _) in enumerate(self.model.tensors)]

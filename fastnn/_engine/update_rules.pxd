@@ -41,7 +41,7 @@ cdef inline Powers next_powers(const Hyperparameters* h, const Powers* old) noex
 
 cdef inline UpdateRule update_rule(const Hyperparameters* h, const Group* group, const Powers* powers,
                                    double step_learning_rate, double batch_scale, long long t) noexcept nogil:
-    """The rule of step t (from 1) for a group of parameters.
+    """Return the rule of step t (from 1) for a group of parameters.
 
     powers are those of step t, batch_scale is one over the sum of the batch's sample weights.
     """

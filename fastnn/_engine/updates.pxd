@@ -14,7 +14,7 @@ from fastnn._kernels.table cimport real
 
 
 cdef inline void set_rules(Run* run, const Batch* batch) noexcept nogil:
-    """The numbers of the coming step, for each group of parameters."""
+    """Set the numbers of the coming step, for each group of parameters."""
     cdef double learning_rate = run.schedule.learning_rates[run.schedule.rates_used]
     cdef int g
     run.optimizer.coming_powers = next_powers(&run.optimizer.hyperparameters, &run.optimizer.powers)
@@ -25,7 +25,7 @@ cdef inline void set_rules(Run* run, const Batch* batch) noexcept nogil:
 
 
 cdef inline void update(Run* run, Task* task, const char* gradient, const char* factors) noexcept nogil:
-    """The step on the task's parameters, and their copy in the transposed weight."""
+    """Step on the task's parameters, and copy them to the transposed weight."""
     cdef char* states[3]
     cdef int j
     for j in range(3):
@@ -41,7 +41,7 @@ cdef inline void update(Run* run, Task* task, const char* gradient, const char* 
 
 
 cdef inline void finish_task(Run* run, Task* task, const char* gradient) noexcept nogil:
-    """The update, or where the gradient is wanted whole, what it needs."""
+    """Update, or where the gradient is wanted whole, store what the update needs."""
     if run.buffers.gradient != NULL:
         memcpy(run.buffers.gradient + task.offset, gradient, task.count * run.network.program.item)
     else:
@@ -51,7 +51,7 @@ cdef inline void finish_task(Run* run, Task* task, const char* gradient) noexcep
 # ------------------------------------------------------------- of a lone row
 
 cdef inline bint steps_from_factors(const Run* run, const Task* task) noexcept nogil:
-    """Whether the gradient of a lone row, an outer product, need not be written down."""
+    """Return whether the gradient of a lone row, an outer product, need not be written down."""
     return task.has_factors and run.buffers.gradient == NULL and not is_from_entries(run, task)
 
 
@@ -69,7 +69,7 @@ cdef inline void update_from_factors(Run* run, Task* task) noexcept nogil:
 # ------------------------------------------------- of the entries of sparse rows
 
 cdef inline void update_inputs(Run* run, Task* task, ssize_t i0, ssize_t i1, const char* gradient) noexcept nogil:
-    """The update of inputs i0..i1 of the task's panel."""
+    """Update inputs i0..i1 of the task's panel."""
     cdef ssize_t offset = i0 * run.network.program.panel * run.network.program.item
     cdef Task span = task[0]
     span.offset, span.count = task.offset + offset, (i1 - i0) * run.network.program.panel
@@ -78,7 +78,7 @@ cdef inline void update_inputs(Run* run, Task* task, ssize_t i0, ssize_t i1, con
 
 
 cdef inline void update_entries(Run* run, Task* task, ssize_t n_rows, int thread, char* gradient) noexcept nogil:
-    """The update of those inputs' weights alone that have an entry in the batch; the others have no gradient."""
+    """Update those inputs' weights alone that have an entry in the batch; the others have no gradient."""
     cdef Sorting* sorting = &run.buffers.sortings[thread]
     cdef const int32_t* columns = sorting.entries.columns
     cdef ssize_t e, i, low, end, first = task.input_panel * run.network.program.panel

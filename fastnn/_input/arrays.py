@@ -18,7 +18,7 @@ _TIMES = ("date", "time", "duration", "period", "interval")
 
 
 def as_numbers(value: Any, argument: str) -> np.ndarray:
-    """``value`` as an ndarray of real numbers; not a copy if NumPy can look at its memory.
+    """Return ``value`` as an ndarray of real numbers; not a copy if NumPy can look at its memory.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def as_numbers(value: Any, argument: str) -> np.ndarray:
 
 
 def column_names(value: Any) -> list[Any] | None:
-    """The names of a data frame's columns; None for anything else."""
+    """Return the names of a data frame's columns; None for anything else."""
     if isinstance(value, np.ndarray) or not _has(value, "__array__"):
         return None
     if _has(value, "column_names"):  # pyarrow
@@ -57,7 +57,7 @@ def column_names(value: Any) -> list[Any] | None:
 
 
 def _has(value: Any, *names: str) -> bool:
-    """Whether the class of ``value`` has these; pandas makes an attribute of any column besides."""
+    """Return whether the class of ``value`` has these; pandas makes an attribute of any column besides."""
     return all(hasattr(type(value), name) for name in names)
 
 
@@ -97,7 +97,7 @@ def _read(value: Any, argument: str) -> np.ndarray:
 
 
 def _of_columns(frame: Any, names: list[Any], argument: str) -> np.ndarray:
-    """The values of a data frame of numbers, in one piece where they lie so."""
+    """Return the values of a data frame of numbers, in one piece where they lie so."""
     dtypes = list(frame.schema.types if _has(frame, "column_names") else frame.dtypes)
     for name, dtype in zip(names, dtypes, strict=True):
         if str(dtype).lower().startswith(_CATEGORIES):
@@ -127,7 +127,7 @@ def _column(frame: Any, position: int) -> Any:
 
 
 def _missing_among(array: np.ndarray) -> str:
-    """What to say of the first value that is missing among objects."""
+    """Return what to say of the first value that is missing among objects."""
     values = array.tolist() if array.dtype.kind == "O" and array.ndim == 1 else []
     row = next((row for row, value in enumerate(values) if _is_missing(value)), None)
     return "" if row is None else f" with missing values (the first in row {row})"
@@ -138,6 +138,6 @@ def _is_missing(value: Any) -> bool:
 
 
 def _named(value: Any) -> str:
-    """The library's name for it, short."""
+    """Return the library's name for it, short."""
     dtype = getattr(value, "dtype", None)
     return type(value).__name__ + (f" of dtype {dtype}" if dtype is not None else "")

@@ -27,7 +27,7 @@ LISTED = 100  # names in an error message
 
 
 def nearest(value: str, choices: Iterable[str]) -> str:
-    """A hint naming the choice most like ``value``, or nothing."""
+    """Return a hint naming the choice most like ``value``, or nothing."""
     import difflib
 
     found = difflib.get_close_matches(value.lower(), list(choices), 1, 0.5)
@@ -35,13 +35,13 @@ def nearest(value: str, choices: Iterable[str]) -> str:
 
 
 def listing(names: Collection[str]) -> str:
-    """The names in an error message, or how they begin if they are many."""
+    """Return the names in an error message, or how they begin if they are many."""
     more = f", … ({len(names):,} in all)" if len(names) > LISTED else ""
     return ", ".join(itertools.islice(names, LISTED)) + more
 
 
 def choice(value: Any, choices: Iterable[str], argument: str) -> str:
-    """``value``, if it is one of the strings ``choices``."""
+    """Return ``value``, if it is one of the strings ``choices``."""
     choices = tuple(choices)
     if not isinstance(value, str):
         raise TypeError(f"{argument} must be one of {', '.join(map(repr, choices))}; got {described(value)}")
@@ -52,7 +52,7 @@ def choice(value: Any, choices: Iterable[str], argument: str) -> str:
 
 
 def integer(value: Any, argument: str, minimum: int = 1, maximum: int | None = None) -> int:
-    """``value`` as an int in [minimum, maximum]."""
+    """Return ``value`` as an int in [minimum, maximum]."""
     try:
         if isinstance(value, (bool, np.bool_)):
             raise TypeError
@@ -67,12 +67,12 @@ def integer(value: Any, argument: str, minimum: int = 1, maximum: int | None = N
 
 
 def seed(value: Any, argument: str = "seed") -> int:
-    """``value`` as an int that serves as a seed."""
+    """Return ``value`` as an int that serves as a seed."""
     return integer(value, argument, 0, MAX_SEED)
 
 
 def threads(value: Any) -> int | str:
-    """``value`` as a number of threads, or ``"auto"``."""
+    """Return ``value`` as a number of threads, or ``"auto"``."""
     if isinstance(value, str):
         return choice(value, ("auto",), "threads")
     return integer(value, "threads", 1, 64)
@@ -87,7 +87,7 @@ def number(
     above: bool = False,
     below: bool = False,
 ) -> float:
-    """``value`` as a finite float from ``low`` to ``high``; ``above`` and ``below`` exclude the ends themselves."""
+    """Return ``value`` as a finite float from ``low`` to ``high``; ``above`` and ``below`` exclude the ends."""
     try:
         if isinstance(value, (bool, np.bool_, str, bytes)):
             raise TypeError
@@ -111,21 +111,21 @@ def number(
 
 
 def boolean(value: Any, argument: str) -> bool:
-    """``value`` as a bool."""
+    """Return ``value`` as a bool."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{argument} must be True or False; got {described(value)}")
     return bool(value)
 
 
 def text(value: Any, argument: str) -> str:
-    """``value`` as a string."""
+    """Return ``value`` as a string."""
     if not isinstance(value, str):
         raise TypeError(f"{argument} must be a string; got {described(value)}")
     return value
 
 
 def path(value: Any, argument: str = "path") -> str:
-    """``value`` as the name of a file."""
+    """Return ``value`` as the name of a file."""
     name = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
     if not isinstance(name, str):
         raise TypeError(f"{argument} must be the path of a file; got {described(value)}")
@@ -135,14 +135,14 @@ def path(value: Any, argument: str = "path") -> str:
 
 
 def mapping(value: Any, argument: str) -> Mapping[Any, Any]:
-    """``value``, if it maps something to something."""
+    """Return ``value``, if it maps something to something."""
     if not isinstance(value, Mapping):
         raise TypeError(f"{argument} must be a mapping; got {described(value)}")
     return value
 
 
 def dtype_name(value: Any, argument: str = "dtype") -> str:
-    """``"float32"`` or ``"float64"``."""
+    """Return ``"float32"`` or ``"float64"``."""
     if isinstance(value, str):
         return choice(value, ("float32", "float64"), argument)
     try:
@@ -155,7 +155,7 @@ def dtype_name(value: Any, argument: str = "dtype") -> str:
 
 
 def one_of(value: Any, base: type, choices: dict[str, Any], argument: str) -> Any:
-    """A description: an instance of ``base`` as it is, or the default one of the class that a string names."""
+    """Return a description: an instance of ``base`` as it is, or the default one of the class that a string names."""
     if isinstance(value, base):
         return value
     if isinstance(value, str):
@@ -167,7 +167,7 @@ def one_of(value: Any, base: type, choices: dict[str, Any], argument: str) -> An
 
 
 def listed(value: Any, single: type | tuple[type, ...], argument: str) -> tuple[Any, ...]:
-    """The items of ``value``; one that is a ``single`` stands for itself."""
+    """Return the items of ``value``; one that is a ``single`` stands for itself."""
     if isinstance(value, single):
         return (value,)
     try:
@@ -183,7 +183,7 @@ def instance(value: Any, cls: type, argument: str) -> None:
 
 
 def described(value: Any) -> str:
-    """``value`` in an error message: its type, and what it is if that is short."""
+    """Return ``value`` in an error message: its type, and what it is if that is short."""
     name = type(value).__name__
     try:
         text = repr(value)
@@ -193,7 +193,7 @@ def described(value: Any) -> str:
 
 
 def anything(value: Any, argument: str) -> np.ndarray:
-    """``value`` as an ndarray of whatever it holds."""
+    """Return ``value`` as an ndarray of whatever it holds."""
     try:
         return np.asarray(value)
     except ValueError as error:
@@ -201,7 +201,7 @@ def anything(value: Any, argument: str) -> np.ndarray:
 
 
 def numeric(value: ArrayLike, argument: str) -> np.ndarray:
-    """``value`` as an ndarray of real numbers, as it is where it is one already; see `fastnn._input.arrays`."""
+    """Return ``value`` as an ndarray of real numbers, as it is where it is one already; see `fastnn._input.arrays`."""
     if type(value) is np.ndarray and value.dtype.kind in NUMERIC_KINDS:
         return value
     from fastnn._input import arrays  # here, as `import fastnn` does without it
@@ -210,7 +210,7 @@ def numeric(value: ArrayLike, argument: str) -> np.ndarray:
 
 
 def matrix(value: ArrayLike, argument: str) -> np.ndarray:
-    """``value`` as real numbers in rows and columns, at least one of each."""
+    """Return ``value`` as real numbers in rows and columns, at least one of each."""
     array = numeric(value, argument)
     if array.ndim != 2 or not array.size:
         raise ValueError(f"{argument} must have shape (n, k), n and k at least 1; got shape {array.shape}")
@@ -218,7 +218,7 @@ def matrix(value: ArrayLike, argument: str) -> np.ndarray:
 
 
 def places(value: ArrayLike, n: int, argument: str) -> np.ndarray:
-    """``value`` as integers that number ``n`` things from 0."""
+    """Return ``value`` as integers that number ``n`` things from 0."""
     array = numeric(value, argument)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{argument} must hold integers; got an array of dtype {array.dtype}")
@@ -229,7 +229,7 @@ def places(value: ArrayLike, n: int, argument: str) -> np.ndarray:
 
 
 def names(value: Any, argument: str) -> tuple[str, ...]:
-    """``value`` as a tuple of strings; one string stands for itself."""
+    """Return ``value`` as a tuple of strings; one string stands for itself."""
     found = listed(value, str, argument)
     for name in found:
         if not isinstance(name, str):
@@ -238,7 +238,7 @@ def names(value: Any, argument: str) -> tuple[str, ...]:
 
 
 def converted(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """``array`` in ``dtype``; itself, not a copy, where it is of that dtype."""
+    """Return ``array`` in ``dtype``; itself, not a copy, where it is of that dtype."""
     if array.dtype == dtype:
         return array
     with standard_environment(), np.errstate(over="ignore"):
@@ -267,7 +267,7 @@ def finite(array: np.ndarray, argument: str, original: np.ndarray | None = None,
 
 
 def features(X: Any, n_features: int, dtype: np.dtype, argument: str = "X", given: Any = None) -> np.ndarray:
-    """The dense rows ``X``, shape (n, n_features), n > 0, in ``dtype`` and finite; never a copy if of that dtype.
+    """Return the dense rows ``X``, shape (n, n_features), n > 0, in ``dtype`` and finite; no copy if of that dtype.
 
     ``given`` is what ``X`` was made of, if it has been.
     """
@@ -296,7 +296,7 @@ def same_rows(n: int, other: int, argument: str, reference: str = "X") -> None:
 
 
 def sample_weight(value: ArrayLike | None, n: int, argument: str = "sample_weight") -> np.ndarray | None:
-    """The weights of ``n`` rows as contiguous float64, at least 0 and in all above 0; None stays None."""
+    """Return the weights of ``n`` rows as contiguous float64, at least 0 and in all above 0; None stays None."""
     if value is None:
         return None
     array = numeric(value, argument)

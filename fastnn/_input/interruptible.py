@@ -10,14 +10,14 @@ BYTES = 1 << 24  # of a piece: a hundredth of a second
 
 
 def slices(array: np.ndarray) -> Iterator[slice]:
-    """Rows of the array, all of them in order, a piece at a time; the same row throughout is one piece."""
+    """Yield rows of the array, all of them in order, a piece at a time; the same row throughout is one piece."""
     step = max(1, BYTES * len(array) // max(1, array.nbytes) if array.strides[0] else len(array))
     for start in range(0, len(array), step):
         yield slice(start, min(start + step, len(array)))
 
 
 def converted(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """``array.astype(dtype)``."""
+    """Return ``array.astype(dtype)``."""
     if array.nbytes <= BYTES or not array.ndim:
         return array.astype(dtype)
     result = np.empty_like(array, dtype, subok=False)
@@ -27,7 +27,7 @@ def converted(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def taken(array: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """``array[index]``, of row numbers."""
+    """Return ``array[index]``, of row numbers."""
     if array.nbytes <= BYTES:
         return array[index]
     result = np.empty((len(index), *array.shape[1:]), array.dtype)

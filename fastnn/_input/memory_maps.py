@@ -21,7 +21,7 @@ BUDGET = 1 << 30  # bytes of files that may be resident
 
 
 def mapped_file(array: np.ndarray) -> mmap.mmap | None:
-    """The file that the array lies in, if its pages can be given back and are more than the budget.
+    """Return the file that the array lies in, if its pages can be given back and are more than the budget.
 
     Not those of a private map (``mode="c"``), whose changes would be lost.
     """
@@ -47,7 +47,7 @@ def give_back(file: mmap.mmap | None) -> None:
 
 
 def first_nonfinite(array: np.ndarray) -> int:
-    """The flat index of the first NaN or infinity of an array of one or two dimensions, or -1."""
+    """Return the flat index of the first NaN or infinity of an array of one or two dimensions, or -1."""
     file = mapped_file(array)
     for rows in interruptible.slices(array):
         found = random.first_nonfinite(array[rows])

@@ -15,7 +15,7 @@ MAX_COLUMNS = 2**31 - 1  # numbered in int32
 
 
 def is_sparse(value: Any) -> bool:
-    """Whether ``value`` is a sparse matrix or array in CSR, or can be had in CSR, as those of SciPy."""
+    """Return whether ``value`` is a sparse matrix or array in CSR, or can be had in CSR, as those of SciPy."""
     return _is_csr(value) or hasattr(type(value), "tocsr")  # pandas makes an attribute of any column
 
 
@@ -25,12 +25,12 @@ def _is_csr(value: Any) -> bool:
 
 
 def csr(value: Any) -> Any:
-    """A sparse ``value`` in CSR, by its own ``tocsr`` where it is in another format."""
+    """Return a sparse ``value`` in CSR, by its own ``tocsr`` where it is in another format."""
     return value if _is_csr(value) else value.tocsr()
 
 
 def features(X: Any, n_features: int, dtype: np.dtype, argument: str = "X") -> SparseMatrix:
-    """Sparse rows ``X``, shape (n, n_features), n > 0, in ``dtype`` and finite, each row's columns ascending.
+    """Return sparse rows ``X``, shape (n, n_features), n > 0, in ``dtype`` and finite, each row's columns ascending.
 
     Values, columns and starts are used where they lie if of ``dtype``, int32 and int64. What is not in order is put in
     order in a copy.
@@ -48,7 +48,7 @@ def features(X: Any, n_features: int, dtype: np.dtype, argument: str = "X") -> S
 
 
 def parts(X: Any) -> list[tuple[str, np.ndarray]]:
-    """What a sparse ``X`` consists of, in one form whatever its format and its order: named arrays."""
+    """Return what a sparse ``X`` consists of, in one form whatever its format and its order: named arrays."""
     given = csr(X)
     values, columns, starts = _ordered(given, "X")
     return [
@@ -60,7 +60,7 @@ def parts(X: Any) -> list[tuple[str, np.ndarray]]:
 
 
 def _ordered(given: Any, argument: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Values, int32 columns and int64 starts of a matrix in CSR, columns ascending and none twice."""
+    """Return values, int32 columns and int64 starts of a matrix in CSR, columns ascending and none twice."""
     values, columns, starts, fault = _structure(given, argument)
     if fault is None:
         return values, columns, starts
@@ -79,7 +79,7 @@ def _ordered(given: Any, argument: str) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 def _structure(given: Any, argument: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, int, int] | None]:
-    """Values, int32 columns and int64 starts of a matrix in CSR, and what is wrong with their order, if anything is."""
+    """Return values, int32 columns and int64 starts of a matrix in CSR, and what is wrong with their order, if any."""
     for name in ("data", "indices", "indptr"):
         if not hasattr(given, name):
             raise TypeError(f"{argument} must have data, indices and indptr, as a matrix in CSR; got no {name}")

@@ -9,7 +9,7 @@ from fastnn._kernels.table cimport BatchKernels
 
 
 cdef inline void copy_short(char* out, const char* x, ssize_t count) noexcept nogil:
-    """Copies `count` < PANEL reals, in steps of constant size, which beat a call of memcpy."""
+    """Copy `count` < PANEL reals, in steps of constant size, which beat a call of memcpy."""
     cdef ssize_t size = PANEL // 2, done = 0
     while size > 0:
         if count & size:
@@ -90,7 +90,7 @@ cdef inline ssize_t first_nonfinite_strided(const char* x, ssize_t stride, ssize
 
 
 cdef inline bint all_finite(const char* x, ssize_t vectors) noexcept nogil:
-    """Whether all of `vectors` * LANES contiguous reals are, `vectors` a multiple of 4."""
+    """Return whether all of `vectors` * LANES contiguous reals are, `vectors` a multiple of 4."""
     cdef vr sums[4]
     cdef real lanes[LANES]
     cdef real total = 0

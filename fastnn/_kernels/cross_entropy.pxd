@@ -23,7 +23,7 @@ cdef enum:
 
 
 cdef inline vd positions(ssize_t j) noexcept nogil:
-    """j, j + 1, …"""
+    """Return j, j + 1, …"""
     cdef double lane[DLANES]
     cdef int k
     for k in range(DLANES):
@@ -32,19 +32,19 @@ cdef inline vd positions(ssize_t j) noexcept nogil:
 
 
 cdef inline vd load_logits(const LossBatch* batch, ssize_t r, ssize_t j, double fill) noexcept nogil:
-    """Row r's outputs from class j on; `fill` beyond the last."""
+    """Load row r's outputs from class j on; `fill` beyond the last."""
     return load_units(batch.outputs + r * PANEL, batch.rows, j, batch.n_outputs, fill)
 
 
 cdef inline vd exponentials(const LossBatch* batch, ssize_t r, ssize_t j, double top) noexcept nogil:
-    """e^(o - top); 0 beyond the last class, by way of e^0, for the denormals on the way of e^-infinity are slow."""
+    """Return e^(o - top); 0 beyond the last class, by way of e^0: the denormals on the way of e^-infinity are slow."""
     cdef vd e = vd_exp_nonpositive(vd_sub(load_logits(batch, r, j, top), vd_set(top)))
     return mask_units(e, j, batch.n_outputs, 0)
 
 
 cdef inline vd smoothed_targets(const LossBatch* batch, ssize_t r, ssize_t r1, ssize_t j, double on,
                                 double off) noexcept nogil:
-    """T = on * t + off of row r's classes from j on; 0 beyond the last."""
+    """Return T = on * t + off of row r's classes from j on; 0 beyond the last."""
     cdef vd t
     if batch.labels != NULL:
         t = vd_select_eq(positions(j), vd_set(<double> batch.labels[r]), vd_set(on + off), vd_set(off))
@@ -63,7 +63,7 @@ cdef inline double largest(const vd* lanes) noexcept nogil:
 
 cdef inline double first_largest(bint of_targets, const LossBatch* batch, ssize_t r, ssize_t r1,
                                  double* where) noexcept nogil:
-    """The largest output (or target) of row r, and in `where` the first class that has it."""
+    """Find the largest output (or target) of row r, and in `where` the first class that has it."""
     cdef ssize_t n = batch.n_outputs, block, g, j
     cdef vd best[LANE_VECTORS]
     cdef vd earliest[LANE_VECTORS]                           # the class, negated, so that the first is the largest
@@ -90,7 +90,7 @@ cdef inline double first_largest(bint of_targets, const LossBatch* batch, ssize_
 
 cdef inline void cross_entropy_row(bint hard, const LossBatch* batch, ssize_t r, ssize_t r1, double weight,
                                    double* total, double* mass, double* rest) noexcept nogil:
-    """Row r's hit and deltas, and its loss as mass * log(total) + rest. `hard`: labels without smoothing."""
+    """Compute row r's hit and deltas, and its loss as mass * log(total) + rest. `hard`: labels without smoothing."""
     cdef ssize_t n = batch.n_outputs, block, g, j, k
     cdef double predicted, wanted, top = first_largest(False, batch, r, r1, &predicted)
     cdef double on = 1 if hard else 1 - batch.parameter, off = 0 if hard else batch.parameter / n
@@ -167,7 +167,7 @@ cdef inline void cross_entropy_rows(bint hard, const LossBatch* batch, ssize_t r
 # ------------------------------------------------------------ a group of rows
 
 cdef inline void load_group(const LossBatch* batch, ssize_t r, vd* outputs) noexcept nogil:
-    """Of each class, the outputs in DLANES rows from r on."""
+    """Load of each class the outputs in DLANES rows from r on."""
     cdef real buffer[GROUP_CLASSES * DLANES]
     cdef const real* row
     cdef ssize_t j, k
@@ -193,7 +193,7 @@ cdef inline void store_group(const LossBatch* batch, ssize_t r, const vd* deltas
 
 
 cdef inline vd group_sum(const vd* terms) noexcept nogil:
-    """The sum of a term of each class, joined as lanes are."""
+    """Return the sum of a term of each class, joined as lanes are."""
     cdef vd lane[8]
     cdef int i
     for i in range(8):
@@ -204,7 +204,7 @@ cdef inline vd group_sum(const vd* terms) noexcept nogil:
 
 
 cdef inline void cross_entropy_group(const LossBatch* batch, ssize_t r) noexcept nogil:
-    """Rows r to r + DLANES, with labels and without smoothing."""
+    """Compute rows r to r + DLANES, with labels and without smoothing."""
     cdef vd outputs[GROUP_CLASSES]
     cdef vd e[GROUP_CLASSES]
     cdef double lane[DLANES]

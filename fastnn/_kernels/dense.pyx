@@ -42,7 +42,7 @@ cdef inline void clear(int M, int V, Row* acc) noexcept nogil:
 
 cdef inline void multiply_add(int M, int V, Row* acc, const real* a, ssize_t a_row, ssize_t a_k, const real* b,
                               ssize_t K) noexcept nogil:
-    """acc[m] += sum_k a[m * a_row + k * a_k] * b[k * PANEL + ...], k ascending."""
+    """Compute acc[m] += sum_k a[m * a_row + k * a_k] * b[k * PANEL + ...], k ascending."""
     cdef ssize_t k
     cdef int m, v
     cdef vr b_k[2]
@@ -58,7 +58,7 @@ cdef inline void multiply_add(int M, int V, Row* acc, const real* a, ssize_t a_r
 
 cdef inline void multiply_panels(int M, int V, Row* acc, const real* a, const real* b, ssize_t rows,
                                  ssize_t K) noexcept nogil:
-    """multiply_add where a is M rows of panels."""
+    """Do what multiply_add does where a is M rows of panels."""
     cdef ssize_t k = 0
     while k + PANEL <= K:
         multiply_add(M, V, acc, a + k * rows, PANEL, 1, b + k * PANEL, PANEL)
@@ -135,7 +135,7 @@ cdef inline void forward_panel(int V, const real* x, const real* weight, const r
 
 cdef inline void forward_row(const real* x, const real* weight, const real* bias, real* y, ssize_t rows, ssize_t n_in,
                              bint with_relu) noexcept nogil:
-    """ROW_PANELS panels of a lone row at once: one panel's two chains would wait for each other."""
+    """Compute ROW_PANELS panels of a lone row at once: one panel's two chains would wait for each other."""
     cdef Row acc[ROW_PANELS]
     cdef vr x_i
     cdef ssize_t i, q = 0
@@ -173,7 +173,7 @@ cdef void forward(const real* x, const real* weight, const real* bias, real* y, 
 # ------------------------------------------------ forward to a few outputs
 
 cdef void transpose_rows(int V, const real* x, real* columns, ssize_t n_rows) noexcept nogil:
-    """LANES inputs of up to V vectors of rows, as columns[input * PANEL + row]."""
+    """Transpose LANES inputs of up to V vectors of rows: columns[input * PANEL + row]."""
     cdef int v
     for v in range(V):
         if n_rows - v * LANES >= LANES:
@@ -184,7 +184,7 @@ cdef void transpose_rows(int V, const real* x, real* columns, ssize_t n_rows) no
 
 cdef inline void narrow_block(int N, int V, const real* x, const real* weight, const real* bias, real* y, ssize_t rows,
                               ssize_t n_in, ssize_t n_rows, bint with_relu) noexcept nogil:
-    """N outputs of up to V vectors of rows."""
+    """Compute N outputs of up to V vectors of rows."""
     cdef real columns[LANES * PANEL]
     cdef real outputs[NARROW * PANEL]
     cdef Row acc[NARROW]
@@ -213,7 +213,7 @@ cdef inline void narrow_block(int N, int V, const real* x, const real* weight, c
 
 cdef inline void narrow_row(int N, const real* x, const real* weight, const real* bias, real* y, ssize_t rows,
                             ssize_t n_in, bint with_relu) noexcept nogil:
-    """N outputs of a lone row, for which transposing would take longer than the chains."""
+    """Compute N outputs of a lone row, for which transposing would take longer than the chains."""
     cdef real acc[NARROW]
     cdef ssize_t k, i = 0
     cdef int o
@@ -316,7 +316,7 @@ cdef void backward(const real* dy, const real* transposed, const real* relu_x, r
 
 cdef inline void gradient_tile(int M, int V, const real* x, const real* dy, real* gradient, real* scratch,
                                ssize_t n_rows, ssize_t shard) noexcept nogil:
-    """M inputs by one panel of outputs: a chain for each shard of rows, joined in registers with those in scratch."""
+    """Do M inputs by a panel of outputs: a chain for each shard of rows, joined with those in scratch in registers."""
     cdef Row acc[MAX_ROWS]
     cdef ssize_t r, s, n_shards = (n_rows + shard - 1) // shard
     cdef int m, v
@@ -369,7 +369,7 @@ cdef void weight_gradient(const real* x, const real* dy, real* gradient, real* s
 
 cdef void narrow_gradient(const real* x, const real* dy, real* gradient, real* scratch, ssize_t rows, ssize_t n_rows,
                           ssize_t shard, ssize_t n_in, ssize_t n_out, ssize_t in_panel) noexcept nogil:
-    """The transposed problem's, whose columns are inputs: what their padding has made of it is cleared."""
+    """Solve the transposed problem, whose columns are inputs: what their padding has made of it is cleared."""
     cdef ssize_t i, o
     weight_gradient(dy, x, gradient, scratch, rows, n_rows, shard, n_out, n_in, 0, in_panel)
     for o in range(n_out):

@@ -29,13 +29,13 @@ cdef inline vd cubic(vd x, double c0, double c1, double c2, double c3) noexcept 
 
 
 cdef inline vd extend(vd p, vd x, double c0, double c1, double c2, double c3) noexcept nogil:
-    """x^4 p + cubic."""
+    """Return x^4 p + cubic."""
     cdef vd x2 = vd_mul(x, x)
     return vd_fma(vd_mul(x2, x2), p, cubic(x, c0, c1, c2, c3))
 
 
 cdef inline vd odd(vd y, vd lost) noexcept nogil:
-    """y + lost rounded to odd: what it becomes when it is rounded once more is as if it had not been rounded before.
+    """Round y + lost to odd: rounded once more, it becomes what it would have been if not rounded before.
 
     Of the two doubles around the sum the one whose last bit is set; the sum itself if it is a double. Boldo & Melquiond
     "Emulation of FMA and correctly rounded sums: proved algorithms using rounding to odd" (2008).
@@ -46,7 +46,7 @@ cdef inline vd odd(vd y, vd lost) noexcept nogil:
 
 
 cdef inline vd rounded_sum(vd a, vd b) noexcept nogil:
-    """a + b for |a| >= |b|, to odd where it is rounded once more."""
+    """Return a + b for |a| >= |b|, to odd where it is rounded once more."""
     cdef vd y = vd_add(a, b)
     return y if EXACTING else odd(y, vd_sub(b, vd_sub(y, a)))
 
@@ -54,19 +54,19 @@ cdef inline vd rounded_sum(vd a, vd b) noexcept nogil:
 # ---------------------------------------------------------------- exponential
 
 cdef inline vd exp_quotient(vd x) noexcept nogil:
-    """The integer nearest to x / ln 2."""
+    """Return the integer nearest to x / ln 2."""
     return vd_round(vd_mul(x, vd_set(1.4426950408889634)))
 
 
 cdef inline vd exp_series(vd r) noexcept nogil:
-    """P(r) of e^r = 1 + r + r^2 P(r) for |r| <= ln(2) / 2."""
+    """Return P(r) of e^r = 1 + r + r^2 P(r) for |r| <= ln(2) / 2."""
     cdef vd p = quadratic(r, 2.7557254909425545e-07, 2.5113775097072232e-08, 2.0920798409252526e-09)
     p = extend(p, r, 0.0013888888888874912, 0.00019841269903059285, 2.4801587345713375e-05, 2.755722916671932e-06)
     return extend(p, r, 0.5, 0.16666666666666688, 0.041666666666666685, 0.00833333333331376)
 
 
 cdef inline vd exp_fraction(vd x, vd n, vd* low) noexcept nogil:
-    """e^(x - n ln 2) as the sum of the result and low. The first fma is exact."""
+    """Return e^(x - n ln 2) as the sum of the result and low. The first fma is exact."""
     cdef vd high = vd_fma(n, vd_set(-0.6931471805599453), x)
     cdef vd r = vd_fma(n, vd_set(-2.3190468138462996e-17), high)
     cdef vd square = vd_mul(r, r)
@@ -83,7 +83,7 @@ cdef inline vd exp_fraction(vd x, vd n, vd* low) noexcept nogil:
 
 
 cdef inline vd vd_exp(vd x) noexcept nogil:
-    """e^x."""
+    """Return e^x."""
     cdef vd low
     x = vd_max(vd_set(-746), vd_min(vd_set(710), x))    # beyond, the result is 0 or infinity
     cdef vd n = exp_quotient(x)
@@ -95,7 +95,7 @@ cdef inline vd vd_exp(vd x) noexcept nogil:
 
 
 cdef inline vd exp_nonpositive(vd x, vd* low) noexcept nogil:
-    """e^x for x <= 0 as the sum of the result and low."""
+    """Return e^x for x <= 0 as the sum of the result and low."""
     x = vd_max(vd_set(-746), x)
     cdef vd n = exp_quotient(x)
     cdef vd scale = vd_pow2(vd_add(n, vd_set(100)))
@@ -106,14 +106,14 @@ cdef inline vd exp_nonpositive(vd x, vd* low) noexcept nogil:
 
 
 cdef inline vd vd_exp_nonpositive(vd x) noexcept nogil:
-    """e^x for x <= 0, cheaper than vd_exp."""
+    """Return e^x for x <= 0, cheaper than vd_exp."""
     cdef vd low
     cdef vd e = exp_nonpositive(x, &low)
     return vd_add(e, low) if EXACTING else e
 
 
 cdef inline vd expm1_scaled(vd x, vd n, vd scale, vd one) noexcept nogil:
-    """(e^x - 1) * one for scale = 2^n * one, one a power of two."""
+    """Return (e^x - 1) * one for scale = 2^n * one, one a power of two."""
     cdef vd high = vd_fma(n, vd_set(-0.6931471805599453), x)    # exact
     cdef vd low = vd_mul(n, vd_set(-2.3190468138462996e-17))
     cdef vd r = vd_add(high, low)
@@ -131,14 +131,14 @@ cdef inline vd expm1_scaled(vd x, vd n, vd scale, vd one) noexcept nogil:
 
 
 cdef inline vd vd_expm1_nonpositive(vd x) noexcept nogil:
-    """e^x - 1 for x <= 0."""
+    """Return e^x - 1 for x <= 0."""
     cdef vd y = vd_max(vd_set(-50), x)    # beyond, the result is -1
     cdef vd n = exp_quotient(y)
     return vd_copysign(expm1_scaled(y, n, vd_pow2(n), vd_set(1)), x)
 
 
 cdef inline vd vd_expm1(vd x) noexcept nogil:
-    """e^x - 1. Half of it is computed: 2^1024 is not representable; what is too small to halve is its own result."""
+    """Return e^x - 1. Half of it is computed: 2^1024 is not representable; what cannot be halved is its own result."""
     cdef vd y = vd_max(vd_set(-50), vd_min(vd_set(710), x))
     cdef vd n = exp_quotient(y)
     cdef vd half = expm1_scaled(y, n, vd_pow2(vd_sub(n, vd_set(1))), vd_set(0.5))
@@ -148,7 +148,7 @@ cdef inline vd vd_expm1(vd x) noexcept nogil:
 # ------------------------------------------------------------------ logarithm
 
 cdef inline vd log_sum(vd n, vd f, vd tail, vd* lost) noexcept nogil:
-    """n ln 2 + log(1 + f) + tail, of which `lost` is missing in the result.
+    """Return n ln 2 + log(1 + f) + tail, of which `lost` is missing in the result.
 
     1 + f is from sqrt(1/2) to sqrt(2), and (1 + s) / (1 - s) with s = f / (2 + f); the tail is tiny beside f or n.
     """
@@ -168,7 +168,7 @@ cdef inline vd log_sum(vd n, vd f, vd tail, vd* lost) noexcept nogil:
 
 
 cdef inline vd log_of_normal(vd x, vd shift, vd tail) noexcept nogil:
-    """log(x 2^shift) + tail for positive normal x."""
+    """Return log(x 2^shift) + tail for positive normal x."""
     cdef vd y, lost
     cdef vd n = vd_add(vd_exponent(x), shift)
     cdef vd m = vd_mantissa(x)
@@ -180,7 +180,7 @@ cdef inline vd log_of_normal(vd x, vd shift, vd tail) noexcept nogil:
 
 
 cdef inline vd vd_log(vd x) noexcept nogil:
-    """Natural logarithm, -infinity at 0, NaN below."""
+    """Return the natural logarithm, -infinity at 0, NaN below."""
     cdef vd smallest = vd_set(2.2250738585072014e-308)    # the smallest normal number
     cdef vd normal = vd_select_gt(smallest, x, vd_mul(x, vd_set(18014398509481984)), x)    # times 2^54
     cdef vd shift = vd_select_gt(smallest, x, vd_set(-54), vd_set(0))
@@ -189,7 +189,7 @@ cdef inline vd vd_log(vd x) noexcept nogil:
 
 
 cdef inline vd vd_log1p(vd x) noexcept nogil:
-    """log(1 + x), -infinity at -1, NaN below."""
+    """Return log(1 + x), -infinity at -1, NaN below."""
     cdef vd u = vd_add(vd_set(1), x)
     cdef vd share = vd_sub(u, vd_set(1))
     cdef vd lost = vd_add(vd_sub(vd_set(1), vd_sub(u, share)), vd_sub(x, share))    # 1 + x is u + lost
@@ -200,7 +200,7 @@ cdef inline vd vd_log1p(vd x) noexcept nogil:
 
 
 cdef inline vd vd_log1p_unit(vd x) noexcept nogil:
-    """log(1 + x) for 0 <= x <= 1, cheaper than vd_log1p."""
+    """Return log(1 + x) for 0 <= x <= 1, cheaper than vd_log1p."""
     cdef vd lost
     cdef vd large = vd_set(0.41421356237309503)    # sqrt(2) - 1
     cdef vd n = vd_select_gt(x, large, vd_set(1), vd_set(0))
@@ -209,7 +209,7 @@ cdef inline vd vd_log1p_unit(vd x) noexcept nogil:
 
 
 cdef inline vd vd_softplus(vd x) noexcept nogil:
-    """log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)."""
+    """Return log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)."""
     cdef vd e = vd_exp_nonpositive(vd_copysign(x, vd_set(-1)))
     return vd_add(vd_max(x, vd_set(0)), vd_log1p_unit(e))
 
@@ -217,7 +217,7 @@ cdef inline vd vd_softplus(vd x) noexcept nogil:
 # ------------------------------------------------------------------- sigmoids
 
 cdef inline vd vd_sigmoid(vd x) noexcept nogil:
-    """1 / (1 + e^-x), for x < 0 as e^x / (1 + e^x)."""
+    """Return 1 / (1 + e^-x), for x < 0 as e^x / (1 + e^x)."""
     cdef vd e_low, d_low, inverse, error
     cdef vd e = exp_nonpositive(vd_copysign(x, vd_set(-1)), &e_low)
     cdef vd top = vd_select_gt(x, vd_set(0), vd_set(1), e)
@@ -235,7 +235,7 @@ cdef inline vd vd_sigmoid(vd x) noexcept nogil:
 
 
 cdef inline vd tanh_large(vd a) noexcept nogil:
-    """1 - 2 / (e^(2 a) + 1) for a >= 0.55, where it passes 1/2."""
+    """Return 1 - 2 / (e^(2 a) + 1) for a >= 0.55, where it passes 1/2."""
     cdef vd b = vd_min(vd_set(40), vd_add(a, a))    # beyond, the result is 1
     cdef vd n = exp_quotient(b)
     cdef vd e_low, d_low, t_low
@@ -252,7 +252,7 @@ cdef inline vd tanh_large(vd a) noexcept nogil:
 
 
 cdef inline vd vd_tanh(vd x) noexcept nogil:
-    """tanh x, below 0.55 by a polynomial."""
+    """Return tanh x, below 0.55 by a polynomial."""
     cdef vd a = vd_abs(x)
     cdef vd w = vd_mul(a, a)
     cdef vd p = linear(w, -0.00021005645587573096, 5.086386368932264e-05)
@@ -265,7 +265,7 @@ cdef inline vd vd_tanh(vd x) noexcept nogil:
 # -------------------------------------------------------- normal distribution
 
 cdef inline vd normal_ratio(vd a) noexcept nogil:
-    """P(X > a) / e^(-a²/2) for a standard normal X and 0 <= a <= 39. Every coefficient is positive: nothing cancels."""
+    """Return P(X > a) / e^(-a²/2) for standard normal X, 0 <= a <= 39. No coefficient is negative: nothing cancels."""
     cdef vd p = quadratic(a, 0.00010474310614534726, 6.8301227250702235e-06, 2.1841939157224647e-07)
     p = extend(p, a, 0.1311071375110668, 0.03534107463999677, 0.007041273528835195, 0.001025071569350438)
     p = extend(p, a, 0.5, 0.8264390116762824, 0.677233305206694, 0.3554710849740133)
@@ -276,7 +276,7 @@ cdef inline vd normal_ratio(vd a) noexcept nogil:
 
 
 cdef inline vd exp_minus_product(vd a, vd b) noexcept nogil:
-    """e^(-a b) for a b >= 0, what rounding the product loses kept."""
+    """Return e^(-a b) for a b >= 0, what rounding the product loses kept."""
     cdef vd exponent = vd_sub(vd_set(0), vd_mul(a, b))
     cdef vd lost = vd_fma(a, b, exponent)
     cdef vd e = vd_exp_nonpositive(exponent)
@@ -284,7 +284,7 @@ cdef inline vd exp_minus_product(vd a, vd b) noexcept nogil:
 
 
 cdef inline vd vd_normal_cdf(vd x, vd* density) noexcept nogil:
-    """The standard normal distribution's cumulative probability, and density, at x.
+    """Compute the standard normal distribution's cumulative probability, and density, at x.
 
     The tail has its full relative precision, as 1 + erf(x / sqrt 2) has not.
     """
@@ -296,7 +296,7 @@ cdef inline vd vd_normal_cdf(vd x, vd* density) noexcept nogil:
 
 
 cdef inline vd erf_small(vd a) noexcept nogil:
-    """The error function for 0 <= a <= 0.85: a + a P(a²)."""
+    """Return the error function for 0 <= a <= 0.85: a + a P(a²)."""
     cdef vd w = vd_mul(a, a)
     cdef vd p = quadratic(w, 1.6399105944835115e-06, -1.5696996607828585e-07, 1.0675347334241697e-08)
     p = extend(p, w, 0.005223977571233472, -0.0008548323504668201, 0.00012055190269674663, -1.4921920261830659e-05)
@@ -305,7 +305,7 @@ cdef inline vd erf_small(vd a) noexcept nogil:
 
 
 cdef inline vd erf_around_1(vd a) noexcept nogil:
-    """The error function for 0.85 <= a <= 1.25: erf 1 + d P(d) with d = a - 1, where the others lose a place."""
+    """Return the error function for 0.85 <= a <= 1.25: erf 1 + d P(d), d = a - 1, where the others lose a place."""
     cdef vd d = vd_sub(a, vd_set(1))
     cdef vd p = cubic(d, -0.0018850202230313296, 0.0012253744307381188, 8.345263941762485e-05, -0.00018215167395740963)
     p = extend(p, d, -0.06918458286700048, 0.004612305405400667, 0.015154714241759801, -0.004777014241583294)
@@ -314,7 +314,7 @@ cdef inline vd erf_around_1(vd a) noexcept nogil:
 
 
 cdef inline vd vd_erf(vd x) noexcept nogil:
-    """The error function: a polynomial near 0, then 1 - 2 P(X > |x| sqrt 2) for a standard normal X."""
+    """Return the error function: a polynomial near 0, then 1 - 2 P(X > |x| sqrt 2) for a standard normal X."""
     cdef vd a = vd_min(vd_set(6), vd_abs(x))    # beyond, the result is 1
     cdef vd ratio = normal_ratio(vd_mul(a, vd_set(1.4142135623730951)))
     cdef vd y = vd_fma(vd_mul(vd_set(-2), exp_minus_product(a, a)), ratio, vd_set(1))
@@ -330,13 +330,13 @@ cdef enum:
 
 
 cdef inline vd quarter_turns(vd x) noexcept nogil:
-    """The integer nearest to x / (pi / 2), NaN for |x| > TURN_LIMIT."""
+    """Return the integer nearest to x / (pi / 2), NaN for |x| > TURN_LIMIT."""
     cdef vd n = vd_round(vd_mul(x, vd_set(0.6366197723675814)))
     return vd_select_gt(vd_abs(x), vd_set(TURN_LIMIT), vd_set(NAN), n)
 
 
 cdef inline vd turn_back(vd x, vd n, vd* low) noexcept nogil:
-    """x - n pi / 2 as a sum of two doubles, with pi / 2 in three parts; the first fma is exact."""
+    """Return x - n pi / 2 as a sum of two doubles, with pi / 2 in three parts; the first fma is exact."""
     cdef vd part = vd_fma(n, vd_set(-1.5707963267948966), x)
     cdef vd product = vd_mul(n, vd_set(-6.123233995736766e-17))
     cdef vd product_error = vd_fma(n, vd_set(-6.123233995736766e-17), vd_sub(vd_set(0), product))
@@ -348,7 +348,7 @@ cdef inline vd turn_back(vd x, vd n, vd* low) noexcept nogil:
 
 
 cdef inline vd sin_sum(vd r, vd low) noexcept nogil:
-    """sin(r + low) for |r| <= pi / 4."""
+    """Return sin(r + low) for |r| <= pi / 4."""
     cdef vd w = vd_mul(r, r)
     cdef vd p = linear(w, -2.505072931988261e-08, 1.589530702725276e-10)
     p = extend(p, w, -0.16666666666666627, 0.008333333333321298, -0.00019841269829089033, 2.7557313481135206e-06)
@@ -357,7 +357,7 @@ cdef inline vd sin_sum(vd r, vd low) noexcept nogil:
 
 
 cdef inline vd cos_sum(vd r, vd low) noexcept nogil:
-    """cos(r + low) for |r| <= pi / 4."""
+    """Return cos(r + low) for |r| <= pi / 4."""
     cdef vd w = vd_mul(r, r)
     cdef vd p = linear(w, 2.0875894460940453e-09, -1.1368355451466385e-11)
     p = extend(p, w, 0.041666666666666644, -0.001388888888888136, 2.4801587293967908e-05, -2.7557315631858925e-07)
@@ -367,14 +367,14 @@ cdef inline vd cos_sum(vd r, vd low) noexcept nogil:
 
 
 cdef inline vd rotated(vd n, vd at_0, vd at_1) noexcept nogil:
-    """at_0, at_1, -at_0, -at_1 as n mod 4 is 0, 1, 2, 3."""
+    """Return at_0, at_1, -at_0, -at_1 as n mod 4 is 0, 1, 2, 3."""
     cdef vd quarter = vd_fma(vd_round(vd_mul(n, vd_set(0.25))), vd_set(-4), n)    # n mod 4 in -2 .. 2
     cdef vd y = vd_select_eq(vd_abs(quarter), vd_set(1), at_1, at_0)
     return vd_select_gt(vd_abs(vd_sub(quarter, vd_set(0.5))), vd_set(1), vd_sub(vd_set(0), y), y)
 
 
 cdef inline vd vd_sin(vd x) noexcept nogil:
-    """Sine for |x| <= TURN_LIMIT, NaN beyond."""
+    """Return the sine for |x| <= TURN_LIMIT, NaN beyond."""
     cdef vd low
     cdef vd n = quarter_turns(x)
     cdef vd r = turn_back(x, n, &low)
@@ -382,7 +382,7 @@ cdef inline vd vd_sin(vd x) noexcept nogil:
 
 
 cdef inline vd vd_cos(vd x) noexcept nogil:
-    """Cosine for |x| <= TURN_LIMIT, NaN beyond."""
+    """Return the cosine for |x| <= TURN_LIMIT, NaN beyond."""
     cdef vd low
     cdef vd n = quarter_turns(x)
     cdef vd r = turn_back(x, n, &low)
@@ -390,7 +390,7 @@ cdef inline vd vd_cos(vd x) noexcept nogil:
 
 
 cdef inline vd sin_of_turns(vd n, vd high, vd low) noexcept nogil:
-    """sin((n + high + low) pi / 2) for an integer n and |high| <= 1/2."""
+    """Return sin((n + high + low) pi / 2) for an integer n and |high| <= 1/2."""
     cdef vd r = vd_mul(high, vd_set(1.5707963267948966))
     cdef vd rest = vd_fma(high, vd_set(1.5707963267948966), vd_sub(vd_set(0), r))
     rest = vd_fma(high, vd_set(6.123233995736766e-17), vd_fma(low, vd_set(1.5707963267948966), rest))

@@ -19,7 +19,7 @@ ctypedef vd (*Function)(vd) noexcept nogil
 
 
 cdef inline void each(Function f, const real* x, real* y, ssize_t count) noexcept nogil:
-    """y = f(x). f is constant at every call, hence inlined."""
+    """Compute y = f(x). f is constant at every call, hence inlined."""
     cdef ssize_t full = count - count % DLANES, i
     cdef real[DLANES] rest
     for i in range(count // DLANES):
@@ -67,7 +67,7 @@ cdef enum:
 
 
 cdef real sin_of_far(real x, int advance) noexcept nogil:
-    """sin(x + advance pi / 2) for finite |x| > TURN_LIMIT."""
+    """Return sin(x + advance pi / 2) for finite |x| > TURN_LIMIT."""
     cdef double high, low
     cdef real[DLANES] y
     cdef int n = far_quarter_turns(x, &high, &low) + advance

@@ -12,7 +12,7 @@ cdef extern from "simd.h":
 
 
 cdef inline double lane_sum(double* lane) noexcept nogil:
-    """The sum of 16 lanes, which it uses up."""
+    """Return the sum of 16 lanes, which it uses up."""
     cdef int i
     for i in range(8 // DLANES):
         vd_store(lane + i * DLANES, vd_add(vd_load(lane + i * DLANES), vd_load(lane + 8 + i * DLANES)))
@@ -26,7 +26,7 @@ cdef inline double larger(double a, double b) noexcept nogil:
 
 
 cdef inline double lane_max(double* lane) noexcept nogil:
-    """The largest of 16 lanes, which it uses up, joined likewise by `a > b ? a : b`."""
+    """Return the largest of 16 lanes, which it uses up, joined likewise by `a > b ? a : b`."""
     cdef int i
     for i in range(8 // DLANES):
         vd_store(lane + i * DLANES, vd_max(vd_load(lane + i * DLANES), vd_load(lane + 8 + i * DLANES)))

@@ -6,7 +6,7 @@ from fastnn._kernels.table cimport LossBatch
 
 
 cdef inline vd load_reals(const real* p, ssize_t readable) noexcept nogil:
-    """DLANES reals, of which only `readable` may be touched: zeros after those."""
+    """Load DLANES reals, of which only `readable` may be touched: zeros after those."""
     cdef real buffer[DLANES]
     cdef ssize_t k
     if readable >= DLANES:
@@ -17,7 +17,7 @@ cdef inline vd load_reals(const real* p, ssize_t readable) noexcept nogil:
 
 
 cdef inline vd load_targets(const LossBatch* batch, ssize_t r, ssize_t r1, ssize_t j) noexcept nogil:
-    """Targets j, j + 1, … of row r; what stands beyond the last is not to be used."""
+    """Load targets j, j + 1, … of row r; what stands beyond the last is not to be used."""
     return load_reals(batch.targets + r * batch.n_targets + j, (r1 - r) * batch.n_targets - j)
 
 
@@ -26,7 +26,7 @@ cdef inline double weight_of(const LossBatch* batch, ssize_t r) noexcept nogil:
 
 
 cdef inline void clear_deltas(const LossBatch* batch, ssize_t r, ssize_t first) noexcept nogil:
-    """Zeros in row r from its vector `first` to the end of its last panel."""
+    """Write zeros in row r from its vector `first` to the end of its last panel."""
     cdef ssize_t k
     for k in range(first, panel_vectors(batch.n_outputs)):
         vd_to_real(batch.deltas + r * PANEL + unit_offset(batch.rows, k * DLANES), vd_set(0))

@@ -29,13 +29,13 @@ cdef inline Words philox_round(Words x, uint64_t key0, uint64_t key1) noexcept n
 
 
 cdef inline uint32_t step_word(uint64_t step, uint32_t stream) noexcept nogil:
-    """c3 of the counter."""
+    """Return c3 of the counter."""
     return stream ^ <uint32_t> (step >> 32 << 16)
 
 
 cdef inline void philox_bundle(uint64_t seed, const uint32_t* c0, const uint32_t* c1, uint64_t step, uint32_t stream,
                                uint32_t* words) noexcept nogil:
-    """words[4 * k + w] = word w of counter k's block."""
+    """Compute words[4 * k + w] = word w of counter k's block."""
     cdef uint64_t key0, key1
     cdef Words x
     cdef int k, _round

@@ -27,7 +27,7 @@ cdef extern from *:
 
 
 cdef inline void bundle(uint64_t seed, uint64_t first, uint64_t step, uint32_t stream, uint32_t* words) noexcept nogil:
-    """The words of the blocks first, first + 1, …"""
+    """Compute the words of the blocks first, first + 1, …"""
     cdef uint32_t low[BUNDLE]
     cdef uint32_t high[BUNDLE]
     cdef uint64_t k
@@ -92,7 +92,7 @@ cdef void normal(uint64_t seed, uint32_t stream, double* out, ssize_t count) noe
 
 cdef inline void mask_panel(real* mask, uint64_t seed, uint64_t step, uint32_t stream, uint32_t threshold, real kept,
                             uint32_t first_block, ssize_t n_units, uint32_t first_row, ssize_t n_rows) noexcept nogil:
-    """Units 0..n_units, at most PANEL, of one panel's rows. A bundle runs on from one row to the next."""
+    """Draw units 0..n_units, at most PANEL, of one panel's rows. A bundle runs on from one row to the next."""
     cdef ssize_t n_blocks = (n_units + 3) // 4, total = n_blocks * n_rows, done = 0, at = 0, k, w
     cdef uint32_t block = 0, row = 0
     cdef uint32_t c0[BUNDLE]

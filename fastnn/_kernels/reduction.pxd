@@ -9,7 +9,7 @@ cdef enum:
     WINDOW = 6          # words of 2 / pi that count
 
 cdef inline int far_quarter_turns(double x, double* high, double* low) noexcept nogil:
-    """x / (pi / 2) for 2^30 <= |x| < infinity: an integer, mod 4, and high + low, at most 1/2."""
+    """Return x / (pi / 2) for 2^30 <= |x| < infinity: an integer, mod 4, and high + low, at most 1/2."""
     cdef uint32_t* two_over_pi = [      # in words of 32 bits, a zero in front
         0, 0xA2F9836E, 0x4E441529, 0xFC2757D1, 0xF534DDC0, 0xDB629599, 0x3C439041, 0xFE5163AB, 0xDEBBC561, 0xB7246E3A,
         0x424DD2E0, 0x06492EEA, 0x09D1921C, 0xFE1DEB1C, 0xB129A73E, 0xE88235F5, 0x2EBB4484, 0xE99C7026, 0xB45F7E41,

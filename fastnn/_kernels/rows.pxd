@@ -12,7 +12,7 @@ cdef inline ssize_t unit_offset(ssize_t rows, ssize_t j) noexcept nogil:
 
 
 cdef inline vd mask_units(vd value, ssize_t j, ssize_t n, double fill) noexcept nogil:
-    """value, with `fill` in the lanes of units from n on."""
+    """Return value, with `fill` in the lanes of units from n on."""
     cdef double unit[DLANES]
     cdef int i
     if n - j >= DLANES:
@@ -31,7 +31,7 @@ cdef inline void store_units(real* row, ssize_t rows, ssize_t j, ssize_t n, vd v
 
 
 cdef inline ssize_t panel_vectors(ssize_t n) noexcept nogil:
-    """The vectors in whole panels of n units."""
+    """Return how many vectors the whole panels of n units have."""
     return (n + PANEL - 1) // PANEL * (PANEL // DLANES)
 
 
@@ -42,7 +42,7 @@ cdef inline void clear_lanes(vd* sums) noexcept nogil:
 
 
 cdef inline double join_lanes(const vd* sums) noexcept nogil:
-    """The sum of the 16 lanes that LANE_VECTORS vectors hold."""
+    """Return the sum of the 16 lanes that LANE_VECTORS vectors hold."""
     cdef double lane[16]
     cdef int k
     for k in range(LANE_VECTORS):

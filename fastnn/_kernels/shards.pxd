@@ -7,7 +7,7 @@ ctypedef vr[2] Row              # one row of a panel: its two vectors
 
 
 cdef inline void join_shard(int M, int V, Row* sum, ssize_t s, ssize_t n, real* stack, real* result) noexcept nogil:
-    """Takes in the sum of shard s of n, M rows of V vectors: the tree's sum is in result after the last shard.
+    """Take in the sum of shard s of n, M rows of V vectors: the tree's sum is in result after the last shard.
 
     stack holds the levels of the tree, M rows of a panel each. M and V are compile-time constants at every call.
     """

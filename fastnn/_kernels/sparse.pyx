@@ -59,7 +59,7 @@ cdef inline void prefetch_weights(int G, int V, const real* weight, ssize_t n_in
 cdef inline void forward_row(int G, int V, const real* values, const int32_t* columns, ssize_t count,
                              const real* weight, const real* bias, real* y, ssize_t rows, ssize_t n_in,
                              bint with_relu) noexcept nogil:
-    """G panels of V vectors of a row's outputs; both are compile-time constants at every call."""
+    """Compute G panels of V vectors of a row's outputs; both are compile-time constants at every call."""
     cdef Row acc[GROUP]
     cdef const real* w
     cdef vr x_e
@@ -152,7 +152,7 @@ cdef void narrow_forward(const SparseRows* x, const int64_t* index, ssize_t firs
 
 cdef inline void collect(const SparseRows* x, const int64_t* index, ssize_t first, ssize_t n_rows, ssize_t c0,
                          ssize_t c1, SparseEntries* to) noexcept nogil:
-    """The entries of columns c0..c1 in the order of the rows."""
+    """Collect the entries of columns c0..c1 in the order of the rows."""
     cdef ssize_t r, e, row, n = 0
     for r in range(n_rows):
         row = row_of(index, first, r)
@@ -216,7 +216,7 @@ cdef inline void add_entries(int V, Row* acc, const SparseEntries* entries, ssiz
 
 cdef inline void column_gradient(int V, const SparseEntries* entries, ssize_t e0, ssize_t e1, const real* dy,
                                  real* gradient, real* scratch, ssize_t n_shards, ssize_t shard) noexcept nogil:
-    """The gradient of one input's weights, V vectors, from its entries e0..e1."""
+    """Compute the gradient of one input's weights, V vectors, from its entries e0..e1."""
     cdef Row acc
     cdef ssize_t s, e
     cdef int v

@@ -4,7 +4,7 @@ from fastnn._kernels.simd cimport LANES, PANEL, real, vr, vr_load, vr_set, vr_st
 
 
 cdef inline void transpose_square(const real* a, real* b, ssize_t n_a, ssize_t n_b) noexcept nogil:
-    """Of panels into panels: zipping the upper half of the rows into the lower, log2(LANES) times, transposes them.
+    """Transpose panels into panels: zipping the upper half of the rows into the lower, log2(LANES) times, does it.
 
     Rows of a from n_a on are zeros, those of b from n_b on are left alone.
     """

@@ -12,7 +12,7 @@
 
 
 cdef inline bint join_level(ssize_t s, ssize_t n, ssize_t* level) noexcept nogil:
-    """Moves level on to the next one that shard s of n takes in; false where there is none."""
+    """Move level on to the next one that shard s of n takes in; return false where there is none."""
     if s == n - 1:
         while (s >> level[0]) != 0 and not (s >> level[0]) & 1:
             level[0] += 1

@@ -14,7 +14,7 @@ _MOST_OUTPUTS = sys.maxsize >> 18  # bytes for a row: no buffer for the rows of 
 
 
 def checked(layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    """The layers as a tuple, if they make a network."""
+    """Return the layers as a tuple, if they make a network."""
     if isinstance(layers, (str, Layer)) or not hasattr(layers, "__iter__"):
         raise TypeError(f"layers must be a sequence of layers; got {checks.described(layers)}")
     result = tuple(layers)
@@ -33,7 +33,7 @@ def checked(layers: Sequence[Layer]) -> tuple[Layer, ...]:
 
 
 def lowered(layers: tuple[Layer, ...]) -> Program:
-    """The program of layers that have been checked."""
+    """Return the program of layers that have been checked."""
     program = Program()
     for position, layer in enumerate(layers):
         program.position, program.following = position, following_activation(layers, position)
@@ -42,12 +42,12 @@ def lowered(layers: tuple[Layer, ...]) -> Program:
 
 
 def n_parameters(layers: tuple[Layer, ...]) -> int:
-    """How many numbers the parameters of such a network hold."""
+    """Return how many numbers the parameters of such a network hold."""
     return total_size(tensor.shape for tensor in lowered(layers).tensors.values())
 
 
 def following_activation(layers: tuple[Layer, ...], position: int) -> str:
-    """The first activation of the layer at ``position`` or after it, before the next dense layer."""
+    """Return the first activation of the layer at ``position`` or after it, before the next dense layer."""
     for following in range(position, len(layers)):
         layer = layers[following]
         if following > position and isinstance(layer, Dense):
@@ -72,5 +72,5 @@ def check_size(program: Program, item: int) -> None:
 
 
 def total_size(shapes: Iterable[tuple[int, ...]], padding: int = 0) -> int:
-    """Numbers in tensors of these shapes."""
+    """Return numbers in tensors of these shapes."""
     return sum((shape[0] + padding) * (shape[1] + padding if len(shape) > 1 else 1) for shape in shapes)

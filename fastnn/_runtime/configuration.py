@@ -21,7 +21,7 @@ class Config(dict[str, Any]):
 
 
 def config() -> Config:
-    """Versions, instruction set, threads and compiler, as a dict that JSON can hold."""
+    """Return versions, instruction set, threads and compiler, as a dict that JSON can hold."""
     import platform
 
     return Config(

@@ -17,12 +17,12 @@ FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "_kernels")
 
 
 def available():
-    """The instruction sets that were compiled and that this machine can run, best first."""
+    """Return the instruction sets that were compiled and that this machine can run, best first."""
     return tuple(isa for isa in INSTRUCTION_SETS if os.path.isdir(os.path.join(FOLDER, isa)) and supported(isa))
 
 
 def checked(isa):
-    """``isa``, if it can be used here; otherwise a ValueError that lists the choices."""
+    """Return ``isa``, if it can be used here; otherwise a ValueError that lists the choices."""
     choices = available()
     if isa not in choices:
         hint = nearest(isa, choices)
@@ -39,17 +39,17 @@ _tables: dict[tuple[str, str], dict[str, object]] = {}
 
 
 def modules(isa, dtype):
-    """The names of the kernel modules that were compiled."""
+    """Return the names of the kernel modules that were compiled."""
     return [module.name for module in pkgutil.iter_modules([os.path.join(FOLDER, isa, dtype)])]
 
 
 def load(isa, dtype, name):
-    """The capsule of one kernel module's function table."""
+    """Return the capsule of one kernel module's function table."""
     return importlib.import_module(f"fastnn._kernels.{isa}.{dtype}.{name}").table
 
 
 def current():
-    """The instruction set that new networks use."""
+    """Return the instruction set that new networks use."""
     return _current
 
 
@@ -62,7 +62,7 @@ def use(isa):
 
 
 def tables(dtype):
-    """The capsules of the kernels' function tables, by module, for ``dtype`` (``"float32"`` or ``"float64"``)."""
+    """Return the capsules of the kernels' function tables, by module, for ``dtype`` ("float32" or "float64")."""
     key = (_current, dtype)
     if key not in _tables:
         _tables[key] = {name: load(*key, name) for name in modules(*key)}

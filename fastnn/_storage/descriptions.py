@@ -95,7 +95,7 @@ class Description:
 
 
 def to_data(value: Any) -> Any:
-    """A description, or a value of one of its fields, as what JSON can hold."""
+    """Return a description, or a value of one of its fields, as what JSON can hold."""
     if isinstance(value, Description):
         names = [field.name for field in dataclasses.fields(value)]
         return {"type": type(value).__name__, **{name: to_data(getattr(value, name)) for name in names}}
@@ -105,7 +105,7 @@ def to_data(value: Any) -> Any:
 
 
 def from_data(data: Any, classes: Iterable[type], argument: str) -> Any:
-    """The description that ``to_data`` made ``data`` of; it may hold descriptions of ``classes`` only."""
+    """Return the description that ``to_data`` made ``data`` of; it may hold descriptions of ``classes`` only."""
     by_name = {cls.__name__: cls for cls in classes}
 
     def build(item: Any) -> Any:
@@ -124,7 +124,7 @@ def from_data(data: Any, classes: Iterable[type], argument: str) -> Any:
 
 
 def to_text(data: Any) -> str:
-    """What JSON can hold as text."""
+    """Return what JSON can hold as text."""
     import json
 
     with standard_environment():  # writing a number as text calculates
@@ -132,7 +132,7 @@ def to_text(data: Any) -> str:
 
 
 def from_text(text: str) -> Any:
-    """What ``to_text`` made ``text`` of.
+    """Return what ``to_text`` made ``text`` of.
 
     Raises
     ------

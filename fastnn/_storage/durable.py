@@ -14,7 +14,7 @@ LEFTOVER_SECONDS = 3600.0  # a part this old was left by a process that died whi
 
 
 def previous(path: str | os.PathLike[str]) -> str:
-    """Where the generation before the file at ``path`` is kept."""
+    """Return where the generation before the file at ``path`` is kept."""
     return f"{os.fspath(path)}.previous"
 
 
@@ -49,7 +49,7 @@ def replace(path: str | os.PathLike[str], content: bytes, keep_previous: bool = 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
-    """The name of a file to write in a ``with`` statement, which takes the place of ``path`` if no error ends that."""
+    """Yield the name of a file to write, which takes the place of ``path`` if no error ends the ``with`` statement."""
     target = _target(path)
     with _part(target) as part:
         yield part
@@ -70,7 +70,7 @@ def remove_leftovers(path: str | os.PathLike[str]) -> None:
 
 
 def _target(path: str | os.PathLike[str]) -> str:
-    """The file that is replaced; never a folder, which keeping what was there would move away."""
+    """Return the file that is replaced; never a folder, which keeping what was there would move away."""
     target = os.path.realpath(checks.path(path))
     if os.path.isdir(target):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
@@ -84,7 +84,7 @@ def _part_prefix(target: str) -> str:
 
 @contextlib.contextmanager
 def _part(target: str) -> Iterator[str]:
-    """The name of a new file beside ``target``, which is gone in the end unless it was renamed."""
+    """Yield the name of a new file beside ``target``, which is gone in the end unless it was renamed."""
     part = f"{_part_prefix(target)}{os.urandom(8).hex()}.part"
     try:
         yield part

@@ -26,7 +26,7 @@ _SEAL = ', "sha256": "{}"}}'  # how the text ends: the checksum of what is befor
 
 
 def digest(tensors: Mapping[str, np.ndarray]) -> str:
-    """SHA-256, in hexadecimal, of named arrays: the same on every machine.
+    """Return the SHA-256, in hexadecimal, of named arrays: the same on every machine.
 
     Of the numerics contract's version, and of each array in the order of the names: name, shape, dtype and the
     little-endian values in C order, every NaN as the same one.
@@ -53,7 +53,7 @@ def _bytes(array: np.ndarray) -> memoryview:
 
 
 def _checksum(text: str, tensors: Mapping[str, np.ndarray]) -> str:
-    """SHA-256, in hexadecimal, of all that a file says: unlike the digest, of every bit of it."""
+    """Return the SHA-256, in hexadecimal, of all that a file says: unlike the digest, of every bit of it."""
     import hashlib
 
     result = hashlib.sha256(text.encode())
@@ -96,7 +96,7 @@ def write(
 
 
 def read(path: str | os.PathLike[str], kinds: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The metadata and the tensors of a file of one of ``kinds`` (``"network"``, ``"trainer"``).
+    """Return the metadata and the tensors of a file of one of ``kinds`` (``"network"``, ``"trainer"``).
 
     If the file is damaged or missing and the generation before it was kept, then of that one, with a warning.
 

@@ -28,7 +28,7 @@ def verify(
     only: str = "*",
     progress: Progress | None = None,
 ) -> Report:
-    """Compares what this machine computes with the golden digests.
+    """Compare what this machine computes with the golden digests.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def matches(name: str, pattern: str) -> bool:
 def computed(
     cases: Sequence[Case], isas: Sequence[str], threads: Sequence[int], progress: Progress | None = None
 ) -> Iterator[tuple[str, str, int | None, str]]:
-    """(golden, instruction set, threads or None, digest found) of every case."""
+    """Yield (golden, instruction set, threads or None, digest found) of every case."""
     isas = (
         tuple(checks.choice(isa, instruction_sets.available(), "isa") for isa in isas) or instruction_sets.available()
     )

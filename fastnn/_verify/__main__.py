@@ -12,7 +12,7 @@ INTERRUPTED = 130
 
 
 def numbers(text: str) -> tuple[int, ...]:
-    """Numbers of threads, 1 to 64, with commas between."""
+    """Return numbers of threads, 1 to 64, with commas between."""
     found = tuple(int(part) for part in text.split(","))
     if not all(1 <= n <= 64 for n in found):
         raise ValueError
@@ -20,13 +20,13 @@ def numbers(text: str) -> tuple[int, ...]:
 
 
 def show_progress(done: int, total: int) -> None:
-    """A counter that writes over itself."""
+    """Write a counter over itself."""
     end = "\r" if done < total else "\r" + " " * 30 + "\r"
     print(f"{done} of {total} digests", end=end, file=sys.stderr, flush=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit status: 0 if every digest holds, otherwise 1; 2 for wrong usage, 130 after Ctrl-C."""
+    """Return the exit status: 0 if every digest holds, otherwise 1; 2 for wrong usage, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser("python -m fastnn._verify", description="Recomputes the golden digests.")
     parser.add_argument("--isa", default="", help="instruction sets, with commas between; default: all of the machine")
     parser.add_argument("--threads", type=numbers, default=THREADS, help="numbers of threads; default: 1,2,3,7")

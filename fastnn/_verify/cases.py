@@ -33,7 +33,7 @@ class Case:
     threaded: bool = False
 
     def digests(self, threads: int) -> dict[str, str]:
-        """SHA-256 of what `run` gives, by golden; what went wrong instead, where something did."""
+        """Return the SHA-256 of what `run` gives, by golden; what went wrong instead, where something did."""
         try:
             found = {name: files.digest(arrays) for name, arrays in self.run(threads).items()}
         except Exception as error:
@@ -44,10 +44,10 @@ class Case:
 
 
 def single(name: str, function: Callable[[], Arrays]) -> Case:
-    """A case of one golden, without threads."""
+    """Return a case of one golden, without threads."""
     return Case((name,), lambda threads: {name: function()})
 
 
 def arrays_of(**values: object) -> dict[str, np.ndarray]:
-    """Numbers, and sequences of them, as arrays; a float as float64, exactly."""
+    """Return numbers, and sequences of them, as arrays; a float as float64, exactly."""
     return {name: np.asarray(value) for name, value in values.items()}

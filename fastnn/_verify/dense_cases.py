@@ -20,7 +20,7 @@ PRODUCTS = [
 
 
 def factors(k: SimpleNamespace, rows: int, n_in: int, n_out: int) -> tuple[np.ndarray, ...]:
-    """x, weight, bias and dy; special values in some."""
+    """Return x, weight, bias and dy; special values in some."""
     dtype, key = k.dtype.name, f"dense {rows} {n_in} {n_out}"
     draw = with_specials if (rows, n_in) == (16, 33) else reals
     x = draw((rows, n_in), key + " x", dtype)

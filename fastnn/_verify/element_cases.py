@@ -47,7 +47,7 @@ UPDATES: dict[str, dict[str, Any]] = {
 
 @CASES.of("optimizers.update", UPDATES)
 def update(k: SimpleNamespace, variant: str) -> Arrays:
-    """Several steps; parameters and gradients with special values, so that some updates are refused."""
+    """Take several steps; parameters and gradients with special values, so that some updates are refused."""
     rule = make("UpdateRule", **(RULE | UPDATES[variant]))
     optimizer = k.optimizers[variant.split()[0]]
     found: dict[str, Any] = {}
@@ -121,7 +121,7 @@ def normal(k: SimpleNamespace) -> Arrays:
 
 
 def drawn(kernel: Callable[..., None], many: int) -> Arrays:
-    """Few numbers, about as many as a kernel makes at once, and many."""
+    """Draw few numbers, about as many as a kernel makes at once, and many."""
     found = {}
     for seed, count in ((0, 1), (1, 63), (2**64 - 1, 64), (7, 65), (8, many)):
         out = np.zeros(count)
@@ -180,7 +180,7 @@ for _name in elementary.__all__:
 
 
 def layouts(k: SimpleNamespace) -> Iterator[tuple[str, np.ndarray]]:
-    """Arrays of rows in several strides, with special values."""
+    """Yield arrays of rows in several strides, with special values."""
     for n in SIZES:
         rows = with_specials((12, n), f"batch {n}", k.dtype.name)
         yield f"{n} rows", rows

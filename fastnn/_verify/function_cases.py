@@ -21,7 +21,7 @@ _found: dict[str, Callable[[], Arrays]] = {}
 
 
 def function(name: str) -> Callable[[Callable[[], Arrays]], Callable[[], Arrays]]:
-    """Declares a case."""
+    """Declare a case."""
 
     def declare(function: Callable[[], Arrays]) -> Callable[[], Arrays]:
         _found[name] = function
@@ -31,7 +31,7 @@ def function(name: str) -> Callable[[Callable[[], Arrays]], Callable[[], Arrays]
 
 
 def as_called(function: Callable[[], Arrays]) -> Callable[[], Arrays]:
-    """In the floating-point environment that the package sets before it calls what is below its public functions."""
+    """Set the floating-point environment as the package does before it calls what is below its public functions."""
 
     def compute() -> Arrays:
         with standard_environment():
@@ -82,7 +82,7 @@ def first_nonfinite() -> Arrays:
 
 @function("functions/digest")
 def digest() -> Arrays:
-    """Of every byte order, every kind of NaN, several axes and orders of axes."""
+    """Digest arrays of every byte order, every kind of NaN, several axes and orders of axes."""
     found = {}
     for dtype in DTYPES:
         x = with_specials((7, 12), "digest", dtype)
@@ -148,7 +148,7 @@ def schedule_cases() -> dict[str, Callable[[], Arrays]]:
 
 
 def plateau_rates() -> list[float]:
-    """The rates that `ReduceOnPlateau` comes to over a history that goes up and down."""
+    """Return the rates that `ReduceOnPlateau` comes to over a history that goes up and down."""
     schedule = SCHEDULES["ReduceOnPlateau"].plateau
     assert schedule is not None
     state = PlateauState(schedule, maximise=False)
@@ -228,7 +228,7 @@ def network_functions() -> dict[str, Callable[[], Arrays]]:
         return fn.Network(layers, seed=21, dtype=dtype)
 
     def predict(dtype: str) -> Callable[[], Arrays]:
-        """By many rows and one, in the network's dtype and another, in and out of order."""
+        """Predict many rows and one, in the network's dtype and another, in and out of order."""
 
         def compute() -> Arrays:
             net, found = network(dtype), {}
@@ -243,7 +243,7 @@ def network_functions() -> dict[str, Callable[[], Arrays]]:
         return compute
 
     def gradient(dtype: str) -> Callable[[], Arrays]:
-        """Gradients, on dropout masks, and central differences."""
+        """Compute gradients, on dropout masks, and central differences."""
 
         def compute() -> Arrays:
             net = network(dtype, 19)
@@ -258,7 +258,7 @@ def network_functions() -> dict[str, Callable[[], Arrays]]:
         return compute
 
     def steps(dtype: str) -> Callable[[], Arrays]:
-        """Single steps, on batches of any size, with and without weights."""
+        """Take single steps, on batches of any size, with and without weights."""
 
         def compute() -> Arrays:
             net = network(dtype)

@@ -26,7 +26,7 @@ class GoldenError(Exception):
 
 
 def cases() -> list[Case]:
-    """Every case, with a golden for every function of every kernel table."""
+    """Return every case, with a golden for every function of every kernel table."""
     missing = kernel_cases.fields().difference(*(kernels.fields for kernels in KERNELS))
     if missing:
         raise GoldenError(f"kernels without a golden: {', '.join(sorted(missing))}")
@@ -35,13 +35,13 @@ def cases() -> list[Case]:
 
 
 def write(digests: dict[str, str]) -> None:
-    """Writes the file, sorted by name."""
+    """Write the file, sorted by name."""
     content = {"numerics_version": NUMERICS_VERSION, "digests": dict(sorted(digests.items()))}
     PATH.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def read() -> dict[str, str]:
-    """The golden digests by name.
+    """Return the golden digests by name.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def read() -> dict[str, str]:
 
 
 def checked(found: list[Case], digests: dict[str, str]) -> None:
-    """Raises GoldenError unless the cases and the digests have the same names."""
+    """Raise GoldenError unless the cases and the digests have the same names."""
     names = {name for case in found for name in case.goldens}
     for problem, wrong in (
         ("without a golden digest", names - digests.keys()),

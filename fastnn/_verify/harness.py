@@ -40,7 +40,7 @@ SCALARS: dict[str, Any] = {
 
 
 def declarations() -> dict[str, list[tuple[str, Any]]]:
-    """The structs of table.pxd: {name: [(field, C type or (result, arguments))]}."""
+    """Return the structs of table.pxd: {name: [(field, C type or (result, arguments))]}."""
     text = re.sub(r" *#.*", "", TABLE.read_text(encoding="utf-8"))
     text = re.sub(r"\n {8,}", " ", text)
     structs: dict[str, list[tuple[str, Any]]] = {}
@@ -95,7 +95,7 @@ CLASSES = {name: struct_class(name) for name in STRUCTS}
 
 
 def make(name: str, **fields: Any) -> ctypes.Structure:
-    """A struct of table.pxd, say ``make("LossBatch", outputs=array, rows=3)``; it keeps its arrays alive."""
+    """Return a struct of table.pxd, say ``make("LossBatch", outputs=array, rows=3)``; it keeps its arrays alive."""
     struct = CLASSES[name](**{field: pointer(value) for field, value in fields.items()})
     struct.keep = fields
     return struct
@@ -125,7 +125,7 @@ def table_of(struct: ctypes.Structure) -> Table:
 
 @functools.cache
 def kernels(isa: str, dtype: str) -> SimpleNamespace:
-    """Every kernel of one instruction set and dtype, by module; ``.panel`` is P."""
+    """Return every kernel of one instruction set and dtype, by module; ``.panel`` is P."""
     get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
     get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     found = SimpleNamespace(isa=isa, dtype=np.dtype(dtype))
@@ -138,7 +138,7 @@ def kernels(isa: str, dtype: str) -> SimpleNamespace:
 
 
 def pack(a: np.ndarray, panel: int, rows: int | None = None, fill: float = 0.0) -> np.ndarray:
-    """Rows [n_rows, n] as panels [ceil(n / P)][rows][P]; padding lanes and spare rows hold ``fill``."""
+    """Return rows [n_rows, n] as panels [ceil(n / P)][rows][P]; padding lanes and spare rows hold ``fill``."""
     n_rows, n = a.shape
     rows = n_rows if rows is None else rows
     n_panels = -(-n // panel)
@@ -148,7 +148,7 @@ def pack(a: np.ndarray, panel: int, rows: int | None = None, fill: float = 0.0) 
 
 
 def unpack(panels: np.ndarray, n: int, n_rows: int | None = None) -> np.ndarray:
-    """The rows [n_rows, n] that panels [ceil(n / P)][rows][P] hold."""
+    """Return the rows [n_rows, n] that panels [ceil(n / P)][rows][P] hold."""
     rows = panels.shape[1] if n_rows is None else n_rows
     flat = panels[:, :rows].transpose(1, 0, 2).reshape(rows, -1)
     return np.ascontiguousarray(flat[:, :n])

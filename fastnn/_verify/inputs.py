@@ -18,7 +18,7 @@ Shape = int | tuple[int, ...]
 
 
 def words(n: int, key: str) -> np.ndarray:
-    """``n`` hashes of (key, index), as uint64: SplitMix64 of Steele, Lea and Flood, OOPSLA 2014."""
+    """Return ``n`` hashes of (key, index), as uint64: SplitMix64 of Steele, Lea and Flood, OOPSLA 2014."""
     start = np.frombuffer(hashlib.sha256(key.encode()).digest()[:8], "<u8").astype(np.uint64)
     z = start + np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -38,7 +38,7 @@ def _size(shape: Shape) -> int:
 
 @functools.cache
 def reals(shape: Shape, key: str, dtype: str) -> np.ndarray:
-    """Multiples of the dtype's precision in [-4, 4), every bit of the significand in use."""
+    """Return multiples of the dtype's precision in [-4, 4), every bit of the significand in use."""
     _, bits, _ = _FORMATS[dtype]
     mantissas = (words(_size(shape), key) >> np.uint64(63 - bits)).astype(np.int64) - (1 << bits)
     return _frozen(mantissas.astype(dtype) * np.dtype(dtype).type(math.ldexp(1, 2 - bits)), shape)
@@ -46,20 +46,20 @@ def reals(shape: Shape, key: str, dtype: str) -> np.ndarray:
 
 @functools.cache
 def fractions(shape: Shape, key: str, dtype: str) -> np.ndarray:
-    """Multiples of 2⁻¹⁶ in (0, 1]."""
+    """Return multiples of 2⁻¹⁶ in (0, 1]."""
     mantissas = (words(_size(shape), key) >> np.uint64(48)).astype(np.int64) + 1
     return _frozen(mantissas.astype(dtype) * np.dtype(dtype).type(math.ldexp(1, -16)), shape)
 
 
 @functools.cache
 def integers(shape: Shape, key: str, stop: int) -> np.ndarray:
-    """Whole numbers from 0 to ``stop`` - 1, as int64."""
+    """Return whole numbers from 0 to ``stop`` - 1, as int64."""
     return _frozen((words(_size(shape), key) % np.uint64(stop)).astype(np.int64), shape)
 
 
 @functools.cache
 def scaled(shape: Shape, key: str, dtype: str, low: int, high: int) -> np.ndarray:
-    """Random signs and significands, exponents from ``low`` to ``high``."""
+    """Return random signs and significands, exponents from ``low`` to ``high``."""
     unsigned, bits, bias = _FORMATS[dtype]
     random = words(_size(shape), key)
     exponents = integers(shape, key + " exponents", high - low + 1).reshape(-1) + (low + bias)
@@ -71,14 +71,14 @@ def scaled(shape: Shape, key: str, dtype: str, low: int, high: int) -> np.ndarra
 
 @functools.cache
 def patterns(n: int, key: str, dtype: str) -> np.ndarray:
-    """Random bits: numbers of every size, now and then a NaN."""
+    """Return random bits: numbers of every size, now and then a NaN."""
     unsigned, _, _ = _FORMATS[dtype]
     return _frozen((words(n, key) >> np.uint64(64 - np.dtype(dtype).itemsize * 8)).astype(unsigned).view(dtype), n)
 
 
 @functools.cache
 def specials(dtype: str) -> np.ndarray:
-    """Zeros, denormals, ones and their neighbours, halves, the largest numbers, infinities, NaNs; of both signs."""
+    """Return zeros, denormals, ones and neighbours, halves, the largest numbers, infinities, NaNs; of both signs."""
     unsigned, bits, bias = _FORMATS[dtype]
     top = 2 * bias + 1
     one = bias << bits
@@ -95,7 +95,7 @@ def specials(dtype: str) -> np.ndarray:
 
 
 def with_specials(shape: Shape, key: str, dtype: str) -> np.ndarray:
-    """`reals` with every special value strewn in, as often as there is room; by the key, so that two arrays differ."""
+    """Return `reals` with special values strewn in, as often as there is room; by the key: two arrays differ."""
     values = reals(shape, key, dtype).reshape(-1).copy()
     first, turn = integers(2, key + " specials", 3 * 41).tolist()
     places = values[first % 3 :: 3]

@@ -25,13 +25,13 @@ TILE_ROWS = 8  # no instruction set has more
 
 
 def fields() -> set[str]:
-    """Every function of every table and of its list's entries, as ``module.field``."""
+    """Return every function of every table and of its list's entries, as ``module.field``."""
     structs = [*KERNEL_STRUCTS.items(), *LISTS.items()]
     return {f"{module}.{field}" for module, s in structs for field, kind in STRUCTS[s] if isinstance(kind, tuple)}
 
 
 def names(module: str) -> tuple[str, ...]:
-    """What stands in the list of activations, losses or optimizers; the same in every instruction set and dtype."""
+    """Return what stands in the list of activations, losses or optimizers; the same in every build."""
     return tuple(getattr(kernels(instruction_sets.current(), "float32"), module).entries)
 
 
@@ -43,7 +43,7 @@ class KernelCases:
         self._functions: dict[str, Callable[[SimpleNamespace], Arrays]] = {}
 
     def of(self, field: str, variants: Iterable[str] = ("",)) -> Callable[[Callable[..., Arrays]], None]:
-        """Declares the case of ``module.field``: a function of the kernels; with variants, of those too."""
+        """Declare the case of ``module.field``: a function of the kernels; with variants, of those too."""
 
         def declare(function: Callable[..., Arrays]) -> None:
             self.fields.add(field)
@@ -70,12 +70,12 @@ def rotated(k: int) -> tuple[int, ...]:
 
 
 def panels(k: SimpleNamespace, n: int, rows: int) -> np.ndarray:
-    """Room for n columns of results."""
+    """Allocate room for n columns of results."""
     return np.zeros((-(-n // k.panel), rows, k.panel), k.dtype)
 
 
 def padded(k: SimpleNamespace, vector: np.ndarray) -> np.ndarray:
-    """A bias: zeros up to whole panels."""
+    """Return a bias: zeros up to whole panels."""
     return pack(vector[None, :], k.panel).reshape(-1)
 
 
@@ -84,19 +84,19 @@ def scratch(k: SimpleNamespace) -> np.ndarray:
 
 
 def parts(rows: int) -> tuple[tuple[int, int], ...]:
-    """The rows in two parts, the second of one row where that can be: threads split rows anywhere."""
+    """Return the rows in two parts, the second of one row where that can be: threads split rows anywhere."""
     middle = rows - 1 if rows % 2 else rows // 2
     return (0, middle), (middle, rows)
 
 
 def whole(*arrays: np.ndarray) -> np.ndarray:
-    """Arrays one after the other, the last value again up to a whole number of panels."""
+    """Return arrays one after the other, the last value again up to a whole number of panels."""
     flat = np.concatenate(arrays)
     return np.concatenate([flat, np.full(-len(flat) % WHOLE, flat[-1])])
 
 
 def rows_of_units(k: SimpleNamespace, key: str) -> Iterator[tuple[int, int, np.ndarray]]:
-    """(rows, n, values) at every size; then of many magnitudes, whose sums are inexact, and with special values."""
+    """Yield (rows, n, values) at every size; then of many magnitudes, whose sums are inexact, and special values."""
     for n in SIZES:
         rows = 2 + n % 4
         yield rows, n, reals((rows, n), f"{key} {n}", k.dtype.name)
@@ -105,6 +105,6 @@ def rows_of_units(k: SimpleNamespace, key: str) -> Iterator[tuple[int, int, np.n
 
 
 def gradient_sizes() -> Iterator[tuple[int, int, int, int]]:
-    """(rows, shard, n_in, n_out): one shard or several, the last one ragged."""
+    """Yield (rows, shard, n_in, n_out): one shard or several, the last one ragged."""
     for i, (rows, shard) in enumerate(SHARDED):
         yield rows, shard, SIZES[i], rotated(6)[i]

@@ -40,7 +40,7 @@ _builders: dict[str, tuple[Builder, tuple[int, ...]]] = {}
 
 
 def network(steps: tuple[int, ...] = STEPS) -> Callable[[Builder], Builder]:
-    """Declares a case: a function of dtype and number of threads."""
+    """Declare a case: a function of dtype and number of threads."""
 
     def declare(function: Builder) -> Builder:
         _builders[function.__name__] = function, steps
@@ -50,7 +50,7 @@ def network(steps: tuple[int, ...] = STEPS) -> Callable[[Builder], Builder]:
 
 
 def built(dtype: str, threads: int) -> dict[str, Training]:
-    """Every case's training, before its first step."""
+    """Return every case's training, before its first step."""
     return {name: function(dtype, threads) for name, (function, _) in _builders.items()}
 
 
@@ -67,7 +67,7 @@ def cases() -> Iterator[Case]:
 
 
 def trained(builder: Builder, dtype: str, threads: int, steps: tuple[int, ...]) -> Iterator[Arrays]:
-    """What `standing` says after each of ``steps``.
+    """Yield what `standing` says after each of ``steps``.
 
     The long way is gone by one thread. Any number of them, slow where they outnumber the processors, resumes just
     before its end.
@@ -84,7 +84,7 @@ def trained(builder: Builder, dtype: str, threads: int, steps: tuple[int, ...]) 
 
 @functools.lru_cache(1)  # for one number of threads after the other
 def before_the_end(builder: Builder, dtype: str, isa: str, step: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """A trainer as plain data, after ``step`` updates by one thread."""
+    """Return a trainer as plain data, after ``step`` updates by one thread."""
     training = builder(dtype, 1)
     train_to(training, step)
     return checkpoints.pack(training.trainer)
@@ -95,7 +95,7 @@ def resumed(metadata: dict[str, Any], tensors: dict[str, np.ndarray], threads: i
 
 
 def train_to(training: Training, step: int) -> None:
-    """Trains until ``step`` updates are made, which may be in the middle of an epoch."""
+    """Train until ``step`` updates are made, which may be in the middle of an epoch."""
     trainer = training.trainer
     per_epoch = -(-trainer.steps // trainer.epoch) if trainer.epoch else 0
     whole = (step - trainer.steps) // per_epoch if per_epoch and not trainer.state.training.position else 0
@@ -109,7 +109,7 @@ def train_to(training: Training, step: int) -> None:
 
 
 def standing(training: Training) -> Arrays:
-    """All that the training has come to: parameters, optimizer, history, evaluation, predictions."""
+    """Return all that the training has come to: parameters, optimizer, history, evaluation, predictions."""
     trainer = training.trainer
     found = {f"parameter {name}": array for name, array in trainer.network.parameters.items()}
     found |= {f"optimizer {name}": array for name, array in trainer.state.training.get_state().items()}
@@ -252,7 +252,7 @@ def single_rows(dtype: str, threads: int) -> Training:
 
 @network((1, 4))
 def several_chunks(dtype: str, threads: int) -> Training:
-    """Five chunks, the last one ragged: fewer would make a tree that says little."""
+    """Train on five chunks, the last one ragged: fewer would make a tree that says little."""
     layers = [fn.Input(3), fn.LayerNorm(), fn.Dense(40, "elu"), fn.LayerNorm(), fn.Dropout(0.2), fn.Dense(2)]
     net = fn.Network(layers, seed=11, dtype=dtype)
     trainer = fn.Trainer(net, "cross_entropy", fn.SGD(0.5, clip_norm=0.1), 2300, threads=threads)
@@ -261,7 +261,7 @@ def several_chunks(dtype: str, threads: int) -> Training:
 
 @network((1, 10))
 def narrow(dtype: str, threads: int) -> Training:
-    """Few outputs over activations that make something of their padding, and a norm over all gradients."""
+    """Train few outputs over activations that make something of their padding, with a norm over all gradients."""
     layers = [fn.Input(5), fn.Dense(10, "sigmoid"), fn.Dense(3, "softplus"), fn.Dense(1)]
     net = fn.Network(layers, seed=15, dtype=dtype)
     trainer = fn.Trainer(net, "mean_squared", fn.Adam(0.01, clip_norm=0.001), 21, seed=7, threads=threads)
@@ -270,7 +270,7 @@ def narrow(dtype: str, threads: int) -> Training:
 
 @network()
 def total_penalty(dtype: str, threads: int) -> Training:
-    """A penalty that the rows of a batch share by their weights, beside one that they do not; a ragged last batch."""
+    """Train with a penalty that rows share by their weights, beside one that they do not; a ragged last batch."""
     net = fn.Network([fn.Input(4), fn.Dense(9, "tanh"), fn.Dense(3)], seed=16, dtype=dtype)
     trainer = fn.Trainer(net, "cross_entropy", fn.Adam(0.02, l2=0.001, l2_total=0.3), 13, seed=8, threads=threads)
     return Training(trainer, rows_of(57, 4, dtype), labels(57, 3), {"sample_weight": weights(57)})
@@ -285,7 +285,7 @@ def wide(dtype: str, threads: int) -> Training:
 
 @network((1, 10))
 def tiny_numbers(dtype: str, threads: int) -> Training:
-    """Squares of gradients are denormal."""
+    """Train where the squares of gradients are denormal."""
     net = fn.Network([fn.Input(5), fn.Dense(9, "tanh"), fn.Dense(3)], seed=14, dtype=dtype)
     trainer = fn.Trainer(net, "cross_entropy", fn.Adam(0.01), 20, seed=6, threads=threads)
     scale = math.ldexp(1, -66 if dtype == "float32" else -530)

@@ -58,7 +58,7 @@ class Report:
         return len({result.golden for result in self.results})
 
     def rows(self) -> Iterator[tuple[str, int, list[int]]]:
-        """(family, its goldens, how many of them differ by instruction set)."""
+        """Yield (family, its goldens, how many of them differ by instruction set)."""
         families: dict[str, list[Result]] = {}
         for result in self.results:
             families.setdefault(result.family, []).append(result)
@@ -67,7 +67,7 @@ class Report:
             yield family, len({result.golden for result in results}), differing
 
     def summary(self) -> str:
-        """One line."""
+        """Return the summary in one line."""
         sets = f"{len(self.isas)} instruction set{'s' * (len(self.isas) > 1)} ({', '.join(self.isas)})"
         if self.ok:
             return f"{self.goldens} golden digests hold on {sets}"
@@ -75,7 +75,7 @@ class Report:
         return f"{len(names)} of {self.goldens} golden digests differ on {sets}"
 
     def text(self) -> str:
-        """The table, what differs, and the summary, in plain text."""
+        """Return the table, what differs, and the summary, in plain text."""
         header = ("", "digests", *self.isas)
         body = [(name, str(n), *(cell(count) for count in counts)) for name, n, counts in self.rows()]
         widths = [max(len(row[column]) for row in (header, *body)) for column in range(len(header))]
@@ -86,7 +86,7 @@ class Report:
         return "\n".join([*lines, "", *self.differences(), self.summary()])
 
     def differences(self, limit: int = 20) -> Iterator[str]:
-        """The first ``limit`` goldens that differ: what was expected, and what was found where."""
+        """Yield the first ``limit`` goldens that differ: what was expected, and what was found where."""
         by_golden: dict[str, list[Result]] = {}
         for result in self.failures:
             by_golden.setdefault(result.golden, []).append(result)
@@ -100,7 +100,7 @@ class Report:
             yield f"and {len(by_golden) - limit} more (--json lists all)"
 
     def as_data(self) -> dict[str, Any]:
-        """What JSON can hold: whether all is well, the environment, and every result."""
+        """Return what JSON can hold: whether all is well, the environment, and every result."""
         return {
             "ok": self.ok,
             "environment": records.environment(),

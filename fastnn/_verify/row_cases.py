@@ -30,7 +30,7 @@ ALPHAS = {"leaky_relu": 0.01, "elu": 1.3}
 
 
 def arguments(k: SimpleNamespace) -> np.ndarray:
-    """Special values, numbers where elementary functions change most, tiny and huge ones."""
+    """Return special values, numbers where elementary functions change most, tiny and huge ones."""
     dtype = k.dtype.name
     low, high = (-40, 9) if dtype == "float32" else (-70, 11)
     return whole(
@@ -85,7 +85,7 @@ def softmax_backward(k: SimpleNamespace) -> Arrays:
 
 
 def normalised(k: SimpleNamespace) -> Iterator[tuple[int, int, np.ndarray, np.ndarray, np.ndarray]]:
-    """(rows, n, x, y, statistics) of the forward pass, y unpacked."""
+    """Yield (rows, n, x, y, statistics) of the forward pass, y unpacked."""
     for rows, n, x in rows_of_units(k, "layer_norm"):
         gain, bias = (reals(n, f"layer_norm {n} {name}", k.dtype.name) for name in ("gain", "bias"))
         y, statistics = panels(k, n, rows), np.zeros((rows, 2))
@@ -192,7 +192,7 @@ def targets_of(kind: str, rows: int, n: int, dtype: str) -> np.ndarray:
 
 @CASES.of("losses.loss", LOSSES)
 def loss(k: SimpleNamespace, variant: str) -> Arrays:
-    """With and without weights; a weight may be 0."""
+    """Compute losses with and without weights; a weight may be 0."""
     kind, _, option = variant.partition(" ")
     has_labels = kind == "cross_entropy" and option != "soft"
     quantiles = np.array([0.1, 0.5, 0.875])

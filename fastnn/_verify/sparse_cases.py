@@ -21,7 +21,7 @@ SHAPES = [*zip(SIZES, rotated(5), strict=True), (40, 300), (9, 5000)]
 
 
 def sparse_rows(n: int, n_in: int, key: str, dtype: str) -> Rows:
-    """Values, columns and starts; about one entry in four, some rows without, few where there are many inputs."""
+    """Return values, columns and starts; about one entry in four, some rows without, few where inputs are many."""
     share = max(4, n_in // 30)
     present = integers((n, n_in), f"{key} entries", share) == 0
     present[2::5] = False
@@ -36,7 +36,7 @@ def struct(rows: Rows) -> Any:
 
 
 def room(k: SimpleNamespace, n: int) -> Any:
-    """Room for n entries."""
+    """Allocate room for n entries."""
     columns, rows, values = np.zeros(n, np.int32), np.zeros(n, np.int32), np.zeros(n, k.dtype)
     return make("SparseEntries", columns=columns, rows=rows, values=values)
 
@@ -50,7 +50,7 @@ def sorted_entries(k: SimpleNamespace, rows: Rows, index: np.ndarray | None, n: 
 
 
 def samples(k: SimpleNamespace) -> Iterator[tuple[str, int, int, Rows, np.ndarray]]:
-    """(name, rows, inputs, sparse rows, an order of them)."""
+    """Yield (name, rows, inputs, sparse rows, an order of them)."""
     for n, n_in in SHAPES:
         name = f"{n} {n_in}"
         order = integers(n, f"sparse order {name}", n)

@@ -144,7 +144,7 @@ def _regions(ax: Axes, classes: np.ndarray, extent: _Extent, n_classes: int) -> 
 
 
 def _probability(ax: Axes, probability: np.ndarray, extent: _Extent) -> None:
-    """Class 0 in its colour, class 1 in its own, pale between; the boundary is a line."""
+    """Paint class 0 in its colour, class 1 in its own, pale between; the boundary is a line."""
     colours = _style.palette(ax)
     stops = [colours.training, colours.surface, colours.validation]
     blend = _style.matplotlib("colors").LinearSegmentedColormap.from_list("fastnn binary", stops)

@@ -95,7 +95,7 @@ def _classes(value: ArrayLike, argument: str) -> np.ndarray:
 
 
 def _labelled(found: np.ndarray, labels: Sequence[Any] | None) -> tuple[np.ndarray, list[str]]:
-    """The values of the classes, and what they are called."""
+    """Return the values of the classes, and what they are called."""
     if labels is None:
         return found, [_style.name(value) for value in found]
     given = _style.classes(labels)
@@ -112,7 +112,7 @@ def _labelled(found: np.ndarray, labels: Sequence[Any] | None) -> tuple[np.ndarr
 
 
 def _numbered(values: np.ndarray, classes: np.ndarray, argument: str) -> np.ndarray:
-    """The position of each value among the classes."""
+    """Return the position of each value among the classes."""
     order = np.argsort(classes)
     places = order[np.minimum(np.searchsorted(classes, values, sorter=order), len(classes) - 1)]
     unknown = classes[places] != values
@@ -125,7 +125,7 @@ def _numbered(values: np.ndarray, classes: np.ndarray, argument: str) -> np.ndar
 
 
 def _name(ax: Axes, names: list[str]) -> None:
-    """Ticks, every so many of many classes."""
+    """Name the ticks, every so many of many classes."""
     n = len(names)
     stride = -(-n // _MOST_NAMED)
     if stride > 1:

@@ -20,7 +20,7 @@ _MANY_RUNS = 12  # more have no legend
 
 
 def best_epoch(values: Sequence[float], larger_is_better: bool = False) -> int:
-    """Index of the best finite value, the earliest of equals; -1 if there is none.
+    """Return the index of the best finite value, the earliest of equals; -1 if there is none.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def learning_curves(runs: Mapping[str, Curves], metric: str = "loss", ax: Axes |
 
 
 def _columns(history: Curves, metric: str, argument: str) -> list[str]:
-    """The columns to draw, what is judged last."""
+    """Return the columns to draw, what is judged last."""
     checks.mapping(history, argument)
     drawn = [name for name in (metric, f"val_{metric}") if name in history]
     if not drawn:
@@ -148,7 +148,7 @@ def _columns(history: Curves, metric: str, argument: str) -> list[str]:
 
 
 def values_of(values: Any, argument: str) -> Sequence[float]:
-    """One number an epoch, finite or not."""
+    """Return one number an epoch, finite or not."""
     if not hasattr(values, "__len__") or isinstance(values, (str, bytes, Mapping)):
         raise TypeError(f"{argument} must be a sequence of numbers, one an epoch; got {checks.described(values)}")
     for value in values:
@@ -158,7 +158,7 @@ def values_of(values: Any, argument: str) -> Sequence[float]:
 
 
 def _line(ax: Axes, values: Sequence[float], **style: Any) -> None:
-    """Values over the epochs 1, 2, …; one without a finite neighbour, which has no line, as a dot."""
+    """Draw values over the epochs 1, 2, …; one without a finite neighbour, which has no line, as a dot."""
     finite = [False, *(math.isfinite(value) for value in values), False]
     alone = [i for i in range(len(values)) if finite[i + 1] and not finite[i] and not finite[i + 2]]
     shown = [value if math.isfinite(value) else math.nan for value in values]

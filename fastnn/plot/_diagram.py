@@ -72,12 +72,12 @@ def network(network: Network, ax: Axes | None = None) -> Axes:
 
 
 def size_of(network: Network) -> tuple[float, float]:
-    """Of a figure that has room for the layers, in inches."""
+    """Return the size of a figure that has room for the layers, in inches."""
     return _style.FIGURE_SIZE[0], max(_style.FIGURE_SIZE[1], _ROW * (len(network.layers) + 2))
 
 
 def named(layer: Any, units: int) -> str:
-    """A layer in a few words, its activation left out."""
+    """Return a layer in a few words, its activation left out."""
     if isinstance(layer, Dropout):
         return f"Dropout {layer.rate:g}"
     if isinstance(layer, (Dense, Input)):
@@ -86,7 +86,7 @@ def named(layer: Any, units: int) -> str:
 
 
 def activation(layer: Any) -> str:
-    """The activation of a layer, nothing if it has none."""
+    """Return the activation of a layer, nothing if it has none."""
     if not isinstance(layer, (Dense, Activation)):
         return ""
     found = activation_of(layer)
@@ -95,7 +95,7 @@ def activation(layer: Any) -> str:
 
 
 def _filling(layer: Any, is_last: bool, colours: _style.Palette) -> str | None:
-    """Layers with units of their own are filled; others have an outline only."""
+    """Fill layers with units of their own; others have an outline only."""
     if isinstance(layer, Input):
         return colours.muted
     if isinstance(layer, Dense):

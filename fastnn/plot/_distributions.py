@@ -151,12 +151,12 @@ def _shrink(listed: list[_Row]) -> None:
 
 
 def size_of(n_rows: int) -> tuple[float, float]:
-    """Of a figure that has room for as many distributions, in inches."""
+    """Return the size of a figure that has room for as many distributions, in inches."""
     return _style.FIGURE_SIZE[0], max(_style.FIGURE_SIZE[1], _ROW * (n_rows + 1.3))
 
 
 def _share(share: float) -> str:
-    """A percentage that says 0 and 100 of nothing else."""
+    """Return a percentage that says 0 and 100 of nothing else."""
     return f"{100 * share:.0f}%" if 0.005 <= share < 0.995 or share in (0, 1) else f"{100 * share:.2g}%"
 
 
@@ -172,7 +172,7 @@ def _note(values: np.ndarray, what: str, units: np.ndarray, n_units: int) -> str
 
 
 def _ridges(listed: list[_Row], edges: np.ndarray, ax: Axes | None) -> Axes:
-    """A histogram over the same bins for each row, all of one height."""
+    """Return a histogram over the same bins for each row, all of one height."""
     ax = _style.axes(ax, size_of(len(listed)))
     colours = _style.palette(ax)
     _style.tidy(ax, grid="x")

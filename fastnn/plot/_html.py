@@ -72,7 +72,7 @@ $body
 
 
 def document(title: str, subtitle: str, body: Iterable[str], footer: str) -> bytes:
-    """The whole page."""
+    """Make the whole page."""
     colours = {
         f"{theme}_{part}": getattr(palette, name)
         for theme, palette in (("light", _style.LIGHT), ("dark", _style.DARK))
@@ -91,18 +91,18 @@ def document(title: str, subtitle: str, body: Iterable[str], footer: str) -> byt
 
 
 def tiles(values: Mapping[str, Any]) -> str:
-    """The few numbers that one looks for first."""
+    """Return the few numbers that one looks for first."""
     items = (f"<div><dt>{escape(name)}</dt><dd>{escape(str(value))}</dd></div>" for name, value in values.items())
     return f'<dl class="tiles">{"".join(items)}</dl>'
 
 
 def section(heading: str, kind: str, parts: Sequence[str]) -> str:
-    """A heading and what it is over, in a grid; nothing for no parts."""
+    """Return a heading and what it is over, in a grid; nothing for no parts."""
     return f'<h2>{escape(heading)}</h2>\n<div class="{kind}">\n' + "\n".join(parts) + "\n</div>" if parts else ""
 
 
 def figure(heading: str, light: str, dark: str, caption: str) -> str:
-    """A picture, which is there in two colour schemes."""
+    """Return a picture, which is there in two colour schemes."""
     return (
         f"<figure><h3>{escape(heading)}</h3><picture>"
         f'<source srcset="{dark}" media="(prefers-color-scheme: dark)">'
@@ -112,7 +112,7 @@ def figure(heading: str, light: str, dark: str, caption: str) -> str:
 
 
 def table(heading: str, values: Mapping[str, Any]) -> str:
-    """Names and values."""
+    """Return names and values."""
     rows = (
         f'<tr><th scope="row">{escape(str(name).replace("_", " "))}</th><td>{escape(described(value))}</td></tr>'
         for name, value in values.items()
@@ -121,7 +121,7 @@ def table(heading: str, values: Mapping[str, Any]) -> str:
 
 
 def rows(heading: str, columns: Sequence[str], body: Sequence[Sequence[Any]]) -> str:
-    """A table with columns; of a long one, evenly spaced rows and the last."""
+    """Return a table with columns; of a long one, evenly spaced rows and the last."""
     stride = -(-len(body) // _MOST_ROWS)
     shown = [row for i, row in enumerate(body) if i % stride == 0 or i == len(body) - 1]
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
@@ -131,7 +131,7 @@ def rows(heading: str, columns: Sequence[str], body: Sequence[Sequence[Any]]) ->
 
 
 def folded(heading: str, inside: str) -> str:
-    """What is only seen when it is asked for."""
+    """Return what is only seen when it is asked for."""
     return f"<details><summary>{escape(heading)}</summary>{inside}</details>"
 
 
@@ -140,7 +140,7 @@ def note(text: str) -> str:
 
 
 def described(value: Any, depth: int = 0) -> str:
-    """A value of a record as text: what describes an object as the call that makes it."""
+    """Return a value of a record as text: what describes an object as the call that makes it."""
     if depth > _DEEPEST:
         return "…"
     if value is None:

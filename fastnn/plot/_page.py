@@ -145,7 +145,7 @@ _Panel = tuple[str, str, tuple[float, float], Callable[["Axes"], Any]]
 def _panels(
     run: _run.Run, rows: _Rows | None, image_shape: Sequence[int] | None, missing: list[str]
 ) -> Iterator[_Panel]:
-    """Heading, caption, size and drawing of each picture; what there is none of goes to ``missing``."""
+    """Yield heading, caption, size and drawing of each picture; what there is none of goes to ``missing``."""
     network, size = run.network, _style.FIGURE_SIZE
     yield from _of_history(run, missing)
     diagram = "From the input at the top to the output; a box is the wider, the more units a layer has."
@@ -199,7 +199,7 @@ def _of_history(run: _run.Run, missing: list[str]) -> Iterator[_Panel]:
 
 
 def _of_data(run: _run.Run, rows: _Rows, missing: list[str]) -> Iterator[_Panel]:
-    """What takes rows of data."""
+    """Yield what takes rows of data."""
     network, loss, size = run.network, run.loss, _style.FIGURE_SIZE
     caption = f"Of {_style.counted(len(rows.X), 'row')} given."
     classes = _classes(run, rows)
@@ -233,7 +233,7 @@ def _of_data(run: _run.Run, rows: _Rows, missing: list[str]) -> Iterator[_Panel]
 
 
 def _classes(run: _run.Run, rows: _Rows) -> tuple[np.ndarray, np.ndarray] | None:
-    """The true and the predicted class of each row, if outputs mean classes."""
+    """Return the true and the predicted class of each row, if outputs mean classes."""
     n_outputs, y = run.network.n_outputs, rows.targets
     if y is None:
         return None
@@ -262,7 +262,7 @@ def _regression(rows: _Rows, loss: Loss, caption: str) -> Iterator[_Panel]:
 
 
 def _drawn(draw: Callable[[Axes], Any], size: tuple[float, float]) -> tuple[str, str]:
-    """A picture as data URIs, for light and for dark screens."""
+    """Return a picture as data URIs, for light and for dark screens."""
     canvas = _style.matplotlib("backends.backend_svg").FigureCanvasSVG
 
     def drawn(colours: _style.Palette) -> str:

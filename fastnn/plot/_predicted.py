@@ -89,7 +89,7 @@ def predicted(
 
 
 def _column(value: ArrayLike, argument: str, columns: int | None) -> np.ndarray:
-    """float64 values, finite, in columns: one, unless ``columns`` leaves it open."""
+    """Return float64 values, finite, in columns: one, unless ``columns`` leaves it open."""
     array = checks.converted(checks.numeric(value, argument), _FLOAT64)
     if array.ndim == 1:
         array = array[:, None]

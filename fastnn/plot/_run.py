@@ -78,7 +78,7 @@ class Run:
 
 
 def of(source: Any) -> Run:
-    """The run of a trainer, of a folder, or of a record in a file.
+    """Return the run of a trainer, of a folder, or of a record in a file.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def _of_files(path: Path) -> Run:
 
 
 def _untrained(record: Mapping[str, Any], name: str) -> Network:
-    """A network of the layers that a record describes."""
+    """Return a network of the layers that a record describes."""
     layers = records.layers_of(record, name)
     try:
         return Network(layers, 0, record["network"]["dtype"])
@@ -149,7 +149,7 @@ def _untrained(record: Mapping[str, Any], name: str) -> Network:
 
 
 def _described(record: Mapping[str, Any], entry: str, base: type, classes: Iterable[type]) -> Any:
-    """What a record says of the training; None for what only its author has the class of."""
+    """Return what a record says of the training; None for what only its author has the class of."""
     try:
         found = descriptions.from_data(record["training"][entry], classes, entry)
     except (AttributeError, TypeError, ValueError):
@@ -158,7 +158,7 @@ def _described(record: Mapping[str, Any], entry: str, base: type, classes: Itera
 
 
 def _history(given: Mapping[str, Any], name: str) -> dict[str, list[float]]:
-    """The columns, NaN where a record has null."""
+    """Return the columns, NaN where a record has null."""
     history = {}
     for column, values in given.items():
         known = isinstance(values, list) and all(value is None or type(value) in (int, float) for value in values)

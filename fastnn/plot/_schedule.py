@@ -93,7 +93,7 @@ def schedule(
 
 
 def _reduced(given: Schedule, epochs: int, history: Mapping[str, Sequence[float]] | None) -> Iterator[float]:
-    """For each epoch, what `ReduceOnPlateau` has come to, where one is in use."""
+    """Yield for each epoch what `ReduceOnPlateau` has come to, where one is in use."""
     plateau = given.plateau
     if plateau is None:
         yield from [0.0] * epochs

@@ -53,7 +53,7 @@ DARK = Palette(
 
 
 def matplotlib(module: str = "") -> Any:
-    """A module of matplotlib, or matplotlib itself.
+    """Return a module of matplotlib, or matplotlib itself.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def matplotlib(module: str = "") -> Any:
 
 
 def axes(ax: Axes | None, size: tuple[float, float] = FIGURE_SIZE) -> Axes:
-    """``ax``, or the Axes of a new figure of pyplot's, which notebooks show by themselves."""
+    """Return ``ax``, or the Axes of a new figure of pyplot's, which notebooks show by themselves."""
     if ax is None:
         return matplotlib("pyplot").subplots(figsize=size, layout="constrained")[1]
     if not isinstance(ax, matplotlib("axes").Axes):
@@ -76,7 +76,7 @@ def axes(ax: Axes | None, size: tuple[float, float] = FIGURE_SIZE) -> Axes:
 
 
 def palette(ax: Axes) -> Palette:
-    """The colours for the background of ``ax``."""
+    """Return the colours for the background of ``ax``."""
     to_rgba = matplotlib("colors").to_rgba
     for face in (ax.get_facecolor(), ax.figure.get_facecolor()):
         red, green, blue, alpha = to_rgba(face)
@@ -86,7 +86,7 @@ def palette(ax: Axes) -> Palette:
 
 
 def parameters(colours: Palette) -> dict[str, Any]:
-    """matplotlib's settings for a figure in these colours."""
+    """Return matplotlib's settings for a figure in these colours."""
     ink = ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
     return {
         **dict.fromkeys(ink, colours.ink),
@@ -99,12 +99,12 @@ def parameters(colours: Palette) -> dict[str, Any]:
 
 
 def signed(colours: Palette) -> Colormap:
-    """Orange below 0, the background's colour at 0, blue above."""
+    """Return a colour map: orange below 0, the background's colour at 0, blue above."""
     return _map("signed", [colours.validation, colours.surface, colours.training])
 
 
 def sequential(colours: Palette) -> Colormap:
-    """From the background's colour at 0 to blue."""
+    """Return a colour map from the background's colour at 0 to blue."""
     return _map("sequential", [colours.surface, colours.training])
 
 
@@ -113,7 +113,7 @@ def _map(name: str, stops: Sequence[str]) -> Colormap:
 
 
 def class_colours(n: int, colours: Palette) -> list[Any]:
-    """A colour for each of ``n`` classes."""
+    """Return a colour for each of ``n`` classes."""
     if n <= len(colours.classes):
         return list(colours.classes[:n])
     viridis = matplotlib("cm").ScalarMappable(cmap="viridis")
@@ -122,7 +122,7 @@ def class_colours(n: int, colours: Palette) -> list[Any]:
 
 
 def readable(ax: Axes, background: Sequence[float]) -> str:
-    """Of ink and surface, the one with the greater contrast to a colour (WCAG 2.2)."""
+    """Return the one of ink and surface with the greater contrast to a colour (WCAG 2.2)."""
     to_rgb = matplotlib("colors").to_rgb
 
     def luminance(colour: Any) -> float:
@@ -139,7 +139,7 @@ def readable(ax: Axes, background: Sequence[float]) -> str:
 
 
 def tidy(ax: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
-    """A frame of two sides, and behind all else a pale grid, or the lines of one direction."""
+    """Leave a frame of two sides, and behind all else a pale grid, or the lines of one direction."""
     ax.grid(True, axis=grid, color=palette(ax).grid, linewidth=0.8)
     ax.set_axisbelow(True)
     for side in ("top", "right"):
@@ -147,7 +147,7 @@ def tidy(ax: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
 
 
 def without_frame(ax: Axes) -> None:
-    """Ticks and frame of an image are its own edges."""
+    """Remove ticks and frame: an image is its own edges."""
     ax.grid(False)
     ax.tick_params(length=0)
     for spine in ax.spines.values():
@@ -155,12 +155,12 @@ def without_frame(ax: Axes) -> None:
 
 
 def title(ax: Axes, text: str) -> None:
-    """A heading over the left edge, where nothing is drawn."""
+    """Write a heading over the left edge, where nothing is drawn."""
     ax.set_title(text, loc="left", fontsize=10, color=palette(ax).ink)
 
 
 def name(value: Any, length: int = 28) -> str:
-    """A name as matplotlib shows it as it is: one line, no formula, never hidden from a legend; if long, its ends."""
+    """Return a name for matplotlib to show as it is: one line, no formula, never hidden from a legend; cut if long."""
     text = "".join(character if character.isprintable() else " " for character in " ".join(str(value).split()))
     if len(text) > length:
         text = f"{text[: (length - 1) // 2].rstrip()}…{text[-(length // 2) :].lstrip()}"
@@ -168,19 +168,19 @@ def name(value: Any, length: int = 28) -> str:
 
 
 def classes(labels: Any) -> list[Any]:
-    """What classes are, or are called, one after another."""
+    """Return what classes are, or are called, one after another."""
     if isinstance(labels, (str, bytes)) or not hasattr(labels, "__iter__"):
         raise TypeError(f"labels must be a sequence of classes; got {checks.described(labels)}")
     return list(labels)
 
 
 def counted(n: int, noun: str) -> str:
-    """A number of things in words."""
+    """Return a number of things in words."""
     return f"{n:,} {noun}{'s' * (n != 1)}"
 
 
 def numbers(values: Sequence[int], length: int = 44) -> str:
-    """Whole numbers, ascending, as text: runs as "3–7", and the rest counted if there is no room for all."""
+    """Return whole numbers, ascending, as text: runs as "3–7", and the rest counted if there is no room for all."""
     runs: list[list[int]] = []
     for value in values:
         if runs and value == runs[-1][1] + 1:

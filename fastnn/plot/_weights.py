@@ -107,7 +107,7 @@ def weights(
 
 
 def size_of(shape: Sequence[int], n_features: int, argument: str) -> tuple[int, int]:
-    """Height and width, if images of that size have as many pixels as there are features."""
+    """Return height and width, if images of that size have as many pixels as there are features."""
     expected = f"{argument} must be (height, width) of images of {n_features} pixels, a pixel a feature"
     if isinstance(shape, str) or not hasattr(shape, "__len__") or len(shape) != 2:
         raise ValueError(f"{expected}; got {shape!r}")
@@ -118,7 +118,7 @@ def size_of(shape: Sequence[int], n_features: int, argument: str) -> tuple[int, 
 
 
 def _mosaic(weight: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The images side by side, with NaN between them."""
+    """Return the images side by side, with NaN between them."""
     height, width = size
     n = len(weight)
     columns = min(n, max(1, math.ceil(math.sqrt(n * _WIDE * (height + 1) / (width + 1)))))

@@ -52,30 +52,30 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     @abstractmethod
     def _loss(self) -> Loss:
-        """The loss, once the targets are known."""
+        """Return the loss, once the targets are known."""
 
     @abstractmethod
     def _read_targets(self, y: Any, first: bool, incremental: bool) -> np.ndarray:
-        """``y`` as the loss takes it; sets what is known of the targets, if this is the ``first`` fit."""
+        """Return ``y`` as the loss takes it; set what is known of the targets, if this is the ``first`` fit."""
 
     @abstractmethod
     def _outputs_of(self, targets: np.ndarray) -> tuple[int, str, str]:
-        """(how many outputs, the network's last activation, ``out_activation_``) for such targets."""
+        """Return (how many outputs, the network's last activation, ``out_activation_``) for such targets."""
 
     @abstractmethod
     def _decided(self, outputs: np.ndarray) -> np.ndarray:
-        """Outputs of the network in the form that the default score compares with targets."""
+        """Return outputs of the network in the form that the default score compares with targets."""
 
     @abstractmethod
     def _default_score(self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None) -> float:
-        """The score of the estimator, from outputs."""
+        """Return the score of the estimator, from outputs."""
 
     def _class_weights(self, y: Any, incremental: bool) -> np.ndarray | None:
-        """What class weights multiply the rows' weights by."""
+        """Return what class weights multiply the rows' weights by."""
         return None
 
     def _constant(self, targets: np.ndarray, weights: np.ndarray | None) -> float:
-        """What scikit-learn's loss has in addition to fastnn's."""
+        """Return what scikit-learn's loss has in addition to fastnn's."""
         return 0.0
 
     # --------------------------------------------------------------------- fitting
@@ -129,7 +129,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     def _begin(
         self, settings: Settings, X: Any, n_outputs: int, output: str, out_activation: str, first: bool, again: bool
     ) -> None:
-        """A new network, or the one there is; its fitted attributes."""
+        """Set up a new network, or the one there is, and its fitted attributes."""
         if again and not first:
             self._take_edits()
             self.n_iter_ = 0
@@ -175,7 +175,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             raise InvalidParameterError(f"X_val and y_val must be like X and y: {error}") from error
 
     def _split(self, settings: Settings, X: Any, y: Any, targets: np.ndarray, weights: np.ndarray | None) -> Any:
-        """The rows to train on, and those held out."""
+        """Return the rows to train on, and those held out."""
         rows = train_test_split(
             np.arange(len(targets)),
             random_state=np.random.RandomState(self.seed_ % 2**32),
@@ -206,7 +206,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         hooks: Any,
         incremental: bool,
     ) -> None:
-        """Gradient descent by `fastnn.Trainer`."""
+        """Descend by `fastnn.Trainer`."""
         n = len_of(X)
         batch_size = min(200, n) if settings.batch_size == "auto" else settings.batch_size
         if batch_size > n:
@@ -264,7 +264,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             )
 
     def _scorer(self, settings: Settings, X: Any, y: Any, targets: np.ndarray, weights: np.ndarray | None) -> Any:
-        """A function that gives the validation score."""
+        """Return a function that gives the validation score."""
         if settings.scoring is None:
             return lambda: self._default_score(self.network_.predict(X), targets, weights)
         scorer = check_scoring(self, settings.scoring)
@@ -274,7 +274,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     # --------------------------------------------------------------------- outputs
 
     def _network_outputs(self, X: Any) -> np.ndarray:
-        """What the network predicts for rows, in its dtype.
+        """Return what the network predicts for rows, in its dtype.
 
         Arrays that `Network.predict` takes as they are go there at once: scikit-learn's checks take many times as long
         as the outputs of a row. Whatever it refuses, scikit-learn refuses in its own words.
@@ -359,19 +359,19 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
 
 def has_epochs(estimator: BaseMLP) -> bool:
-    """Whether there is a ``partial_fit``; otherwise the error that says why not."""
+    """Return whether there is a ``partial_fit``; otherwise the error that says why not."""
     if isinstance(estimator.solver, str) and estimator.solver == "lbfgs":
         raise AttributeError("partial_fit is only available for stochastic optimizers. lbfgs is not stochastic.")
     return True
 
 
 def len_of(X: Any) -> int:
-    """Rows of an array or a sparse matrix."""
+    """Return rows of an array or a sparse matrix."""
     return X.shape[0]
 
 
 def _row_weights(sample_weight: Any, n: int) -> np.ndarray | None:
-    """The weights of n rows as float64; a number is the weight of each."""
+    """Return the weights of n rows as float64; a number is the weight of each."""
     if sample_weight is None:
         return None
     if isinstance(sample_weight, Number):
@@ -393,7 +393,7 @@ def _product(weights: np.ndarray | None, others: np.ndarray | None) -> np.ndarra
 
 
 def _seed(random_state: Any) -> int:
-    """An integer is its own seed; otherwise one is drawn."""
+    """Return an integer as its own seed; otherwise draw one."""
     if isinstance(random_state, int):
         return random_state
     return int(check_random_state(random_state).randint(2**31 - 1))

@@ -39,7 +39,7 @@ class Objective:
 
 
 def objective(loss: Loss, n_outputs: int) -> Objective:
-    """scikit-learn's "squared_error" is half the squared error; its cross-entropy and Poisson loss add up over outputs.
+    """Match scikit-learn's: its "squared_error" is half ours; its cross-entropy and Poisson loss add up over outputs.
 
     Losses that it does not have stay as they are.
     """
@@ -53,7 +53,7 @@ def objective(loss: Loss, n_outputs: int) -> Objective:
 
 
 def layers(settings: Settings, n_features: int, n_outputs: int, output: str) -> list[Layer]:
-    """The layers of the network, which ends in the activation ``output``."""
+    """Return the layers of the network, which ends in the activation ``output``."""
     found: list[Layer] = [Input(n_features)]
     hidden = zip(settings.hidden_layer_sizes, settings.activations, settings.dropouts, strict=True)
     for size, activation, rate in hidden:
@@ -64,7 +64,7 @@ def layers(settings: Settings, n_features: int, n_outputs: int, output: str) -> 
 
 
 def network(settings: Settings, described: list[Layer], seed: int, dtype: str) -> Network:
-    """A network that begins like scikit-learn's: weights and biases uniform within Glorot's limit.
+    """Return a network that begins like scikit-learn's: weights and biases uniform within Glorot's limit.
 
     Where the activation is the logistic function, that limit is smaller by the root of 3.
     """
@@ -85,7 +85,7 @@ def network(settings: Settings, described: list[Layer], seed: int, dtype: str) -
 
 
 def optimizer(settings: Settings, slope: float) -> Optimizer:
-    """The optimizer whose steps on fastnn's loss are those of scikit-learn's on ``slope`` times that loss.
+    """Return the optimizer whose steps on fastnn's loss are those of scikit-learn's on ``slope`` times that loss.
 
     An object of fastnn's is taken as it is, and gets the penalty ``alpha`` in addition to its own.
     """

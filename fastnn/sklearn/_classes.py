@@ -9,7 +9,7 @@ from sklearn.utils.multiclass import unique_labels
 
 
 def of_all_calls(given: Any, known: np.ndarray | None) -> np.ndarray:
-    """The classes of ``partial_fit``: those ``given`` in its first call, ``known`` in later ones."""
+    """Return the classes of ``partial_fit``: those ``given`` in its first call, ``known`` in later ones."""
     if given is None:
         if known is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
@@ -21,7 +21,7 @@ def of_all_calls(given: Any, known: np.ndarray | None) -> np.ndarray:
 
 
 def positions(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Where in ``classes`` each of ``y`` stands."""
+    """Return where in ``classes`` each of ``y`` stands."""
     found = np.unique(y)
     if len(np.setdiff1d(found, classes)):
         raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {classes}. 'y' has {found}.")

@@ -231,7 +231,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     @available_if(has_epochs)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> MLPClassifier:
-        """One epoch over the rows; the optimizer goes on from where it stood.
+        """Train for one epoch over the rows; the optimizer goes on from where it stood.
 
         Parameters
         ----------
@@ -251,7 +251,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> np.ndarray:
-        """The predicted classes.
+        """Predict the classes.
 
         Parameters
         ----------
@@ -268,7 +268,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return sparse.csr_matrix(decided) if self._is_sparse else decided
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """The probability of each class, or label.
+        """Return the probability of each class, or label.
 
         Parameters
         ----------
@@ -287,7 +287,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return np.concatenate([1 - outputs, outputs], axis=1)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """The logarithms of `predict_proba`.
+        """Return the logarithms of `predict_proba`.
 
         Parameters
         ----------
@@ -371,7 +371,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return compute_sample_weight(self.class_weight, y.toarray() if sparse.issparse(y) else y)
 
     def _decided(self, outputs: np.ndarray) -> np.ndarray:
-        """Positions in ``classes_``; of several labels at once zeros and ones."""
+        """Return positions in ``classes_``; of several labels at once zeros and ones."""
         if self._is_multilabel:
             return (outputs > 0.5).astype(np.int64)
         if outputs.shape[1] > 1:

@@ -30,27 +30,27 @@ class Hooks:
         self.iteration: Any = None
 
     def begin(self) -> None:
-        """Of an iteration."""
+        """Tell the callbacks that an iteration begins."""
         self.iteration = self.fit.subcontext("iteration")
         self._call(self.iteration.call_on_fit_task_begin)
 
     def end(self) -> bool:
-        """Of an iteration; whether a callback wants it to be the last."""
+        """Tell the callbacks that an iteration ends; return whether one wants it to be the last."""
         return self._call(self.iteration.call_on_fit_task_end)
 
     def close(self) -> None:
-        """The fit is over."""
+        """Tell the callbacks that the fit is over."""
         self._call(self.fit.call_on_fit_task_end)
 
     def _call(self, hook: Any) -> Any:
         return hook(estimator=self.estimator, reconstruction_attributes=self._fitted, **self.data)
 
     def _fitted(self) -> dict[str, Any]:
-        """What makes a copy of the estimator one that was fitted up to now; only computed if a callback asks."""
+        """Return what makes a copy of the estimator one that was fitted up to now; only computed if a callback asks."""
         return {"network_": copy.deepcopy(self.estimator.network_), "_trainer": None, "_shown": None}
 
 
 def hooks_of(estimator: Any, iterations: int | None, X: Any, y: Any, sample_weight: Any) -> Hooks | None:
-    """Hooks, if the estimator has callbacks of scikit-learn's, or is part of one that may have some."""
+    """Return hooks, if the estimator has callbacks of scikit-learn's, or is part of one that may have some."""
     wanted = hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")
     return Hooks(estimator, iterations, X, y, sample_weight) if wanted else None

@@ -106,7 +106,7 @@ class Monitor(Callback):
             trainer.stop()
 
     def _penalty(self, trainer: Trainer) -> float:
-        """The mean over the batches of the penalty before each one's update, the squares growing evenly meanwhile."""
+        """Return the mean over the batches of the penalty before each update, the squares growing evenly meanwhile."""
         if not self.penalty:
             return 0.0
         first, self.squares = self.squares, trainer.squared_weights

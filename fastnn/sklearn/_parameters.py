@@ -169,7 +169,7 @@ class Settings:
 
 
 def _of_each(value: Any, sizes: tuple[int, ...], name: str) -> tuple[Any, ...]:
-    """One for each hidden layer."""
+    """Return one value for each hidden layer."""
     if not isinstance(value, Iterable):
         return (value,) * len(sizes)
     found = tuple(value)

@@ -228,7 +228,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     @available_if(has_epochs)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
-        """One epoch over the rows; the optimizer goes on from where it stood.
+        """Train for one epoch over the rows; the optimizer goes on from where it stood.
 
         Parameters
         ----------
@@ -244,7 +244,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> np.ndarray:
-        """The predicted values.
+        """Predict the values.
 
         Parameters
         ----------

@@ -11,7 +11,7 @@ _default = fastnn.get_num_threads()
 
 
 def limit_threads() -> None:
-    """In a process of a pool (joblib's, or multiprocessing's): one thread, if nobody has chosen a number.
+    """Use one thread in a process of a pool (joblib's, multiprocessing's), if nobody has chosen a number.
 
     Who chooses does so by ``FASTNN_NUM_THREADS``, `fastnn.set_num_threads` or the parameter ``threads``.
     """

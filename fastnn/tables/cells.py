@@ -59,7 +59,7 @@ class Cells:
     texts: list[str | None] | None = None
 
     def as_texts(self) -> list[str | None]:
-        """Every cell as text: whole numbers without a point, others as briefly as reading them back allows."""
+        """Return every cell as text: whole numbers without a point, others as briefly as reading them back allows."""
         if self.texts is not None:
             return self.texts
         assert self.numbers is not None
@@ -70,12 +70,12 @@ class Cells:
 
 
 def number_text(x: float) -> str:
-    """A number as the category it is named by."""
+    """Return a number as the category it is named by."""
     return str(int(x)) if abs(x) < EXACT and x == int(x) else repr(x)
 
 
 def columns(table: Any, argument: str = "table") -> dict[str, Any]:
-    """The columns of a table by name, as they are.
+    """Return the columns of a table by name, as they are.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def columns(table: Any, argument: str = "table") -> dict[str, Any]:
 
 
 def cells(name: str, values: Any) -> Cells:
-    """The cells of a column from an array of numbers, booleans, strings, dates, or Python objects of these.
+    """Return the cells of a column from an array of numbers, booleans, strings, dates, or Python objects of these.
 
     None, NaN and what pandas calls NA and NaT are missing.
 
@@ -145,7 +145,7 @@ def cells(name: str, values: Any) -> Cells:
 
 
 def array(values: Any) -> np.ndarray:
-    """The values of a column as an array; Python objects remain what they are, and what is masked is None."""
+    """Return the values of a column as an array; Python objects remain what they are, and what is masked is None."""
     if hasattr(values, "mask") and hasattr(values, "filled"):
         values = values.tolist()
     if not isinstance(values, (list, tuple)):
@@ -220,6 +220,6 @@ def _is_missing(value: Any) -> bool:
 
 
 def quoted(names: list[str], most: int = 8) -> str:
-    """Names in a message."""
+    """Quote names for a message."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(map(repr, names[:most])) + more

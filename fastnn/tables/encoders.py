@@ -80,7 +80,7 @@ class Numeric(Encoder):
 
     @classmethod
     def fit(cls, cells: Cells) -> Numeric:
-        """The description of a column with at least one number."""
+        """Return the description of a column with at least one number."""
         assert cells.numbers is not None
         missing = np.isnan(cells.numbers)
         with standard_environment():
@@ -197,7 +197,7 @@ class Categorical(Encoder):
         out[rows, place[rows]] = 1
 
     def unseen(self, cells: Cells) -> set[str]:
-        """Those categories of ``cells`` that have no column of their own."""
+        """Return those categories of ``cells`` that have no column of their own."""
         return {text for text in cells.as_texts() if text is not None}.difference(self.categories)
 
 
@@ -233,7 +233,7 @@ ENCODERS = (Numeric, Boolean, Categorical)
 
 
 def median(numbers: np.ndarray) -> float:
-    """The middle of at least one number, or half way between the two in the middle."""
+    """Return the middle of at least one number, or half way between the two in the middle."""
     ordered = np.sort(numbers)
     n = len(ordered)
     low, high = float(ordered[(n - 1) // 2]), float(ordered[n // 2])

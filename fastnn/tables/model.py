@@ -64,7 +64,7 @@ class TableModel:
         return isinstance(self.target, Classes)
 
     def predict(self, table: Any) -> np.ndarray:
-        """Classes, or quantities in the units of the target.
+        """Return classes, or quantities in the units of the target.
 
         Parameters
         ----------
@@ -82,20 +82,20 @@ class TableModel:
         return predicted[:, 0] if predicted.shape[1] == 1 else predicted
 
     def predict_proba(self, table: Any) -> np.ndarray:
-        """The probability of each class, in the order of ``target.labels``: float64 of shape (n, n_classes)."""
+        """Return the probability of each class, in the order of ``target.labels``: float64 of shape (n, n_classes)."""
         if not self.classifies:
             raise ValueError(f"predict_proba is for classes; the target {self.target.name!r} is a quantity")
         return self.outputs(table)
 
     def outputs(self, table: Any) -> np.ndarray:
-        """Probabilities, or quantities in the units of the target: float64 of shape (n, n_outputs)."""
+        """Return probabilities, or quantities in the units of the target: float64 of shape (n, n_outputs)."""
         X = self.preprocessor.transform(table, self.network.dtype)
         if not len(X):
             return np.zeros((0, self.network.n_outputs))
         return self.target.predicted(self.network.predict(X), self.network.plan.output_activation)
 
     def evaluate(self, table: Any) -> dict[str, float]:
-        """How good the predictions are: see `fastnn.tables.scores`. Rows without a target are left out.
+        """Return how good the predictions are: see `fastnn.tables.scores`. Rows without a target are left out.
 
         Raises
         ------
@@ -123,7 +123,7 @@ class TableModel:
             self.network.metadata = before
 
     def describe(self) -> dict[str, Any]:
-        """Preprocessor and target as JSON can hold them: the entry ``"table"`` of the network's metadata."""
+        """Return preprocessor and target as JSON can hold them: the entry ``"table"`` of the network's metadata."""
         return {"preprocessor": self.preprocessor.describe(), "target": descriptions.to_data(self.target)}
 
     @classmethod
@@ -141,7 +141,7 @@ class TableModel:
 
     @classmethod
     def of(cls, network: Network, name: str = "the network") -> TableModel:
-        """The model of a network whose metadata hold preprocessor and target; ``name`` is for errors."""
+        """Return the model of a network whose metadata hold preprocessor and target; ``name`` is for errors."""
         described = network.metadata.get(METADATA)
         if described is None:
             raise ValueError(f"{name!r} is a network without a table: it takes arrays")

@@ -162,7 +162,7 @@ class Preprocessor:
         return tuple(feature for encoder in self.encoders for feature in encoder.features)
 
     def transform(self, table: Any, dtype: str = "float32") -> np.ndarray:
-        """The matrix of a table.
+        """Return the matrix of a table.
 
         Parameters
         ----------
@@ -197,13 +197,13 @@ class Preprocessor:
         _check_there(self.names, names, argument)
 
     def extra_columns(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Those of ``names`` that the training table did not have: they are ignored."""
+        """Return those of ``names`` that the training table did not have: they are ignored."""
         names = checks.names(names, "names")
         known = {*self.names, *(column.name for column in self.unused_columns)}
         return tuple(name for name in names if name not in known)
 
     def unseen_categories(self, table: Any) -> dict[str, set[str]]:
-        """By column, the categories of a table that have no column of the matrix of their own."""
+        """Return, by column, the categories of a table that have no column of the matrix of their own."""
         columns = _cells.columns(table)
         categorical = [encoder for encoder in self.encoders if isinstance(encoder, Categorical)]
         _check_there([encoder.name for encoder in categorical], columns, "table")
@@ -217,7 +217,7 @@ class Preprocessor:
     # ---------------------------------------------------------------------- JSON
 
     def describe(self) -> dict[str, Any]:
-        """All that `transform` depends on, as JSON can hold it.
+        """Return all that `transform` depends on, as JSON can hold it.
 
         Returns
         -------
@@ -245,7 +245,7 @@ class Preprocessor:
 
     @classmethod
     def from_description(cls, description: Mapping[str, Any]) -> Preprocessor:
-        """The fitted preprocessor that `describe` described; nothing is executed.
+        """Return the fitted preprocessor that `describe` described; nothing is executed.
 
         Raises
         ------
@@ -268,13 +268,13 @@ class Preprocessor:
         return result
 
     def to_json(self) -> str:
-        """`describe` as JSON."""
+        """Return `describe` as JSON."""
         with standard_environment():  # writing a number as text calculates
             return json.dumps(self.describe(), ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Preprocessor:
-        """The fitted preprocessor that `to_json` wrote; nothing is executed.
+        """Return the fitted preprocessor that `to_json` wrote; nothing is executed.
 
         Raises
         ------
@@ -314,7 +314,7 @@ def _check_there(needed: Iterable[str], names: Iterable[str], argument: str) -> 
 
 
 def _is_identifier(name: str, numbers: np.ndarray) -> bool:
-    """Whether whole numbers, different in every row, number the rows or are named an id, or are huge."""
+    """Return whether whole numbers, different in every row, number the rows or are named an id, or are huge."""
     if len(numbers) < FEW_ROWS or np.isnan(numbers).any():
         return False
     ordered = np.sort(numbers)

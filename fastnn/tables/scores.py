@@ -21,7 +21,7 @@ MAXIMISED = ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "r2")
 
 
 def of_classes(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """Accuracy, balanced accuracy, macro F1, log-loss and, of two classes, the area under the ROC curve.
+    """Return accuracy, balanced accuracy, macro F1, log-loss and, of two classes, the area under the ROC curve.
 
     As scikit-learn's functions of these names. The area is left out where all rows are of one class.
 
@@ -52,7 +52,7 @@ def of_classes(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float
 
 
 def of_quantities(y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    """Root of the mean squared error, mean absolute error and R²; float64 ndarrays of shape (n,)."""
+    """Return the root of the mean squared error, mean absolute error and R²; float64 ndarrays of shape (n,)."""
     y = _column(y, None, "y")
     predicted = _column(predicted, len(y), "predicted")
     kinds = (metrics.RootMeanSquaredError(), metrics.MeanAbsoluteError(), metrics.R2())
@@ -61,7 +61,7 @@ def of_quantities(y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
 
 
 def of_quantiles(y: np.ndarray, predicted: np.ndarray, quantiles: tuple[float, ...]) -> dict[str, float]:
-    """For each quantile its pinball loss and its coverage: the share of rows at or below the prediction.
+    """Return for each quantile its pinball loss and its coverage: the share of rows at or below the prediction.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def of_quantiles(y: np.ndarray, predicted: np.ndarray, quantiles: tuple[float, .
 
 
 def _column(value: np.ndarray, n: int | None, argument: str) -> np.ndarray:
-    """Real numbers of shape (n,), n at least 1."""
+    """Return real numbers of shape (n,), n at least 1."""
     array = checks.numeric(value, argument)
     if array.ndim != 1 or not len(array) or n not in (None, len(array)):
         raise ValueError(f"{argument} must have shape ({n or 'n'},), n at least 1; got shape {array.shape}")
@@ -98,7 +98,7 @@ def _mean(values: np.ndarray) -> float:
 
 
 def _area(positive: np.ndarray, negative: np.ndarray) -> float:
-    """The share of pairs in which the positive row is ahead; a tie is half a pair; Mann and Whitney (1947)."""
+    """Return the share of pairs in which the positive row is ahead; a tie is half a pair; Mann and Whitney (1947)."""
     values, places = np.unique(np.concatenate([positive, negative]), return_inverse=True)
     above = np.bincount(places[: len(positive)], minlength=len(values)).tolist()
     below = np.bincount(places[len(positive) :], minlength=len(values)).tolist()

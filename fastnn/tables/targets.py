@@ -33,23 +33,23 @@ class Target(Description):
         raise NotImplementedError
 
     def values(self, column: Any) -> np.ndarray:
-        """The cells of a column as the scores take them: labels, int64 (n,), or numbers, float64 (n,)."""
+        """Return the cells of a column as the scores take them: labels, int64 (n,), or numbers, float64 (n,)."""
         raise NotImplementedError
 
     def encode(self, column: Any) -> np.ndarray:
-        """The cells of a column as a loss takes them."""
+        """Return the cells of a column as a loss takes them."""
         raise NotImplementedError
 
     def predicted(self, outputs: np.ndarray, activation: str) -> np.ndarray:
-        """Outputs of a network that ends in ``activation`` as probabilities or quantities, float64 (n, n_outputs)."""
+        """Return outputs after ``activation`` as probabilities or quantities, float64 (n, n_outputs)."""
         raise NotImplementedError
 
     def baseline(self, n: int) -> np.ndarray:
-        """What is predicted, for ``n`` rows, without a look at them; as `predicted`."""
+        """Return what is predicted, for ``n`` rows, without a look at them; as `predicted`."""
         raise NotImplementedError
 
     def scores(self, values: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-        """How good predictions are."""
+        """Return how good predictions are."""
         raise NotImplementedError
 
 
@@ -90,7 +90,7 @@ class Classes(Target):
 
     @classmethod
     def fit(cls, name: str, column: Any, training: np.ndarray | None = None) -> Classes:
-        """Classes of the cells of ``column``; counted in the rows ``training`` (row numbers), or in all."""
+        """Return the classes of the cells of ``column``; counted in the rows ``training`` (row numbers), or in all."""
         cells = _complete(checks.text(name, "name"), column)
         texts = cells.as_texts()
         if training is not None:
@@ -133,7 +133,7 @@ class Classes(Target):
         return self.encode(column)
 
     def decode(self, numbers: np.ndarray) -> np.ndarray:
-        """The classes with these numbers: an array of strings, integers, floats or booleans."""
+        """Return the classes with these numbers: an array of strings, integers, floats or booleans."""
         with standard_environment():
             if self.kind == "text":
                 own = np.array(self.labels)
@@ -160,7 +160,7 @@ class Classes(Target):
             return np.where(total[:, None] > 0, values / np.where(total > 0, total, 1.0)[:, None], uniform)
 
     def baseline(self, n: int) -> np.ndarray:
-        """The shares of the classes in the training rows; the most frequent one is predicted."""
+        """Return the shares of the classes in the training rows; the most frequent one is predicted."""
         with standard_environment():
             counts = np.array(self.counts, dtype=np.float64)
             shares = counts / lane_sum(counts)
@@ -211,7 +211,7 @@ class Quantity(Target):
 
     @classmethod
     def fit(cls, name: str, column: Any, quantiles: tuple[float, ...] = (), absolute: bool = False) -> Quantity:
-        """Mean and deviation of the training rows; ``absolute`` takes the median for typical instead of the mean."""
+        """Return mean and deviation of the training rows; ``absolute`` takes the median for typical, not the mean."""
         numbers = _complete_numbers(checks.text(name, "name"), column)
         absolute = checks.boolean(absolute, "absolute")
         quantiles = tuple(
@@ -242,7 +242,7 @@ class Quantity(Target):
         return _complete_numbers(self.name, column)
 
     def encode(self, column: Any) -> np.ndarray:
-        """``(y - mean) / scale``, float64 of shape (n,)."""
+        """Return ``(y - mean) / scale``, float64 of shape (n,)."""
         with standard_environment():
             return (self.values(column) - self.mean) / self.scale
 
@@ -263,7 +263,7 @@ TARGETS = (Classes, Quantity)
 
 
 def is_classes(name: str, column: Any) -> bool:
-    """Whether a column looks like classes: texts, truth values, or whole numbers of few values with several rows each.
+    """Return whether a column looks like classes: texts, truth values, or few whole numbers with several rows each.
 
     Raises
     ------
@@ -284,7 +284,7 @@ def is_classes(name: str, column: Any) -> bool:
 
 
 def present(name: str, column: Any) -> np.ndarray:
-    """Which rows have a target: bool of shape (n,)."""
+    """Return which rows have a target: bool of shape (n,)."""
     cells = _cells.cells(name, column)
     if cells.texts is not None:
         return np.array([text is not None for text in cells.texts], dtype=np.bool_)
@@ -292,7 +292,7 @@ def present(name: str, column: Any) -> np.ndarray:
 
 
 def _complete(name: str, column: Any) -> Cells:
-    """The cells of a target, each of which has a value."""
+    """Return the cells of a target, each of which has a value."""
     cells = _cells.cells(name, column)
     there = present(name, column)
     if not there.all():
@@ -312,7 +312,7 @@ def _complete_numbers(name: str, column: Any) -> np.ndarray:
 
 
 def _quantile(numbers: np.ndarray, q: float) -> float:
-    """The smallest number that the share ``q`` of them does not exceed."""
+    """Return the smallest number that the share ``q`` of them does not exceed."""
     ordered = np.sort(numbers)
     place = q * len(ordered)
     whole = int(place)

@@ -109,7 +109,7 @@ def _state_of(key: str, callback: callbacks.Callback) -> tuple[dict[str, Any], d
 
 
 def _untold(run: RunState, watching: dict[str, callbacks.Callback]) -> list[Any] | None:
-    """The event that some callbacks have yet to hear of, with their keys."""
+    """Return the event that some callbacks have yet to hear of, with their keys."""
     event = run.untold
     if event is None or not event.waiting:
         return None

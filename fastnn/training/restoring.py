@@ -73,7 +73,7 @@ def _check_state(state: Mapping[str, np.ndarray], like: Mapping[str, np.ndarray]
 
 
 def _event(given: Any) -> Event:
-    """An event that callbacks have yet to hear of. Only such a method is ever called, with numbers of its kind."""
+    """Return an event that callbacks have yet to hear of. Only such a method is called, with numbers of its kind."""
     name, arguments, waiting = checks.listed(given, str, "untold")
     checks.choice(name, _EVENTS, "untold")
     number, *values = checks.listed(arguments, str, "the arguments of untold")

@@ -14,7 +14,7 @@ cdef inline int describe_activation(const Program* program, Operation* op, dict 
 
 cdef inline void apply_activation(const Program* program, const Operation* op, const char* z, char* y, ssize_t rows,
                                   ssize_t n, ssize_t r0, ssize_t r1) noexcept nogil:
-    """y = f(z), f the operation's activation, panel by panel; y may be z."""
+    """Compute y = f(z), f the operation's activation, panel by panel; y may be z."""
     cdef ssize_t width = program.panel * program.item
     cdef ssize_t p, offset
     if op.is_softmax:
@@ -28,7 +28,7 @@ cdef inline void apply_activation(const Program* program, const Operation* op, c
 
 cdef inline void differentiate_activation(const Program* program, const Operation* op, const Slot* slot, ssize_t rows,
                                           ssize_t r0, ssize_t r1) noexcept nogil:
-    """slot.delta: from dL/dy to dL/dz, in place."""
+    """Turn slot.delta from dL/dy into dL/dz, in place."""
     cdef ssize_t width = program.panel * program.item
     cdef ssize_t p, offset
     if op.is_softmax:

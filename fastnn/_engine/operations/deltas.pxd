@@ -13,20 +13,20 @@ cdef inline bint is_wanted(const Operand* operand) noexcept nogil:
 
 
 cdef inline char* target(const Tape* tape, const Operand* operand) noexcept nogil:
-    """Where an operation writes dL/dx, panels; `settle` follows."""
+    """Return where an operation writes dL/dx, panels; `settle` follows."""
     return tape.spare if operand.handing == ADDED else tape.slots[operand.value].delta
 
 
 cdef inline void settle(const Program* program, const Tape* tape, const Operand* operand, ssize_t n, ssize_t r0,
                         ssize_t r1) noexcept nogil:
-    """Adds what was written to the target to the operand's delta, where others were there before."""
+    """Add what was written to the target to the operand's delta, where others were there before."""
     if operand.handing == ADDED:
         add_rows(program, tape, tape.slots[operand.value].delta, tape.spare, n, r0, r1)
 
 
 cdef inline void pass_on(const Program* program, const Tape* tape, const Operation* op, const Operand* operand,
                          ssize_t r0, ssize_t r1) noexcept nogil:
-    """dL/dx = the operation's own delta."""
+    """Hand the operation's own delta on as dL/dx."""
     cdef const char* delta = slot_of(program, tape, op).delta
     cdef char* below = tape.slots[operand.value].delta
     cdef ssize_t width = program.panel * program.item
@@ -41,7 +41,7 @@ cdef inline void pass_on(const Program* program, const Tape* tape, const Operati
 
 cdef inline void add_rows(const Program* program, const Tape* tape, char* a, const char* b, ssize_t n, ssize_t r0,
                           ssize_t r1) noexcept nogil:
-    """a += b, panel by panel."""
+    """Add b to a, panel by panel."""
     cdef ssize_t p, offset
     for p in range(panels_of(program, n)):
         offset = (p * tape.rows + r0) * program.panel * program.item

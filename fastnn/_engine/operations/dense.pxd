@@ -33,7 +33,7 @@ cdef inline void forward_dense(const Program* program, const Tape* tape, const O
 
 cdef inline void forward_panels(const Program* program, const Tape* tape, const Operation* op, ssize_t p0, ssize_t p1,
                                 ssize_t r0, ssize_t r1) noexcept nogil:
-    """Panels p0..p1 of the outputs."""
+    """Compute panels p0..p1 of the outputs."""
     cdef const Slot* slot = slot_of(program, tape, op)
     cdef ssize_t start = p0 * program.panel, n_out = min(op.n_out, p1 * program.panel) - start
     cdef ssize_t offset = start * tape.rows * program.item
@@ -47,7 +47,7 @@ cdef inline void forward_panels(const Program* program, const Tape* tape, const 
 
 cdef inline void forward_entries(const Program* program, const Tape* tape, const Operation* op, ssize_t r0,
                                  ssize_t r1) noexcept nogil:
-    """The outputs from the entries of sparse rows."""
+    """Compute the outputs from the entries of sparse rows."""
     cdef const Slot* slot = slot_of(program, tape, op)
     product = program.sparse.narrow_forward if op.is_narrow else program.sparse.forward
     product(tape.entries, tape.index, tape.first, <const real*> op.weight, <const real*> op.bias, <real*> slot.z,
@@ -71,7 +71,7 @@ cdef inline void backward_dense(const Program* program, const Tape* tape, const 
 cdef inline void dense_gradient(const Program* program, const Tape* tape, const Operation* op, int role,
                                 ssize_t row_panel, ssize_t column_panel, ssize_t n_rows, real* gradient,
                                 real* scratch) noexcept nogil:
-    """The gradient of a panel by a panel of the weight, or of a panel of the bias, over rows 0..n_rows."""
+    """Compute the gradient of a panel by a panel of the weight, or of a panel of the bias, over rows 0..n_rows."""
     cdef const real* x = <const real*> operand_of(tape, op).y
     cdef const real* delta = <const real*> slot_of(program, tape, op).delta
     if role == BIAS:
@@ -85,11 +85,11 @@ cdef inline void dense_gradient(const Program* program, const Tape* tape, const 
 
 
 cdef inline bint needs_transposed(const Operation* op) noexcept nogil:
-    """Whether the backward pass needs a transposed copy of the weight."""
+    """Return whether the backward pass needs a transposed copy of the weight."""
     return not op.is_narrow and is_wanted(&op.operands[0])
 
 
 cdef inline void transpose_block(const Program* program, const Operation* op, ssize_t row_panel,
                                  ssize_t column_panel) noexcept nogil:
-    """Copies a panel by a panel of the weight to the transposed one."""
+    """Copy a panel by a panel of the weight to the transposed one."""
     program.dense.transpose(<const real*> op.weight, <real*> op.transposed, op.n_in, op.n_out, row_panel, column_panel)

@@ -13,7 +13,7 @@ cdef inline int describe_dropout(Operation* op, dict given) except -1:
 
 cdef inline void apply_mask(const Program* program, const Tape* tape, const char* x, const char* mask, char* y,
                             ssize_t n, ssize_t r0, ssize_t r1) noexcept nogil:
-    """y = x * mask, panel by panel; y may be x."""
+    """Compute y = x * mask, panel by panel; y may be x."""
     cdef ssize_t width = program.panel * program.item
     cdef ssize_t p, offset
     for p in range((n + program.panel - 1) // program.panel):

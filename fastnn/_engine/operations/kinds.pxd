@@ -27,12 +27,12 @@ cdef enum OperationKind:
 
 
 cdef struct Traits:              # what the planner has to know of an operation
-    bint replaces                # in prediction its output may lie where its first operand does
-    bint passes_through          # in prediction its output is its operand
-    bint hands_its_delta         # dL/dx may lie where dL/dy does: nothing needs that any more
-    bint keeps_z
-    bint keeps_mask
-    bint keeps_statistics
+    bint replaces                # prediction: its output may lie where its first operand does
+    bint passes_through          # prediction: its output is its operand
+    bint hands_its_delta         # training: dL/dx may lie where dL/dy does, which nothing needs once dL/dx is there
+    bint keeps_z                 # training: its backward pass reads what the activation was applied to
+    bint keeps_mask              # training: its backward pass reads the mask of the forward pass
+    bint keeps_statistics        # its passes need two numbers for each row
 
 
 cdef inline int describe(const Program* program, Operation* op, kind, dict given) except -1:
@@ -81,7 +81,7 @@ cdef inline int traits_of(const Operation* op, Traits* traits) except -1:
 
 
 cdef inline ssize_t tensors_of(const Operation* op, Tensor* tensors) except -1:
-    """Writes down the operation's parameter tensors, in their order; how many they are."""
+    """Write down the operation's parameter tensors, in their order; return how many they are."""
     if op.kind == DENSE:
         return dense_tensors(op, tensors)
     if op.kind == LAYER_NORM:
@@ -95,7 +95,7 @@ cdef inline ssize_t tensors_of(const Operation* op, Tensor* tensors) except -1:
 
 cdef inline void forward_operation(const Program* program, const Tape* tape, const Operation* op, ssize_t r0,
                                    ssize_t r1) noexcept nogil:
-    """The operation's output for rows r0..r1 of the tape."""
+    """Compute the operation's output for rows r0..r1 of the tape."""
     if op.kind == DENSE:
         forward_dense(program, tape, op, r0, r1)
     elif op.kind == ACTIVATION:
@@ -114,7 +114,7 @@ cdef inline void forward_operation(const Program* program, const Tape* tape, con
 
 cdef inline void backward_operation(const Program* program, const Tape* tape, const Operation* op, ssize_t r0,
                                     ssize_t r1) noexcept nogil:
-    """dL/dx of the operands that want it, from dL/dy, for rows r0..r1."""
+    """Compute dL/dx of the operands that want it, from dL/dy, for rows r0..r1."""
     if op.kind == DENSE:
         backward_dense(program, tape, op, r0, r1)
     elif op.kind == ACTIVATION:
@@ -134,7 +134,7 @@ cdef inline void backward_operation(const Program* program, const Tape* tape, co
 cdef inline void parameter_gradient(const Program* program, const Tape* tape, const Operation* op, int role,
                                     ssize_t row_panel, ssize_t column_panel, ssize_t n_rows, real* gradient,
                                     real* scratch) noexcept nogil:
-    """The gradient of a panel by a panel of one of the operation's tensors over rows 0..n_rows."""
+    """Compute the gradient of a panel by a panel of one of the operation's tensors over rows 0..n_rows."""
     if op.kind == DENSE:
         dense_gradient(program, tape, op, role, row_panel, column_panel, n_rows, gradient, scratch)
     elif op.kind == LAYER_NORM:

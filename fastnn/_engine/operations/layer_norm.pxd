@@ -40,7 +40,7 @@ cdef inline void backward_layer_norm(const Program* program, const Tape* tape, c
 cdef inline void layer_norm_gradient(const Program* program, const Tape* tape, const Operation* op, int role,
                                      ssize_t column_panel, ssize_t n_rows, real* gradient,
                                      real* scratch) noexcept nogil:
-    """The gradient of a panel of the gain or of the bias over rows 0..n_rows."""
+    """Compute the gradient of a panel of the gain or of the bias over rows 0..n_rows."""
     cdef const Slot* slot = slot_of(program, tape, op)
     if role == BIAS:
         program.dense.bias_gradient(<const real*> slot.delta, gradient, scratch, tape.rows, n_rows, SHARD, column_panel)
