@@ -19,7 +19,7 @@ cdef enum:
     TILE_LEVELS = 64             # most levels of partial sums that a gradient kernel keeps
     TILE_ROWS_MAX = 8
     CHUNK_BYTES = 1 << 20        # most bytes of a chunk's outputs and deltas, so that they stay in cache
-    MIN_CHUNK_ROWS = 512         # fewer would spend too much on adding gradients up
+    MIN_CHUNK_ROWS = 512         # of fewer rows, adding gradients up would take too much of the time
     PARTS = 8                    # most parts of a batch that a thread working apart takes
     PARTS_BYTES = 1 << 24        # most bytes of the sums of all parts for which threads work apart
 
@@ -116,7 +116,7 @@ cdef void cut_batch(Run* run, Plan plan, ssize_t batch, int threads) noexcept:
     while n_chunks > PARTS * threads * part:
         part *= 2
     n_parts = (n_chunks + part - 1) // part
-    # The rows of the busiest thread, beside an even share.
+    # Apart only where the busiest thread has at most a fifth more rows than an even share.
     if (threads > 1 and 5 * ((n_parts + threads - 1) // threads) * part * limit * threads <= 6 * batch
             and PARTS * threads * run.network.arena_size <= PARTS_BYTES):
         run.buffers.chunk, run.buffers.part = limit, part
@@ -156,7 +156,7 @@ cdef class Reserves:
         if rows > self.tape_rows or n_tapes > self.n_tapes or has_inputs != self.has_inputs:
             rows, n_tapes = max(rows, self.tape_rows), max(n_tapes, self.n_tapes)
             self.tapes = new_tapes(run, plan, rows, n_tapes)
-            # Only once there is memory, for a run that there was none for may be followed by a smaller one.
+            # Set only now: a run that there was no memory for may be followed by a smaller one.
             self.tape_rows, self.n_tapes, self.has_inputs = rows, n_tapes, has_inputs
         return 0
 

@@ -6,7 +6,7 @@ cdef extern from "simd.h" nogil:
     void forbid(const void* start, size_t size) noexcept
 
 cdef enum:
-    PADDING = 64 + GAP           # what a part takes beyond its size, at most
+    PADDING = 64 + GAP           # most bytes that a cut takes beyond its size
 
 
 cdef class Arena:

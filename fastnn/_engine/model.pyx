@@ -108,8 +108,8 @@ cdef class Model:
         self.layout = <Tensor*> (self.program.operations + n)
         operands = <Operand*> (self.layout + MAX_TENSORS * n)
         readers = Counter([value for given in operations for value in given["inputs"]])
-        values = [0]                             # of the program, by their numbers in the descriptions
-        units = [self.n_inputs]                  # of the values of the program
+        values = [0]                             # number in the program of each value of the descriptions
+        units = [self.n_inputs]                  # of each value of the program
         for index, given in enumerate(operations):
             given = dict(given)
             kind, inputs = given.pop("kind"), given.pop("inputs")
@@ -127,7 +127,7 @@ cdef class Model:
                 raise ValueError(f"operation {index}, of kind {kind!r}, must read one value; got {inputs}")
             if op.kind == ACTIVATION and readers[inputs[0]] == 1 and self.joins(values[inputs[0]], op):
                 values.append(values[inputs[0]])
-                memset(op, 0, sizeof(Operation))             # the next one is described in its place
+                memset(op, 0, sizeof(Operation))             # the next operation is described in its place
                 continue
             op.index, op.n_operands, op.operands = index, len(inputs), operands
             for i, value in enumerate(inputs):

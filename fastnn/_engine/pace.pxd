@@ -1,6 +1,6 @@
-cdef class Pace:                 # what one thread and several took lately
+cdef class Pace:                 # how long one thread and several took lately
     cdef double least[2]         # seconds a row in the contest: of one thread, of several
-    cdef int left                # moments of the contest
+    cdef int left                # moments of the contest that are still to come
     cdef bint winner_together
     cdef double usual            # seconds a row of the winner, lately
     cdef double until            # when to choose again

@@ -14,11 +14,11 @@ cdef double INTERVAL = 0.05          # seconds between trials, at least
 cdef double PRICE = 0.01             # of the time, at most, that trials may cost
 
 cdef enum:
-    CONTEST = 6                      # moments, turn and turn about
+    CONTEST = 6                      # moments, in which the two take turns
 
 
 cdef class Pace:
-    """Chooses between one thread and several by their recent times."""
+    """The choice between one thread and several by their recent times."""
 
     cdef int choose(self, double now, int threads, ssize_t batch) noexcept:
         """Return the number of threads to use until ``self.until``: 1 or ``threads``."""
@@ -37,7 +37,7 @@ cdef class Pace:
     cdef void record(self, double seconds, ssize_t rows) noexcept:
         """Take in that so many rows took so many seconds in the way chosen."""
         cdef double a_row = seconds / rows
-        if self.is_cold:                         # memory touched for the first time, threads started: no measure
+        if self.is_cold:                         # it touched new memory and started threads: its time tells nothing
             self.is_cold = False
         elif self.left > 0:
             self.least[self.together] = min(self.least[self.together], a_row)

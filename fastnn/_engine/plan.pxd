@@ -14,7 +14,7 @@ cdef struct Buffer:
 
 cdef class Plan:
     cdef int mode
-    cdef object memory           # of what follows
+    cdef object memory           # an arena of what follows
     cdef Places* places          # one a value
     cdef Buffer* buffers
     cdef ssize_t n_buffers

@@ -16,7 +16,7 @@ cdef enum Handing:               # how the backward pass of an operation hands d
     NOT_HANDED                   # nothing that is trained lies below
     WRITTEN                      # as the first to reach the value: it writes the value's delta
     IN_PLACE                     # the same, but the operation's own delta becomes that of the value
-    ADDED                        # to what operations after it have handed on
+    ADDED                        # it adds to what operations after it have handed on
 
 
 cdef struct Operand:             # a value that an operation reads

@@ -24,7 +24,7 @@ cdef enum:
     DIGIT = 11                   # bits that a pass of the radix sort looks at
     DIGITS = 1 << DIGIT
     SHUFFLE_STREAM = 1           # of the random numbers
-    PIECE = 1 << 22              # rows that are shuffled without listening; a multiple of 4, the words of a block
+    PIECE = 1 << 22              # rows shuffled between looks for Ctrl-C; a multiple of a Philox block's 4 words
 
 MAX_SHUFFLED = 2**32             # rows: a key and the row's number are sorted as one whole number of 64 bits
 

@@ -11,7 +11,7 @@ cdef class SparseMatrix:         # rows in CSR, validated
     cdef int n_views
     cdef readonly object values, columns, starts
     cdef readonly tuple shape
-    cdef dict largest            # entries that so many rows may have
+    cdef dict largest            # most entries of any rows, by how many rows
 
     cdef Inputs inputs(self, const Program* program) noexcept
     cdef ssize_t count(self) noexcept

@@ -11,7 +11,7 @@ from fastnn._engine.program cimport Program
 from fastnn._kernels.table cimport real
 
 cdef enum:
-    ELEMENTS_AN_ENTRY = 8        # of dense rows: products over so many take about as long as over one entry
+    ELEMENTS_AN_ENTRY = 8        # of dense rows, whose products take about as long as those of one entry
 
 
 cdef class SparseMatrix:

@@ -48,10 +48,10 @@ cdef extern from "Python.h":
 cdef enum:
     ROW_ALIGNMENT = 8                      # threads take rows in multiples of a tile
 
-cdef struct Share:                         # a thread's part of every step
+cdef struct Share:                         # a thread's share of every step
     int thread, n_threads
     ssize_t first_task, end_task
-    ssize_t first_input, end_input         # of the network, that its tasks are about
+    ssize_t first_input, end_input         # of the network, whose weights its tasks hold
 
 cdef double SIGNAL_INTERVAL = 0.05         # seconds between looks at pending signals within a long step
 cdef double CLOCK_INTERVAL = 500_000       # multiply-adds between looks at the clock, which take as long as 100

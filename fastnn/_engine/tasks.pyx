@@ -10,7 +10,7 @@ from fastnn._engine.tensors cimport STATE, Tensor
 
 
 cdef Arena new_tasks(Network* network, Model model, list groups):
-    """Cut every trained tensor into blocks of a panel by a panel, and into sums of sixteen outputs.
+    """Cut every trained tensor into tasks of a panel by a panel, and into sums of sixteen outputs.
 
     ``groups`` holds the number of each tensor's group.
     """
@@ -67,7 +67,7 @@ cdef void set_task(const Program* program, Task* task, const Tensor* tensor, ssi
     task.work = task.count // width * (2 if 2 * task.width > width else 1)
     task.is_narrow = tensor.is_transposed
     task.is_transposed = op.kind == DENSE and not tensor.is_vector and needs_transposed(op)
-    # A narrow layer's vectors are of inputs, whose padding may hold anything.
+    # The vectors of a narrow layer hold inputs, whose padding may be anything.
     task.has_factors = not tensor.is_vector and (not tensor.is_transposed or task.width == width)
     task.input_panel = -1
     if not tensor.is_vector and op.operands[0].value == 0:

@@ -11,7 +11,7 @@ cdef enum:
 
 cdef struct Waiter:              # one a thread, each on cache lines of its own
     atomic_int asleep
-    atomic_int runs              # started on this worker; it waits for the next
+    atomic_int runs              # runs of the team that this worker was given; it waits for the next
     PyThread_type_lock lock      # held, but for the moment between a wake and the waking
     char padding[112]
 

@@ -44,7 +44,7 @@ class Diverged(FloatingPointError):
 
 
 cdef class Training:
-    """Trains ``model``, whose parameters it changes in place.
+    """The training of ``model``, whose parameters it changes in place.
 
     Parameters
     ----------
@@ -342,7 +342,7 @@ cdef class Training:
     @property
     def steps(self):
         """Updates done in all."""
-        cdef long long steps = self.current.schedule.steps         # an atomic number is none to Clang
+        cdef long long steps = self.current.schedule.steps         # Clang makes no Python number of an atomic one
         return steps
 
     @property

@@ -21,7 +21,7 @@ cdef struct Hyperparameters:
     bint nesterov, centered, amsgrad
 
 cdef struct Group:                   # parameters that the optimizer treats alike
-    double learning_rate             # what multiplies the step's
+    double learning_rate             # a factor of the step's learning rate
     bint decays                      # whether penalties and weight decay apply
 
 cdef struct Powers:                  # products over the steps done

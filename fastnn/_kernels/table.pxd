@@ -33,7 +33,7 @@ ctypedef struct DenseKernels:
     # dx = dy W for rows r0..r1; multiplied by ReLU'(x) where relu_x is not NULL.
     void (*backward)(const real* dy, const real* transposed, const real* relu_x, real* dx, ssize_t rows, ssize_t n_out,
                      ssize_t n_in, ssize_t r0, ssize_t r1) noexcept nogil
-    # One block of dW = dyᵀ x over rows 0..n_rows: outputs of panel `out_panel`, inputs of panel `in_panel`, as
+    # A panel by a panel of dW = dyᵀ x over rows 0..n_rows: outputs of panel `out_panel`, inputs of panel `in_panel`, as
     # gradient[i - in_panel * P][P].  Shards of `shard` rows, joined by the fixed binary tree.
     # scratch: 64 * TILE_ROWS * P reals.
     void (*weight_gradient)(const real* x, const real* dy, real* gradient, real* scratch, ssize_t rows, ssize_t n_rows,
@@ -45,7 +45,7 @@ ctypedef struct DenseKernels:
     # One panel of the column sums of dy over rows 0..n_rows, as gradient[P], by the same shards and tree.
     void (*bias_gradient)(const real* dy, real* gradient, real* scratch, ssize_t rows, ssize_t n_rows, ssize_t shard,
                           ssize_t panel) noexcept nogil
-    # Copies one block of the weight, rows of panel `out_panel`, inputs of panel `in_panel`, to the transposed weight.
+    # Copies the weight's outputs of panel `out_panel`, inputs of panel `in_panel`, to the transposed weight.
     void (*transpose)(const real* weight, real* transposed, ssize_t n_in, ssize_t n_out, ssize_t in_panel,
                       ssize_t out_panel) noexcept nogil
 
@@ -143,7 +143,7 @@ ctypedef struct OptimizerKernel:
 ctypedef struct OptimizerKernels:
     OptimizerKernel[64] list
     ssize_t count
-    # The sum of squares, in float64, of a gradient's block of 16 outputs starting at o0 (a multiple of 16): gradient in
+    # The sum of squares, in float64, of a gradient's 16 outputs starting at o0 (a multiple of 16): gradient in
     # panels like a weight (n_in = 1 for a bias); lane o mod 16, inputs ascending, lanes joined 8-4-2-1.
     double (*sum_squares)(const real* gradient, ssize_t n_in, ssize_t n_out, ssize_t o0) noexcept nogil
     # The same sum for the transposed weight of a narrow layer.
@@ -218,7 +218,7 @@ ctypedef struct SparseKernels:
     void (*sort_entries)(const SparseRows* x, const int64_t* index, ssize_t first, ssize_t n_rows, ssize_t c0,
                          ssize_t c1, SparseEntries* entries, SparseEntries* spare) noexcept nogil
     # The dense kernels' weight_gradient and narrow_gradient, from sorted entries. Only the weights of inputs that have
-    # an entry are written: the others have no gradient. e: the first entry of the block's columns or after them; the
+    # an entry are written: the others have no gradient. e: the first entry of the panel's columns or after them; the
     # result is the first one beyond.
     ssize_t (*weight_gradient)(const SparseEntries* entries, ssize_t e, const real* dy, real* gradient, real* scratch,
                                ssize_t rows, ssize_t n_rows, ssize_t shard, ssize_t n_in, ssize_t n_out,

@@ -121,7 +121,7 @@ def layer_norm_backward(k: SimpleNamespace) -> Arrays:
 
 
 def rms_normalised(k: SimpleNamespace) -> Iterator[tuple[int, int, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-    """(rows, n, x, gain, y, statistics) of the forward pass, y unpacked."""
+    """Yield (rows, n, x, gain, y, statistics) of the forward pass, y unpacked."""
     for rows, n, x in rows_of_units(k, "rms_norm"):
         gain = reals(n, f"rms_norm {n} gain", k.dtype.name)
         y, statistics = panels(k, n, rows), np.zeros((rows, 2))

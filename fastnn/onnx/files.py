@@ -100,7 +100,7 @@ def load(path: str | os.PathLike[str]) -> Network | TableModel:
 
 
 def _parsed(content: bytes, name: str) -> tuple[ModelProto, dict[str, str]]:
-    """The model, checked, and its properties."""
+    """Return the model, checked, and its properties."""
     try:
         model = onnx.load_model_from_string(content)
         if not model.graph.node:
@@ -114,7 +114,7 @@ def _parsed(content: bytes, name: str) -> tuple[ModelProto, dict[str, str]]:
 
 
 def _own(model: ModelProto, properties: dict[str, str], name: str) -> Network | TableModel | None:
-    """The model that `export` wrote, or None if another program has changed what the file computes."""
+    """Return the model that `export` wrote, or None if another program has changed what the file computes."""
     try:
         metadata = descriptions.from_text(properties[DESCRIPTION])
         for version, known in VERSIONS.items():

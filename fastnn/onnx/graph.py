@@ -47,13 +47,13 @@ class Graph:
         return name
 
     def number(self, value: float) -> str:
-        """A constant number of the graph's dtype; one that was asked for before is the same constant."""
+        """Return a constant number of the graph's dtype; one that was asked for before is the same constant."""
         if value not in self._numbers:
             self._numbers[value] = self.tensor(f"number_{len(self._numbers)}", np.array(value, self.dtype))
         return self._numbers[value]
 
     def model(self, inputs: Sequence[ValueInfoProto], outputs: Sequence[ValueInfoProto], text: str) -> ModelProto:
-        """The whole model."""
+        """Return the whole model."""
         initializers = [numpy_helper.from_array(array, name) for name, array in self._tensors.items()]
         versions = [helper.make_opsetid("", OPSET)]
         if any(node.domain for node in self._nodes):
@@ -75,10 +75,10 @@ class Graph:
 
 
 def matrix(name: str, element_type: int, columns: int) -> ValueInfoProto:
-    """An input or output of shape (n, columns) for any n."""
+    """Return an input or output of shape (n, columns) for any n."""
     return helper.make_tensor_value_info(name, element_type, ["n", columns])
 
 
 def vector(name: str, element_type: int) -> ValueInfoProto:
-    """An output of shape (n,) for any n."""
+    """Return an output of shape (n,) for any n."""
     return helper.make_tensor_value_info(name, element_type, ["n"])

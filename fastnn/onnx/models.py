@@ -21,7 +21,7 @@ VERSIONS = {"format": 1, "numerics": NUMERICS_VERSION}
 
 
 def network_model(network: Network, activation: str | None) -> ModelProto:
-    """The model of a network, with an activation at its end if one is given."""
+    """Return the model of a network, with an activation at its end if one is given."""
     network = _activated(network, activation)
     output = "probabilities" if _ends_in_probabilities(network) else "outputs"
     graph, parameters = Graph(network.dtype), dict(network.parameters)
@@ -42,7 +42,7 @@ def describe(model: ModelProto, network: Network, more: Mapping[str, Any]) -> No
 
 
 def structure(model: ModelProto, parameters: Iterable[str]) -> str:
-    """SHA-256 of what the model computes, but for the parameters, which have their own digest."""
+    """Return the SHA-256 of what the model computes, but for the parameters, which have their own digest."""
     result, left_out = hashlib.sha256(), set(parameters)
     for node in model.graph.node:
         result.update(node.SerializeToString(deterministic=True))

@@ -36,7 +36,7 @@ def _one(nodes: object) -> NodeProto | None:
 
 
 def _user(node: NodeProto, operator: str, users: Mapping[str, Sequence[NodeProto]]) -> NodeProto | None:
-    """The only node that an output goes into, if it is one of the operator."""
+    """Return the only node that an output goes into, if it is one of the operator."""
     user = _one(users.get(node.output[0], ()))
     return user if user is not None and user.op_type == operator else None
 
@@ -54,12 +54,12 @@ def _is_square(node: NodeProto, value: str, constants: Mapping[str, np.ndarray])
 
 
 def _is_over_units(node: NodeProto, constants: Mapping[str, np.ndarray]) -> bool:
-    """Whether a mean is that of each row, kept as a column."""
+    """Return whether a mean is that of each row, kept as a column."""
     attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
     axes = constants[node.input[1]].tolist() if len(node.input) > 1 else list(attributes.get("axes", ()))
     return axes in ([-1], [1]) and attributes.get("keepdims", 1) == 1
 
 
 def _constant(node: NodeProto, constants: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    """What a node adds or multiplies by."""
+    """Return what a node adds or multiplies by."""
     return next((constants[name] for name in node.input if name in constants), None)

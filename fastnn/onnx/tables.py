@@ -17,7 +17,7 @@ _LABELS = {"U": TensorProto.STRING, "i": TensorProto.INT64, "f": TensorProto.DOU
 
 
 def table_model(model: TableModel) -> ModelProto:
-    """The model of a table.
+    """Return the model of a table.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def table_model(model: TableModel) -> ModelProto:
 
 
 def _numeric(graph: Graph, encoder: Numeric) -> list[str]:
-    """``(x - mean) / scale`` of a number, NaN where it is missing, and its indicator."""
+    """Return ``(x - mean) / scale`` of a number, NaN where it is missing, and its indicator."""
     fill, mean, scale = (
         graph.tensor(f"{encoder.name} {what}", np.float64(getattr(encoder, what))) for what in ("fill", "mean", "scale")
     )
@@ -68,7 +68,7 @@ def _numeric(graph: Graph, encoder: Numeric) -> list[str]:
 
 
 def _categorical(graph: Graph, encoder: Categorical) -> list[str]:
-    """One-hot columns of a text, empty where it is missing."""
+    """Return one-hot columns of a text, empty where it is missing."""
     width = len(encoder.features)
     if not width:
         return []
@@ -91,7 +91,7 @@ def _categorical(graph: Graph, encoder: Categorical) -> list[str]:
 
 
 def _classes(graph: Graph, target: Classes, value: str, activation: str) -> list[ValueInfoProto]:
-    """The class and the probabilities, from outputs in float64."""
+    """Return the class and the probabilities, from outputs in float64."""
     n = target.n_outputs
     if activation == "sigmoid":
         axes, zero = graph.tensor("axes", np.array([1])), graph.tensor("zero", np.float64(0))
@@ -108,7 +108,7 @@ def _classes(graph: Graph, target: Classes, value: str, activation: str) -> list
 
 
 def _quantity(graph: Graph, target: Quantity, value: str) -> list[ValueInfoProto]:
-    """The quantity, or its quantiles, in its own units."""
+    """Return the quantity, or its quantiles, in its own units."""
     scale, mean = (graph.tensor(f"target {what}", np.float64(getattr(target, what))) for what in ("scale", "mean"))
     value = graph.add("Add", graph.add("Mul", value, scale), mean, name="prediction")
     return [matrix(value, TensorProto.DOUBLE, target.n_outputs)]

@@ -39,7 +39,7 @@ cdef inline void backward_rms_norm(const Program* program, const Tape* tape, con
 cdef inline void rms_norm_gradient(const Program* program, const Tape* tape, const Operation* op,
                                    ssize_t column_panel, ssize_t n_rows, real* gradient,
                                    real* scratch) noexcept nogil:
-    """The gradient of a panel of the gain over rows 0..n_rows."""
+    """Compute the gradient of a panel of the gain over rows 0..n_rows."""
     cdef const Slot* slot = slot_of(program, tape, op)
     program.normalization.gain_gradient(
         <const real*> operand_of(tape, op).y, slot.statistics, <const real*> slot.delta, gradient, scratch, tape.rows,
