@@ -1,10 +1,11 @@
-"""Fixtures that the tests of the Python layer share."""
+"""Fixtures that several files of tests share."""
 
 import signal
 
 import checkout  # noqa: F401
 import numpy as np
 import pytest
+from kernels import kernels
 
 import fastnn as fn
 from fastnn._engine import threads
@@ -52,6 +53,24 @@ def isa(request):
     instruction_sets.use(before)
 
 
+@pytest.fixture(params=instruction_sets.available())
+def built(request, dtype):
+    """The kernels of each instruction set and dtype."""
+    return kernels(request.param, dtype)
+
+
+@pytest.fixture
+def torch_settings(dtype):
+    """One thread; the dtype as the default one, in which NAdam keeps its product of momenta."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads(), torch.get_default_dtype()
+    torch.set_num_threads(1)
+    torch.set_default_dtype(getattr(torch, dtype))
+    yield
+    torch.set_num_threads(before[0])
+    torch.set_default_dtype(before[1])
+
+
 @pytest.fixture(scope="session")
 def digits():
     return fn.data.load_digits()
@@ -63,6 +82,14 @@ def blobs(rng):
     y = rng.integers(0, 3, 103)
     X = rng.normal(size=(103, 7)) + 1.5 * np.eye(3, 7)[y]
     return X.astype(np.float32), y
+
+
+@pytest.fixture
+def network():
+    """A network with a layer of every kind, for 7 features and 3 outputs."""
+    return fn.Network(
+        [fn.Input(7), fn.Dense(16, "gelu"), fn.Dropout(0.1), fn.LayerNorm(), fn.Activation("relu"), fn.Dense(3)], seed=2
+    )
 
 
 @pytest.fixture

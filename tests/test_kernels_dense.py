@@ -1,244 +1,33 @@
 """The dense kernels, against float64 NumPy within error bounds and against the numerics contract to the last bit.
 
-The contract, computed here slowly and independently: every output element is one chain acc = fma(a_k, b_k, acc), k
-ascending from +0, then + bias; gradients have one chain for each shard of rows, and the shards are joined by the tree
-that splits at the largest power of two below their number.
+The gradients of weights and biases are in `test_kernels_dense_gradients`.
 """
 
-import ctypes
-import ctypes.util
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from chains import chain, same_bits, sharded
+from dense_calls import (
+    SENTINEL,
+    bound,
+    dtype_of,
+    padded,
+    padding_of,
+    poisoned,
+    run_backward,
+    run_forward,
+    run_weight_gradient,
+    sizes,
+    values,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernels import kernels, pack, unpack
 
 from fastnn._runtime import instruction_sets
 
-TILE_ROWS = 8  # no instruction set has more
-SENTINEL = 77.0
-
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-
-
-@pytest.fixture(params=instruction_sets.available())
-def built(request, dtype):
-    """The kernels of each instruction set and dtype."""
-    return kernels(request.param, dtype)
-
-
-# ------------------------------------------------------------ the contract, slowly
-
-
-def two_sum(a, b):
-    """a + b rounded, and the error: exact together (Knuth)."""
-    s = a + b
-    t = s - a
-    return s, (a - (s - t)) + (b - t)
-
-
-def two_product(a, b):
-    """a * b rounded, and the error: exact together (Dekker), away from overflow and underflow."""
-    splitter = 2.0**27 + 1
-    ah, bh = splitter * a, splitter * b
-    ah, bh = ah - (ah - a), bh - (bh - b)
-    al, bl = a - ah, b - bh
-    p = a * b
-    return p, ((ah * bh - p) + ah * bl + al * bh) + al * bl
-
-
-def add_to_odd(a, b):
-    """a + b in float64, where inexact rounded to the neighbour whose last bit is 1."""
-    s, error = two_sum(a, b)
-    bits = s.view(np.int64)
-    away = np.where((error > 0) == (s > 0), 1, -1)
-    return np.where((error != 0) & (bits & 1 == 0), bits + away, bits).view(np.float64)
-
-
-def fma(a, b, c):
-    """a * b + c rounded once, for arrays of one dtype: Boldo and Melquiond, IEEE Trans. Comput. 57 (2008)."""
-    if a.dtype == np.float32:
-        return add_to_odd(a.astype(np.float64) * b, c.astype(np.float64)).astype(np.float32)
-    uh, ul = two_product(a, b)
-    th, tl = two_sum(c, ul)
-    vh, vl = two_sum(uh, th)
-    return vh + add_to_odd(np.asarray(tl), np.asarray(vl))
-
-
-def chain(a, b):
-    """[m, K] by [K, n] as [m, n], each element one chain of fma."""
-    acc = np.zeros((a.shape[0], b.shape[1]), a.dtype)
-    for k in range(a.shape[1]):
-        column, row = np.broadcast_arrays(a[:, k : k + 1], b[k : k + 1])
-        acc = fma(column, row, acc)
-    return acc
-
-
-def join(parts):
-    """The sum of the parts by the fixed tree."""
-    n = len(parts)
-    if n == 1:
-        return parts[0]
-    split = 1
-    while 2 * split < n:
-        split *= 2
-    return join(parts[:split]) + join(parts[split:])
-
-
-def sharded(product, n_rows, shard):
-    return join([product(slice(r, min(r + shard, n_rows))) for r in range(0, n_rows, shard)])
-
-
-def same_bits(got, expected):
-    assert got.dtype == expected.dtype
-    assert got.shape == expected.shape
-    unsigned = f"u{got.dtype.itemsize}"
-    np.testing.assert_array_equal(
-        np.ascontiguousarray(got).view(unsigned), np.ascontiguousarray(expected).view(unsigned)
-    )
-
-
-@pytest.mark.parametrize("name", ["fma", "fmaf"])
-def test_the_reference_fma_is_that_of_libm_and_of_rational_arithmetic(name, rng):
-    dtype, c_type = (np.float64, ctypes.c_double) if name == "fma" else (np.float32, ctypes.c_float)
-    a, b = rng.normal(size=(2, 3000)).astype(dtype)
-    c = (rng.normal(size=3000) * 10.0 ** rng.integers(-20, 20, 3000)).astype(dtype)
-    c[::3] = -(a * b)[::3]  # all but the rounding error cancels
-    c[1::9] = 0
-    got = fma(a, b, c)
-    exact = [Fraction(float(x)) * Fraction(float(y)) + Fraction(float(z)) for x, y, z in zip(a, b, c, strict=True)]
-    if dtype is np.float64:
-        same_bits(got, np.array([float(value) for value in exact]))
-    else:
-        nearest = [abs(Fraction(float(v)) - e) for v, e in zip(got, exact, strict=True)]
-        for direction in (-np.inf, np.inf):
-            other = np.nextafter(got, dtype(direction))
-            assert all(n <= abs(Fraction(float(v)) - e) for n, v, e in zip(nearest, other, exact, strict=True))
-    path = ctypes.util.find_library("m")
-    if path:
-        function = getattr(ctypes.CDLL(path), name)
-        function.argtypes, function.restype = [c_type] * 3, c_type
-        libm = [function(*map(float, values)) for values in zip(a, b, c, strict=True)]
-        same_bits(got, np.array(libm, dtype))
-
-
-def test_the_reference_tree():
-    assert join(["a"]) == "a"
-    parts = list("abcdefg")
-    brackets = join([_Bracket(p) for p in parts])
-    assert brackets.text == "(((ab)(cd))((ef)g))"
-    assert join([_Bracket(p) for p in "abcde"]).text == "(((ab)(cd))e)"
-
-
-class _Bracket:
-    def __init__(self, text):
-        self.text = text
-
-    def __add__(self, other):
-        return _Bracket(f"({self.text}{other.text})")
-
-
-# ----------------------------------------------------------------------- calls
-
-
-def poisoned(a, panel, rows=None):
-    """Panels whose padding and spare rows are NaN: whoever reads them shows it."""
-    return pack(a, panel, rows, fill=np.nan)
-
-
-def zero_padded(a, panel, rows):
-    """Panels of deltas: padding lanes are zero, spare rows NaN."""
-    panels = pack(a, panel, rows)
-    panels[:, len(a) :] = np.nan
-    return panels
-
-
-def padded(vector, panel):
-    out = np.zeros(-(-len(vector) // panel) * panel, vector.dtype)
-    out[: len(vector)] = vector
-    return out
-
-
-def padding_of(panels, n):
-    """The padding lanes of the last panel, all rows."""
-    return panels[-1][:, n - (len(panels) - 1) * panels.shape[2] :]
-
-
-def run_forward(k, x, weight, bias, relu, r0, r1, rows):
-    n_in, n_out = x.shape[1], len(bias)
-    y = np.full((-(-n_out // k.panel), rows, k.panel), SENTINEL, x.dtype)
-    k.dense.forward(
-        poisoned(x, k.panel, rows),
-        pack(weight.T.copy(), k.panel),
-        padded(bias, k.panel),
-        y,
-        rows,
-        n_in,
-        n_out,
-        r0,
-        r1,
-        relu,
-    )
-    return y
-
-
-def run_backward(k, dy, weight, relu_x, r0, r1, rows):
-    n_out, n_in = weight.shape
-    dx = np.full((-(-n_in // k.panel), rows, k.panel), SENTINEL, dy.dtype)
-    mask = None if relu_x is None else poisoned(relu_x, k.panel, rows)
-    k.dense.backward(zero_padded(dy, k.panel, rows), pack(weight, k.panel), mask, dx, rows, n_out, n_in, r0, r1)
-    return dx
-
-
-def scratch(k):
-    """As much as the table promises, and a guard behind it."""
-    return np.full(64 * TILE_ROWS * k.panel + 64, SENTINEL, k.dtype)
-
-
-def run_weight_gradient(k, x, dy, rows, n_rows, shard):
-    """dW (n_out, n_in), gathered from all blocks, whose padding has to be zero."""
-    n_in, n_out, P = x.shape[1], dy.shape[1], k.panel
-    x_panels, dy_panels, spare = poisoned(x, P, rows), zero_padded(dy, P, rows), scratch(k)
-    out = np.empty((n_out, n_in), x.dtype)
-    for in_panel in range(-(-n_in // P)):
-        for out_panel in range(-(-n_out // P)):
-            i, o = min(P, n_in - in_panel * P), min(P, n_out - out_panel * P)
-            block = np.full((P + 1, P), SENTINEL, x.dtype)
-            k.dense.weight_gradient(
-                x_panels, dy_panels, block, spare, rows, n_rows, shard, n_in, n_out, in_panel, out_panel
-            )
-            assert (block[i:] == SENTINEL).all(), "inputs that do not exist were written"
-            assert not block[:i, o:].any(), "padding is not zero"
-            out[out_panel * P :, in_panel * P :][:o, :i] = block[:i, :o].T
-    assert (spare[-64:] == SENTINEL).all(), "wrote behind the scratch"
-    return out
-
-
-def run_bias_gradient(k, dy, rows, n_rows, shard):
-    P, n = k.panel, dy.shape[1]
-    dy_panels, spare = zero_padded(dy, P, rows), scratch(k)
-    gradient = np.full((-(-n // P), P), SENTINEL, dy.dtype)
-    for panel in range(len(gradient)):
-        k.dense.bias_gradient(dy_panels, gradient[panel], spare, rows, n_rows, shard, panel)
-    assert not gradient.ravel()[n:].any()
-    assert (spare[-64:] == SENTINEL).all()
-    return gradient.ravel()[:n]
-
-
-def sizes(panel):
-    return [1, 2, panel - 1, panel, panel + 1, 2 * panel + 3, 13, 37]
-
-
-def values(rng, dtype, *shape):
-    return rng.normal(size=shape).astype(dtype)
-
-
-def bound(dtype, n_terms, absolute_terms):
-    """A bound on the error of a sum: n u / (1 - n u) times the sum of the absolute terms (Higham)."""
-    return (n_terms + 2) * np.finfo(dtype).eps * absolute_terms
-
 
 # ------------------------------------------------------------------- forward
 
@@ -256,10 +45,6 @@ def test_forward_at_odd_sizes(built, dtype, rng, relu):
             assert (abs(y - exact) <= allowed).all(), (n_in, n_out)
             z = chain(x, np.ascontiguousarray(weight.T)) + bias
             same_bits(y, np.where(z < 0, dtype_of(dtype, 0), z) if relu else z)
-
-
-def dtype_of(dtype, value):
-    return np.dtype(dtype).type(value)
 
 
 @pytest.mark.parametrize("rows", [*range(1, 10), 17, 64, 65, 129, 200, 449])
@@ -402,78 +187,6 @@ def test_backward_touches_its_own_rows_only(built, dtype, rng, with_relu):
         return run_backward(built, dy, weight, relu_x, r0, r1, rows)
 
     assert_own_rows_only(run, n_in, rows, (0, 1, 5, 8, 28), (0, 1, 3, 9))
-
-
-# ----------------------------------------------------------------- gradients
-
-
-def check_weight_gradient(k, rng, dtype, n_in, n_out, n_rows, shard, spare_rows=0):
-    x, dy = values(rng, dtype, n_rows, n_in), values(rng, dtype, n_rows, n_out)
-    got = run_weight_gradient(k, x, dy, n_rows + spare_rows, n_rows, shard)
-    exact = dy.T.astype(np.float64) @ x.astype(np.float64)
-    assert (abs(got - exact) <= bound(dtype, n_rows, abs(dy).T.astype(np.float64) @ abs(x).astype(np.float64))).all()
-    same_bits(got, sharded(lambda part: chain(np.ascontiguousarray(dy[part].T), x[part]), n_rows, shard))
-
-
-def test_weight_gradient_at_odd_sizes(built, dtype, rng):
-    for n_in in sizes(built.panel):
-        for n_out in sizes(built.panel):
-            check_weight_gradient(built, rng, dtype, n_in, n_out, int(rng.integers(1, 12)), 4)
-
-
-@pytest.mark.parametrize("n_rows", [*range(1, 10), 17, 64, 65, 129, 200, 449])
-@pytest.mark.parametrize("shard", [64, 8])
-def test_weight_gradient_of_any_number_of_rows(built, dtype, rng, n_rows, shard):
-    check_weight_gradient(built, rng, dtype, 11, built.panel // 2 + 1, n_rows, shard, spare_rows=n_rows % 3)
-
-
-@pytest.mark.parametrize("n_out", [1, 2, 3, 4])
-@pytest.mark.parametrize("n_rows", [1, 2, 9, 64, 65, 200])
-def test_gradient_of_a_narrow_layer(built, dtype, rng, n_out, n_rows):
-    """Its columns are inputs, whose padding holds NaN here; the gradient's own has to be zero all the same."""
-    P, rows = built.panel, n_rows + 1
-    for n_in in sizes(P):
-        x, dy = values(rng, dtype, n_rows, n_in), values(rng, dtype, n_rows, n_out)
-        x_panels, dy_panels, spare = poisoned(x, P, rows), zero_padded(dy, P, rows), scratch(built)
-        found = np.full((-(-n_in // P), n_out + 1, P), SENTINEL, dtype)
-        for in_panel, block in enumerate(found):
-            built.dense.narrow_gradient(x_panels, dy_panels, block, spare, rows, n_rows, 64, n_in, n_out, in_panel)
-        assert (found[:, n_out] == SENTINEL).all(), "wrote behind the last output"
-        assert (spare[-64:] == SENTINEL).all(), "wrote behind the scratch"
-        assert not padding_of(found[:, :n_out], n_in).any(), "padding is not zero"
-        expected = sharded(lambda part, x=x, dy=dy: chain(np.ascontiguousarray(dy[part].T), x[part]), n_rows, 64)
-        same_bits(unpack(found, n_in, n_out), expected)
-
-
-def test_shards_matter(built, dtype, rng):
-    """The bits follow the shard, as the contract says: a kernel that ignored it would not show otherwise."""
-    x, dy = values(rng, dtype, 300, 3), values(rng, dtype, 300, 5)
-    results = [run_weight_gradient(built, x, dy, 300, 300, shard) for shard in (64, 32, 300)]
-    assert not np.array_equal(results[0], results[1])
-    assert not np.array_equal(results[0], results[2])
-
-
-@pytest.mark.parametrize("n_rows", [*range(1, 10), 17, 64, 65, 129, 200, 449])
-def test_bias_gradient(built, dtype, rng, n_rows):
-    for n in sizes(built.panel):
-        dy = values(rng, dtype, n_rows, n)
-        got = run_bias_gradient(built, dy, n_rows + 2, n_rows, 64)
-        assert (abs(got - dy.sum(0, dtype=np.float64)) <= bound(dtype, n_rows, abs(dy).sum(0, dtype=np.float64))).all()
-
-        def chains(part, dy=dy):
-            acc = np.zeros(dy.shape[1], dy.dtype)
-            for row in dy[part]:
-                acc = acc + row
-            return acc
-
-        same_bits(got, sharded(chains, n_rows, 64))
-
-
-def test_gradients_of_a_single_negative_zero_are_positive_zeros(built, dtype):
-    """Chains start at +0."""
-    dy, x = np.full((1, 3), -0.0, dtype), np.ones((1, 2), dtype)
-    assert not np.signbit(run_bias_gradient(built, dy, 1, 1, 64)).any()
-    assert not np.signbit(run_weight_gradient(built, x, dy, 1, 1, 64)).any()
 
 
 # ----------------------------------------------------------------- transpose

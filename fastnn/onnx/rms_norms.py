@@ -25,7 +25,7 @@ def find(
     scaled = root and (_user(root, "Div", users) or _reciprocal(root, users))
     product = scaled and _user(scaled, "Mul", users)
     gain = None if product is None else _constant(product, constants)
-    if not product or scaled.input[0] != value or epsilon is None or epsilon.size != 1 or gain is None:
+    if not scaled or not product or scaled.input[0] != value or epsilon is None or epsilon.size != 1 or gain is None:
         return None
     return (gain, float(str(np.float32(epsilon.reshape(())))), product.output[0]) if gain.ndim == 1 else None
 
