@@ -252,7 +252,16 @@ class BinaryCrossEntropy(Loss):
             )
 
 
+#: Every loss by its name.
 LOSSES: dict[str, type[Loss]] = {
     cls.kind: cls
-    for cls in (MeanSquaredError, MeanAbsoluteError, Huber, Pinball, Poisson, CrossEntropy, BinaryCrossEntropy)
+    for cls in (
+        MeanSquaredError,
+        MeanAbsoluteError,
+        Huber,
+        Pinball,
+        Poisson,
+        CrossEntropy,
+        BinaryCrossEntropy,
+    )
 }

@@ -306,6 +306,7 @@ class Adagrad(Optimizer):
         )
 
 
+#: Every optimizer by its name.
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "sgd": SGD,
     "adam": Adam,

@@ -20,25 +20,29 @@ def expand(o, kind, labels, targets, parameter, quantiles):
     return t, q
 
 
-def loss_terms(kind, o, t, q, parameter):
-    """Loss and derivative of each output, for the losses that treat outputs apart."""
-    d = o - t
-    if kind == "mean_squared":
-        return d**2, 2 * d
-    if kind == "mean_absolute":
-        return abs(d), np.sign(d)
-    if kind == "huber":
-        quadratic = abs(d) < parameter
-        value = np.where(quadratic, d**2 / 2, parameter * (abs(d) - parameter / 2))
-        return value, np.where(quadratic, d, parameter * np.sign(d))
-    if kind == "pinball":
-        return np.maximum(-q * d, (1 - q) * d), np.where(d < 0, -q, np.where(d > 0, 1 - q, 0))
-    if kind == "poisson":
-        return np.exp(o) - t * o, np.exp(o) - t
-    assert kind == "binary_cross_entropy"
+def binary_cross_entropy(o, t, q, p):
     e = np.exp(-abs(o))
     up, down = np.where(o > 0, 1, e) / (1 + e), np.where(o > 0, e, 1) / (1 + e)
     return np.maximum(o, 0) - o * t + np.log1p(e), (1 - t) * up - t * down
+
+
+def huber(o, t, q, p):
+    d = o - t
+    return np.where(abs(d) < p, d**2 / 2, p * (abs(d) - p / 2)), np.clip(d, -p, p)
+
+
+# Loss and derivative of each output, for the losses that treat outputs apart: of output, target, quantile, parameter.
+TERMS = {
+    "mean_squared": lambda o, t, q, p: ((o - t) ** 2, 2 * (o - t)),
+    "mean_absolute": lambda o, t, q, p: (abs(o - t), np.sign(o - t)),
+    "huber": huber,
+    "pinball": lambda o, t, q, p: (
+        np.maximum(q * (t - o), (q - 1) * (t - o)),
+        np.where(o < t, -q, np.where(o > t, 1 - q, 0)),
+    ),
+    "poisson": lambda o, t, q, p: (np.exp(o) - t * o, np.exp(o) - t),
+    "binary_cross_entropy": binary_cross_entropy,
+}
 
 
 def loss(kind, o, labels=None, targets=None, weights=None, scale=1.0, parameter=0.0, quantiles=None):
@@ -56,7 +60,7 @@ def loss(kind, o, labels=None, targets=None, weights=None, scale=1.0, parameter=
         gradients = e / e.sum(axis=1, keepdims=True) * t.sum(axis=1, keepdims=True) - t
         hits = np.argmax(o, axis=1) == (np.argmax(targets, axis=1) if labels is None else labels)
     else:
-        losses, gradients = loss_terms(kind, o, t, q, parameter)
+        losses, gradients = TERMS[kind](o, t, q, parameter)
         losses, gradients = losses.mean(axis=1), gradients / n
         if kind == "binary_cross_entropy":
             hits = ((o > 0) == (t > 0.5)).mean(axis=1)

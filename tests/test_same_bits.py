@@ -15,6 +15,7 @@ import sys
 
 import numpy as np
 import pytest
+from suited import kind_of_targets
 
 import fastnn as fn
 from fastnn import initializers, schedules
@@ -160,6 +161,21 @@ CASES = {
 }
 
 
+def of_loss(name, dtype, threads):
+    net = fn.Network([fn.Input(4), fn.Dense(9, "tanh"), fn.Dense(3)], seed=12, dtype=dtype)
+    targets = {
+        "labels": lambda: labels(50, 3),
+        "bits": lambda: bits(50, 3, dtype),
+        "counts": lambda: np.abs(reals(50, 3, dtype)),
+        "reals": lambda: reals(50, 3, dtype),
+    }
+    trainer = fn.Trainer(net, name, fn.SGD(0.1), 20, threads=threads)
+    return trainer, (rows_of(50, 4, dtype), targets[kind_of_targets(fn.losses.LOSSES[name])]()), {}
+
+
+CASES |= {f"loss {name}": functools.partial(of_loss, name) for name in fn.losses.LOSSES}
+
+
 def result(case, dtype, threads):
     """The digest of the parameters, and of everything that the training reported and the network predicts."""
     trainer, (X, y), options = CASES[case](dtype, threads)
@@ -199,7 +215,7 @@ def test_the_seeds_matter(dtype):
 
 
 def test_everything_is_among_the_cases():
-    """A new activation, loss, optimizer or schedule has to be added above."""
+    """A new activation, layer or schedule has to be added above."""
     trainers = [case("float32", 1)[0] for case in CASES.values()]
     used = {
         layer.activation if isinstance(layer, fn.Dense) else layer.name

@@ -85,6 +85,13 @@ VALUES = {"outputs": OUTPUTS, "targets": OUTPUTS, "weights": W}
 ENCODER = {"name": "size", "fill": 1.0, "mean": 1.0, "scale": 1.0, "indicator": True}
 DRAWN = {"shape": (4, 5), "seed": 0, "stream": 1}
 ESTIMATED = {"X": X, "sample_weight": W}
+OF_LOSSES = {"label_smoothing": 0.1, "delta": 0.1, "quantiles": [0.1, 0.9]}
+
+
+def some(cls, values):
+    """Of values by name, those that a description takes, in its order."""
+    return {name: values[name] for name in inspect.signature(cls).parameters}
+
 
 CALLS = [
     (fn.set_num_threads, {"n": fn.get_num_threads()}),
@@ -107,9 +114,7 @@ CALLS = [
     (fn.Activation, {"name": "elu", "alpha": 0.1}),
     (fn.Dropout, {"rate": 0.1}),
     (fn.LayerNorm, {"epsilon": 0.1}),
-    (losses.CrossEntropy, {"label_smoothing": 0.1}),
-    (losses.Huber, {"delta": 0.1}),
-    (losses.Pinball, {"quantiles": [0.1, 0.9]}),
+    *((cls, given) for cls in losses.LOSSES.values() if (given := some(cls, OF_LOSSES))),
     (losses.Huber().targets, {"y": OUTPUTS, "n_outputs": 3, "dtype": np.dtype("float32"), "argument": "y"}),
     (losses.CrossEntropy().targets, {"y": Y, "n_outputs": 3, "dtype": np.dtype("float32"), "argument": "y"}),
     (losses.Huber().predictions, {"outputs": OUTPUTS}),
