@@ -51,6 +51,15 @@ def row_losses(loss, outputs, y):
     return LOSSES[loss.kind](loss, outputs, y).reshape(len(y), -1).mean(dim=1)
 
 
+# The optimizers that PyTorch has too, as their descriptions say.
+OPTIMIZERS = {name: cls for name, cls in fn.optimizers.OPTIMIZERS.items() if "torch.optim." in cls.__doc__}
+
+
+def optimizer_of(cls):
+    """PyTorch's class of an optimizer."""
+    return getattr(torch.optim, cls.__name__)
+
+
 def torch_network(network):
     """A ``torch.nn.Sequential`` whose state has the names and values of the network's parameters."""
     modules, units = [], 0

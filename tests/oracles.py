@@ -93,9 +93,9 @@ class Optimizer:
         rule = {name: getattr(self, name) for name in ("gradient_scale", "clip_value", "l1", "l2", "momentum", "beta1")}
         rule |= {name: getattr(self, name) for name in ("beta2", "nesterov", "centered", "amsgrad")}
         rule |= {"decay": 1 - self.lr * self.decoupled, "epsilon": self.eps, "step_size": self.lr, "root_scale": 1.0}
-        if self.kind in ("adam", "nadam"):
+        if self.kind in ("adam", "adamw", "nadam"):
             rule["root_scale"] = 1 / np.sqrt(1 - self.beta2**t)
-        if self.kind == "adam":
+        if self.kind in ("adam", "adamw"):
             rule["step_size"] = self.lr / (1 - self.beta1**t)
         if self.kind == "nadam":
             mu, following = [self.beta1 * (1 - 0.5 * 0.96 ** (s * self.momentum_decay)) for s in (t, t + 1)]
@@ -126,6 +126,8 @@ class Optimizer:
         correction1, correction2 = self.moments(g)
         self.u = np.maximum(self.u, self.v) if self.amsgrad else self.v
         return self.lr * (self.m / correction1) / (np.sqrt(self.u / correction2) + self.eps)
+
+    adamw = adam
 
     def nadam(self, g):
         _, correction2 = self.moments(g)

@@ -165,16 +165,16 @@ cdef inline vr finite_or(vr w, vr old) noexcept nogil:
     return vr_select_eq(vr_sub(w, w), vr_set(0), w, old)
 
 
-cdef inline bint steps(Step step, int squares, bint momentum, bint option, int extras, const UpdateRule* rule,
+cdef inline bint steps(Step step, int watched, bint momentum, bint option, int extras, const UpdateRule* rule,
                        const Span* span) noexcept nogil:
     """The loop. Its first five arguments are constants wherever it is inlined, so they leave no branch inside.
 
-    squares: the number of the state that is a mean or sum of squares; -1: none.
+    watched: the number of the state that could leave the finite range unseen, the parameter still finite; -1: none.
     """
     cdef Scalars s = rounded(rule)
     cdef vr before[2]
     cdef vr w, g, check
-    cdef const real* sums = span.state1 if squares == 1 else span.state0
+    cdef const real* state = span.state1 if watched == 1 else span.state0
     cdef bint diverged = False
     cdef ssize_t i, k, at
     for i in range(span.count // PANEL):
@@ -194,8 +194,8 @@ cdef inline bint steps(Step step, int squares, bint momentum, bint option, int e
                     g = vr_fma(s.l1, sign(before[k]), vr_fma(s.l2, before[k], clipped(g, s.clip_value)))
                 w = step(&s, w, g, span, at, momentum, option)
                 check = vr_fma(w, vr_set(0), check)              # 0, or NaN where w is not finite
-                if squares >= 0:
-                    check = vr_fma(vr_load(sums + at), vr_set(0), check)
+                if watched >= 0:
+                    check = vr_fma(vr_load(state + at), vr_set(0), check)
                 vr_store(span.parameter + at, w)
         if vr_has_nan(check):
             diverged = True
@@ -206,14 +206,14 @@ cdef inline bint steps(Step step, int squares, bint momentum, bint option, int e
     return diverged
 
 
-cdef inline bint updated(Step step, int squares, bint momentum, bint option, const UpdateRule* rule,
+cdef inline bint updated(Step step, int watched, bint momentum, bint option, const UpdateRule* rule,
                          const Span* span) noexcept nogil:
     """The loop with no more than the rule needs."""
     if rule.clip_value < INFINITY or rule.l1 != 0 or rule.l2 != 0:
-        return steps(step, squares, momentum, option, PENALISED, rule, span)
+        return steps(step, watched, momentum, option, PENALISED, rule, span)
     if rule.gradient_scale != 1 or rule.decay != 1:
-        return steps(step, squares, momentum, option, SCALED, rule, span)
-    return steps(step, squares, momentum, option, NONE, rule, span)
+        return steps(step, watched, momentum, option, SCALED, rule, span)
+    return steps(step, watched, momentum, option, NONE, rule, span)
 
 
 # -------------------------------------------------------------- the optimizers

@@ -19,6 +19,7 @@ from fastnn._runtime import instruction_sets
 from fastnn._verify.cases import DTYPES, Arrays, Case
 from fastnn._verify.inputs import fractions, integers, reals
 from fastnn.losses import LOSSES
+from fastnn.optimizers import OPTIMIZERS
 from fastnn.training import checkpoints
 
 STEPS = (1, 10, 400)
@@ -285,7 +286,7 @@ def tiny_numbers(dtype: str, threads: int) -> Training:
     return Training(trainer, rows_of(70, 5, dtype) * np.dtype(dtype).type(scale), labels(70, 3))
 
 
-# ------------------------------------------- every loss by its name
+# ------------------------------------- every loss and optimizer by its name
 
 
 def by_loss(name: str, dtype: str, threads: int) -> Training:
@@ -300,3 +301,13 @@ def by_loss(name: str, dtype: str, threads: int) -> Training:
 
 for _name in LOSSES:
     _builders[f"loss {_name}"] = functools.partial(by_loss, _name), (1, 10)
+
+
+def by_optimizer(name: str, dtype: str, threads: int) -> Training:
+    net = fn.Network([fn.Input(4), fn.Dense(9, "tanh"), fn.Dense(3)], seed=18, dtype=dtype)
+    trainer = fn.Trainer(net, "cross_entropy", name, 20, threads=threads)
+    return Training(trainer, rows_of(50, 4, dtype), labels(50, 3))
+
+
+for _name in OPTIMIZERS:
+    _builders[f"optimizer {_name}"] = functools.partial(by_optimizer, _name), STEPS
