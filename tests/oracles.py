@@ -70,6 +70,16 @@ def loss(kind, o, labels=None, targets=None, weights=None, scale=1.0, parameter=
 # ------------------------------------------------------------------ optimizers
 
 
+NAMES = {"epsilon": "eps", "learning_rate_decay": "lr_decay", "initial_accumulator": "initial"}
+
+
+def defaults(optimizer):
+    """The oracle's arguments for an optimizer, its learning rate apart."""
+    others = ("kind", "states", "numbers", "keeps_without_gradient", "decay_all")
+    given = optimizer.specification()
+    return {NAMES.get(key, key): value for key, value in given.items() if value and key not in others}
+
+
 class Optimizer:
     """One parameter array's optimizer, a step at a time; the names of PyTorch's arguments."""
 

@@ -3,6 +3,7 @@
 import inspect
 
 import numpy as np
+import oracles
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,20 +16,10 @@ from fastnn.optimizers import OPTIMIZERS
 VARIANTS = [(isa, dtype) for isa in instruction_sets.available() for dtype in ("float32", "float64")]
 COUNT = 96  # whole panels in every instruction set
 PENALTIES = {"l1": 0.01, "l2": 0.1, "decoupled": 0.1, "clip_value": 0.5}
-NAMES = {"epsilon": "eps", "learning_rate_decay": "lr_decay", "initial_accumulator": "initial"}
-
-
-def defaults(name):
-    """The oracle's arguments for an optimizer's defaults."""
-    given = OPTIMIZERS[name]().specification()
-    others = ("kind", "states", "numbers", "keeps_without_gradient")
-    return {NAMES.get(key, key): value for key, value in given.items() if value and key not in others}
-
-
 # The optimizer's name and its oracle's arguments.
-CASES = {name: (name, defaults(name)) for name in OPTIMIZERS}
-CASES |= {f"{name} l2": (name, defaults(name) | {"l2": 0.1}) for name in OPTIMIZERS}
-CASES |= {f"{name} penalised": (name, defaults(name) | PENALTIES) for name in OPTIMIZERS}
+CASES = {name: (name, oracles.defaults(OPTIMIZERS[name]())) for name in OPTIMIZERS}
+CASES |= {f"{name} l2": (name, oracles.defaults(OPTIMIZERS[name]()) | {"l2": 0.1}) for name in OPTIMIZERS}
+CASES |= {f"{name} penalised": (name, oracles.defaults(OPTIMIZERS[name]()) | PENALTIES) for name in OPTIMIZERS}
 CASES |= {
     "sgd momentum": ("sgd", {"momentum": 0.9}),
     "sgd nesterov": ("sgd", {"momentum": 0.9, "nesterov": True}),
