@@ -37,6 +37,7 @@ from fastnn.layers import LayerNorm as LayerNorm
 from fastnn.losses import BinaryCrossEntropy as BinaryCrossEntropy
 from fastnn.losses import CrossEntropy as CrossEntropy
 from fastnn.losses import Huber as Huber
+from fastnn.losses import LogCosh as LogCosh
 from fastnn.losses import MeanAbsoluteError as MeanAbsoluteError
 from fastnn.losses import MeanSquaredError as MeanSquaredError
 from fastnn.losses import Pinball as Pinball

@@ -37,6 +37,7 @@ LOSSES = {
     "mean_squared": lambda loss, outputs, y: F.mse_loss(outputs, y, reduction="none"),
     "mean_absolute": lambda loss, outputs, y: F.l1_loss(outputs, y, reduction="none"),
     "huber": lambda loss, outputs, y: F.huber_loss(outputs, y, reduction="none", delta=loss.delta),
+    "log_cosh": lambda loss, outputs, y: torch.log(torch.cosh(outputs - y)),
     "pinball": pinball,
     "poisson": lambda loss, outputs, y: F.poisson_nll_loss(outputs, y, reduction="none"),
     "cross_entropy": lambda loss, outputs, y: F.cross_entropy(

@@ -36,6 +36,7 @@ TERMS = {
     "mean_squared": lambda o, t, q, p: ((o - t) ** 2, 2 * (o - t)),
     "mean_absolute": lambda o, t, q, p: (abs(o - t), np.sign(o - t)),
     "huber": huber,
+    "log_cosh": lambda o, t, q, p: (np.logaddexp(o - t, t - o) - np.log(2), np.tanh(o - t)),
     "pinball": lambda o, t, q, p: (
         np.maximum(q * (t - o), (q - 1) * (t - o)),
         np.where(o < t, -q, np.where(o > t, 1 - q, 0)),
