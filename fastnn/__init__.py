@@ -49,6 +49,7 @@ from fastnn.optimizers import Adagrad as Adagrad
 from fastnn.optimizers import Adam as Adam
 from fastnn.optimizers import AdamW as AdamW
 from fastnn.optimizers import NAdam as NAdam
+from fastnn.optimizers import RAdam as RAdam
 from fastnn.optimizers import RMSprop as RMSprop
 from fastnn.schedules import InverseScaling as InverseScaling
 from fastnn.schedules import OneCycle as OneCycle

@@ -192,6 +192,39 @@ class AdamW(Adam):
 
 
 @description
+class RAdam(Optimizer):
+    """Adam, its steps held back while the second moment is of few gradients. Liu et al., arXiv:1908.03265.
+
+    ``torch.optim.RAdam``. The keyword arguments of `Optimizer` apply too.
+
+    Parameters
+    ----------
+    learning_rate : float or Schedule, default 1e-3
+    beta1, beta2 : float, default 0.9 and 0.999
+        Decay of the moments; at least 0 and below 1.
+    epsilon : float, default 1e-8
+    """
+
+    learning_rate: float | Schedule = 1e-3  # type: ignore[misc]
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    kind = "adam"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._numbers("beta1", "beta2", high=1.0)
+        self._numbers("epsilon", low=SMALLEST_EPSILON)
+
+    def specification(self) -> dict[str, Any]:
+        return (
+            super().specification()
+            | self._named("beta1", "beta2", "epsilon")
+            | {"states": (True, True, False), "numbers": "radam"}
+        )
+
+
+@description
 class NAdam(Optimizer):
     """Adam with Nesterov's momentum. Dozat, ICLR workshop 2016; ``torch.optim.NAdam``.
 
@@ -311,6 +344,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "sgd": SGD,
     "adam": Adam,
     "adamw": AdamW,
+    "radam": RAdam,
     "nadam": NAdam,
     "rmsprop": RMSprop,
     "adagrad": Adagrad,

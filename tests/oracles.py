@@ -112,6 +112,10 @@ class Optimizer:
             mu, following = [self.beta1 * (1 - 0.5 * 0.96 ** (s * self.momentum_decay)) for s in (t, t + 1)]
             rule["gradient_step"] = self.lr * (1 - mu) / (1 - self.mu_product * mu)
             rule["step_size"] = self.lr * following / (1 - self.mu_product * mu * following)
+        if self.kind == "radam":
+            factor = self.rectification(t)
+            rule["step_size"] = self.lr / (1 - self.beta1**t) * (factor or 1)
+            rule |= {} if factor else {"root_scale": 0.0, "epsilon": 1.0}
         if self.kind == "adagrad":
             rule["step_size"] = self.lr / (1 + (t - 1) * self.lr_decay)
         return rule
@@ -139,6 +143,19 @@ class Optimizer:
         return self.lr * (self.m / correction1) / (np.sqrt(self.u / correction2) + self.eps)
 
     adamw = adam
+
+    def rectification(self, t):
+        """RAdam's, with the second moment's correction; None while there is no variance to rectify."""
+        limit, correction2 = 2 / (1 - self.beta2) - 1, 1 - self.beta2**t
+        rho = limit - 2 * t * self.beta2**t / correction2
+        share = (rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho)
+        return np.sqrt(correction2 * share) if rho > 5 else None
+
+    def radam(self, g):
+        correction1, _ = self.moments(g)
+        factor = self.rectification(self.t)
+        step = self.lr * self.m / correction1
+        return step * factor / (np.sqrt(self.v) + self.eps) if factor else step
 
     def nadam(self, g):
         _, correction2 = self.moments(g)

@@ -14,6 +14,7 @@ Then:
     Adam      m = fma(1 - beta1, g - m, m);  v = fma((1 - beta2) * g, g, beta2 * v)
               u = v, with AMSGrad max(u, v)
               w = fma(-step_size, m / fma(sqrt(u), root_scale, e), w)
+    RAdam     as Adam, root_scale 1, and step_size with the factor of rectification; while rho <= 5, root_scale 0 and e 1
     NAdam     m and v as Adam's
               w = w - fma(gradient_step, g, step_size * m) / fma(sqrt(v), root_scale, e)
     RMSprop   v = fma((1 - beta2) * g, g, beta2 * v);  u = v, or centered:
@@ -28,7 +29,7 @@ positive.
 To add one: write its step below, the function that gives the loop the step, and a line in the list at the end.
 
 Sources: Polyak 1964 and Nesterov 1983 as in Sutskever et al. 2013 (SGD), Kingma & Ba 2015 (Adam), Loshchilov & Hutter
-2019 (decoupled decay), Reddi et al. 2018 (AMSGrad), Dozat 2016 (NAdam), Tieleman & Hinton 2012 (RMSprop), Graves 2013
+2019 (decoupled decay), Reddi et al. 2018 (AMSGrad), Liu et al. 2020 (RAdam), Dozat 2016 (NAdam), Tieleman & Hinton 2012 (RMSprop), Graves 2013
 (centered), Duchi et al. 2011 (Adagrad).
 """
 
