@@ -48,6 +48,7 @@ from fastnn.optimizers import SGD as SGD
 from fastnn.optimizers import Adagrad as Adagrad
 from fastnn.optimizers import Adam as Adam
 from fastnn.optimizers import AdamW as AdamW
+from fastnn.optimizers import Lion as Lion
 from fastnn.optimizers import NAdam as NAdam
 from fastnn.optimizers import RAdam as RAdam
 from fastnn.optimizers import RMSprop as RMSprop

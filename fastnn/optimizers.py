@@ -339,6 +339,33 @@ class Adagrad(Optimizer):
         )
 
 
+@description
+class Lion(Optimizer):
+    """Steps of one size, by the sign of a running mean of the gradient. Chen et al., arXiv:2302.06675.
+
+    The keyword arguments of `Optimizer` apply too. Learning rates are a third to a tenth of `AdamW`'s, and
+    ``weight_decay`` is as many times as large.
+
+    Parameters
+    ----------
+    learning_rate : float or Schedule, default 1e-4
+    beta1, beta2 : float, default 0.9 and 0.99
+        Decay of the mean within a step, and from one to the next; at least 0 and below 1.
+    """
+
+    learning_rate: float | Schedule = 1e-4  # type: ignore[misc]
+    beta1: float = 0.9
+    beta2: float = 0.99
+    kind = "lion"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._numbers("beta1", "beta2", high=1.0)
+
+    def specification(self) -> dict[str, Any]:
+        return super().specification() | self._named("beta1", "beta2") | {"states": (True, False, False)}
+
+
 #: Every optimizer by its name.
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "sgd": SGD,
@@ -348,5 +375,6 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "nadam": NAdam,
     "rmsprop": RMSprop,
     "adagrad": Adagrad,
+    "lion": Lion,
 }
 CLASSES = (*OPTIMIZERS.values(), *SCHEDULES)  # what the description of an optimizer is made of

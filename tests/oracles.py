@@ -175,6 +175,11 @@ class Optimizer:
         self.v = self.v + g**2
         return self.lr / (1 + (self.t - 1) * self.lr_decay) * g / (np.sqrt(self.v) + self.eps)
 
+    def lion(self, g):
+        step = self.lr * np.sign(self.beta1 * self.m + (1 - self.beta1) * g)
+        self.m = self.beta2 * self.m + (1 - self.beta2) * g
+        return step
+
 
 # -------------------------------------------------------------- random numbers
 

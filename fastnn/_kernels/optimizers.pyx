@@ -23,14 +23,15 @@ Then:
               w = fma(-step_size, d, w)
     Adagrad   s = fma(g, g, s)
               w = fma(-step_size, g / (sqrt(s) + e), w)
-State: SGD (b), Adam (m, v, u), NAdam (m, v), RMSprop (v, b, a), Adagrad (s). Padding stays zero as long as e is
+    Lion      w = fma(-step_size, sign(fma(1 - beta1, g - m, m)), w);  m = fma(1 - beta2, g - m, m)
+State: SGD (b), Adam (m, v, u), NAdam (m, v), RMSprop (v, b, a), Adagrad (s), Lion (m). Padding stays zero as long as e is
 positive.
 
 To add one: write its step below, the function that gives the loop the step, and a line in the list at the end.
 
 Sources: Polyak 1964 and Nesterov 1983 as in Sutskever et al. 2013 (SGD), Kingma & Ba 2015 (Adam), Loshchilov & Hutter
 2019 (decoupled decay), Reddi et al. 2018 (AMSGrad), Liu et al. 2020 (RAdam), Dozat 2016 (NAdam), Tieleman & Hinton 2012 (RMSprop), Graves 2013
-(centered), Duchi et al. 2011 (Adagrad).
+(centered), Duchi et al. 2011 (Adagrad), Chen et al. 2023 (Lion).
 """
 
 from cpython.pycapsule cimport PyCapsule_New
@@ -160,6 +161,14 @@ cdef inline vr adagrad(const Scalars* s, vr w, vr g, const Span* span, ssize_t a
     return vr_fma(s.minus_step_size, vr_div(g, vr_add(vr_sqrt(v), s.epsilon)), w)
 
 
+cdef inline vr lion(const Scalars* s, vr w, vr g, const Span* span, ssize_t at, bint momentum,
+                    bint option) noexcept nogil:
+    cdef vr m = vr_load(span.state0 + at)
+    cdef vr change = vr_sub(g, m)
+    vr_store(span.state0 + at, vr_fma(s.one_minus_beta2, change, m))
+    return vr_fma(s.minus_step_size, sign(vr_fma(s.one_minus_beta1, change, m)), w)
+
+
 # -------------------------------------------------------------------- the loop
 
 cdef inline vr finite_or(vr w, vr old) noexcept nogil:
@@ -261,6 +270,12 @@ cdef bint adagrad_update(const UpdateRule* rule, real* parameter, const real* gr
     return updated(adagrad, 0, False, False, rule, &span)
 
 
+cdef bint lion_update(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1,
+                      real* state2, ssize_t count, ssize_t width, const real* factors) noexcept nogil:
+    cdef Span span = Span(parameter, gradient, state0, state1, state2, count, width, factors)
+    return updated(lion, 0, False, False, rule, &span)       # the sign of NaN is 0: only the mean shows it
+
+
 # ------------------------------------------------------------------------ sums
 
 cdef double sum_squares(const real* gradient, ssize_t n_in, ssize_t n_out, ssize_t o0) noexcept nogil:
@@ -327,6 +342,7 @@ register("adam", adam_update)
 register("nadam", nadam_update)
 register("rmsprop", rmsprop_update)
 register("adagrad", adagrad_update)
+register("lion", lion_update)
 kernels.sum_squares = sum_squares
 kernels.narrow_sum_squares = narrow_sum_squares
 kernels.add = add
