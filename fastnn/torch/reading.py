@@ -12,7 +12,7 @@ from torch import nn
 from fastnn._input import checks
 from fastnn._lowering.imported_layers import ImportedLayers
 from fastnn.layers import Dense, Layer
-from fastnn.torch.activations import ACTIVATIONS
+from fastnn.torch.activations import MODULES
 
 
 def layers_of(module: nn.Module) -> tuple[list[Layer], list[np.ndarray], str]:
@@ -72,9 +72,9 @@ def _read(module: Any, found: ImportedLayers) -> None:
         if module.start_dim != 1 or module.end_dim not in (-1, 1):
             raise ValueError("a Flatten must leave rows as they are (start_dim=1, end_dim=-1)")
     elif not _computes_as(module, nn.Identity):
-        name = next((name for name, cls in ACTIVATIONS.items() if _computes_as(module, cls)), None)
+        name = next((name for name, cls in MODULES.items() if _computes_as(module, cls)), None)
         if name is None:
-            listed = ", ".join(cls.__name__ for cls in ACTIVATIONS.values())
+            listed = ", ".join(cls.__name__ for cls in MODULES.values())
             raise ValueError(f"fastnn has no such layer; it has Linear, LayerNorm, Dropout, {listed}")
         found.activation(name, _PARAMETERS[name](module) if name in _PARAMETERS else None)
 

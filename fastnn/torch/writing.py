@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from fastnn.layers import Activation, Dense, Dropout, Input, Layer, LayerNorm, activation_of
-from fastnn.torch.activations import ACTIVATIONS
+from fastnn.torch.activations import MODULES
 
 # Beyond its threshold PyTorch's softplus is its argument: above this one that is so to the last bit of a float64.
 _EXACT_THRESHOLD = 40.0
@@ -50,7 +50,9 @@ def module_of(layers: Iterable[Layer], parameters: Mapping[str, np.ndarray], dty
 
 
 def _activation_module(activation: Activation) -> nn.Module:
-    cls = ACTIVATIONS[activation.name]
+    if activation.name not in MODULES:
+        raise ValueError(f"the activation {activation.name!r} cannot be converted: torch.nn has none that computes it")
+    cls = MODULES[activation.name]
     if activation.alpha is not None:
         return cls(activation.alpha)
     if activation.name == "softmax":
