@@ -213,6 +213,27 @@ cdef void mish_backward(double alpha, const real* z, const real* y, real* delta,
     chain(mish_derivative, alpha, z, delta, count)
 
 
+# -------------------------------------------- hard swish: z min(max(z / 6 + 1/2, 0), 1)
+# Howard et al., "Searching for MobileNetV3" (2019). Next to -3, z + 3 is exact, and z / 6 + 1/2 would cancel.
+
+cdef inline vd hard_swish(vd z, vd alpha) noexcept nogil:
+    cdef vd clipped = vd_min(vd_set(6), vd_max(vd_set(0), vd_add(z, vd_set(3))))
+    return vd_mul(z, vd_div(clipped, vd_set(6)))
+
+
+cdef inline vd hard_swish_derivative(vd z, vd alpha) noexcept nogil:
+    cdef vd between = vd_div(vd_fma(vd_set(2), z, vd_set(3)), vd_set(6))
+    return vd_select_gt(z, vd_set(-3), vd_select_gt(vd_set(3), z, between, vd_set(1)), vd_set(0))
+
+
+cdef void hard_swish_forward(double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    transform(hard_swish, alpha, z, y, count)
+
+
+cdef void hard_swish_backward(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    chain(hard_swish_derivative, alpha, z, delta, count)
+
+
 # ----------------------------------------------------- tanh, sigmoid, softplus
 
 cdef inline vd tanh(vd z, vd alpha) noexcept nogil:
@@ -352,6 +373,7 @@ register("selu", selu_forward, selu_backward, reads_z=False)
 register("gelu", gelu_forward, gelu_backward, reads_z=True)
 register("silu", silu_forward, silu_backward, reads_z=True)
 register("mish", mish_forward, mish_backward, reads_z=True)
+register("hard_swish", hard_swish_forward, hard_swish_backward, reads_z=True)
 register("tanh", tanh_forward, tanh_backward, reads_z=False)
 register("sigmoid", sigmoid_forward, sigmoid_backward, reads_z=False)
 register("softplus", softplus_forward, softplus_backward, reads_z=False)
