@@ -50,6 +50,7 @@ ACTIVATIONS: dict[str, ActivationKind] = {
     "silu": ActivationKind("he_normal", "SiLU", "", "x * sigmoid(x)", formula64=_SILU),
     "mish": ActivationKind("he_normal", "Mish", "Mish", "x * tanh(softplus(x))"),
     "hard_swish": ActivationKind("he_normal", "Hardswish", "HardSwish", "x * minimum(maximum(x / 6 + 0.5, 0), 1)"),
+    "softsign": ActivationKind("glorot_uniform", "Softsign", "Softsign", "x / (abs(x) + 1)"),
     "tanh": ActivationKind("glorot_uniform", "Tanh", "Tanh"),
     "sigmoid": ActivationKind("glorot_uniform", "Sigmoid", "Sigmoid"),
     "softplus": ActivationKind("glorot_uniform", "Softplus", "Softplus", "relu(x) + log(exp(-abs(x)) + 1)"),

@@ -17,6 +17,7 @@ ACTIVATIONS = {
     "silu": lambda f, z, a: z * f.sigmoid(z),
     "mish": lambda f, z, a: z * f.tanh(f.softplus(z)),
     "hard_swish": lambda f, z, a: z * f.clip(z / 6 + 0.5, 0, 1),
+    "softsign": lambda f, z, a: z / (1 + f.abs(z)),
     "tanh": lambda f, z, a: f.tanh(z),
     "sigmoid": lambda f, z, a: f.sigmoid(z),
     "softplus": lambda f, z, a: f.softplus(z),
