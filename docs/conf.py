@@ -66,7 +66,21 @@ def link_by_ending(app, env, node, text):
     return make_refnode(app.builder, node["refdoc"], target.docname, target.node_id, text, found[0])
 
 
+def list_activations(app, what, name, obj, options, lines):
+    """Add to what is said of `Activation` a table of them all."""
+    if name == "fastnn.Activation":
+        table = [("name", "default of alpha", '"auto" before it'), *map(row_of, fastnn.layers.ACTIVATIONS.items())]
+        lines += ["", ".. list-table::", "   :header-rows: 1", ""]
+        lines += [f"   {'*' if cell is row[0] else ' '} - {cell}" for row in table for cell in row] + [""]
+
+
+def row_of(entry):
+    name, kind = entry
+    return f'``"{name}"``', "—" if kind.alpha is None else f"{kind.alpha:g}", f'``"{kind.initializer}"``'
+
+
 def setup(app):
     app.connect("source-read", link_pages)
     app.connect("missing-reference", link_by_ending)
     app.connect("autodoc-process-docstring", link_numerics)
+    app.connect("autodoc-process-docstring", list_activations, priority=600)  # after sections have become markup

@@ -1,8 +1,8 @@
 """How parameters begin: seeded, in float64, rounded once to the network's dtype, the same on every machine.
 
-``"auto"``, the default of `fastnn.Dense`, goes by the activation that follows the layer: `HeNormal` for ``relu``,
-``leaky_relu``, ``elu``, ``gelu``, ``silu`` and ``mish``; `LecunNormal` for ``selu``; `GlorotUniform` for ``tanh``,
-``sigmoid``, ``softplus``, ``softmax`` and where no activation follows.
+``"auto"``, the default of `fastnn.Dense`, goes by the activation that follows the layer: `HeNormal` for ReLU and those
+that are like it far from 0, `LecunNormal` for SELU, `GlorotUniform` for the others and where no activation follows.
+The reference of `fastnn.Activation` has them in its table.
 
 Reproducibility
 ---------------
@@ -20,8 +20,7 @@ import numpy as np
 from fastnn._engine import random
 from fastnn._input import checks
 from fastnn._storage.descriptions import Description, description
-
-_AUTO = dict.fromkeys(("relu", "leaky_relu", "elu", "gelu", "silu", "mish"), "he_normal") | {"selu": "lecun_normal"}
+from fastnn.activations import ACTIVATIONS
 
 
 class Initializer(Description):
@@ -206,5 +205,5 @@ CLASSES = (*(cls for name, cls in INITIALIZERS.items() if name != "auto"), Const
 def resolved(value: str | Initializer, activation: str) -> Initializer:
     """Return the initializer that a layer's argument means, before ``activation``."""
     if value == "auto":
-        value = _AUTO.get(activation, "glorot_uniform")
+        value = ACTIVATIONS[activation].initializer
     return INITIALIZERS[value]() if isinstance(value, str) else value

@@ -6,26 +6,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from fastnn._input import checks
 from fastnn._storage.descriptions import Description, description
+from fastnn.activations import ACTIVATIONS as ACTIVATIONS
 from fastnn.initializers import INITIALIZERS, Constant, Initializer, Zeros, resolved
 
 if TYPE_CHECKING:
     from fastnn._lowering.program import Program
 
-# Activations by name, with the default of the parameter for those that have one.
-ACTIVATIONS: dict[str, float | None] = {
-    "identity": None,
-    "relu": None,
-    "leaky_relu": 0.01,
-    "elu": 1.0,
-    "selu": None,
-    "gelu": None,
-    "silu": None,
-    "mish": None,
-    "tanh": None,
-    "sigmoid": None,
-    "softplus": None,
-    "softmax": None,
-}
 _ALIASES = {None: "identity", "linear": "identity"}
 
 
@@ -68,12 +54,11 @@ class Activation(Layer):
     Parameters
     ----------
     name : str
-        ``"identity"`` (also ``None`` and ``"linear"``), ``"relu"``, ``"leaky_relu"`` (``alpha``: the slope below 0),
-        ``"elu"`` (``alpha``: minus the limit to the left), ``"selu"``, ``"gelu"`` (exact, by erf), ``"silu"``,
-        ``"mish"``, ``"tanh"``, ``"sigmoid"``, ``"softplus"``, or ``"softmax"`` (over the units of a row; only at the
-        end of a network).
+        One of ``fastnn.layers.ACTIVATIONS``: ``"relu"``, ``"gelu"``, ``"tanh"``, …; ``None`` and ``"linear"`` are
+        ``"identity"``. ``"softmax"`` is over the units of a row, and only at the end of a network.
     alpha : float, optional
-        The parameter of those that have one, at least 0; by default 0.01 for leaky ReLU and 1 for ELU, as in PyTorch.
+        The parameter of those that have one, at least 0: the slope of ``"leaky_relu"`` below 0, minus the limit of
+        ``"elu"`` to the left. The defaults are those of PyTorch.
 
     Examples
     --------
@@ -86,10 +71,10 @@ class Activation(Layer):
     def __post_init__(self) -> None:
         known = self.name is None or isinstance(self.name, str)
         name = checks.choice(_ALIASES.get(self.name, self.name) if known else self.name, ACTIVATIONS, "activation name")
-        alpha = ACTIVATIONS[name]
+        alpha = ACTIVATIONS[name].alpha
         if self.alpha is not None:
             if alpha is None:
-                taking = ", ".join(repr(key) for key, default in ACTIVATIONS.items() if default is not None)
+                taking = ", ".join(repr(key) for key, kind in ACTIVATIONS.items() if kind.alpha is not None)
                 raise ValueError(
                     f"alpha is a parameter of the activations {taking}; got alpha={self.alpha!r} for {name!r}"
                 )
@@ -102,7 +87,7 @@ class Activation(Layer):
     @property
     def is_default(self) -> bool:
         """Whether the name says it all."""
-        return self.alpha == ACTIVATIONS[self.name]
+        return self.alpha == ACTIVATIONS[self.name].alpha
 
     @property
     def activation_name(self) -> str:  # type: ignore[override]

@@ -9,14 +9,10 @@ import oracles
 import fastnn as fn
 from fastnn._engine.model import Model
 from fastnn._runtime import instruction_sets
+from fastnn.layers import ACTIVATIONS
 
-ALPHA = {"leaky_relu": 0.2, "elu": 1.3}
+ALPHA = {name: 0.3 for name, kind in ACTIVATIONS.items() if kind.alpha is not None} | {"elu": 1.3}
 DROPOUT_STREAM = 9
-
-sigmoid = np.vectorize(lambda z: 1 / (1 + math.exp(-z)) if z > -700 else math.exp(z), otypes=[float])
-softplus = np.vectorize(lambda z: max(z, 0) + math.log1p(math.exp(-abs(z))), otypes=[float])
-normal_cdf = np.vectorize(lambda z: math.erfc(-z / math.sqrt(2)) / 2, otypes=[float])
-SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
 def softmax(z):
@@ -24,33 +20,11 @@ def softmax(z):
     return e / e.sum(axis=1, keepdims=True)
 
 
-FUNCTIONS = {
-    "identity": lambda z, a: z,
-    "relu": lambda z, a: np.maximum(z, 0),
-    "leaky_relu": lambda z, a: np.where(z > 0, z, a * z),
-    "elu": lambda z, a: np.where(z > 0, z, a * np.expm1(z)),
-    "selu": lambda z, a: SELU_SCALE * np.where(z > 0, z, SELU_ALPHA * np.expm1(z)),
-    "gelu": lambda z, a: z * normal_cdf(z),
-    "silu": lambda z, a: z * sigmoid(z),
-    "mish": lambda z, a: z * np.tanh(softplus(z)),
-    "tanh": lambda z, a: np.tanh(z),
-    "sigmoid": lambda z, a: sigmoid(z),
-    "softplus": lambda z, a: softplus(z),
-    "softmax": lambda z, a: softmax(z),
-}
-DERIVATIVES = {
-    "identity": lambda z, a: np.ones_like(z),
-    "relu": lambda z, a: (z > 0) * 1.0,
-    "leaky_relu": lambda z, a: np.where(z > 0, 1, a),
-    "elu": lambda z, a: np.where(z > 0, 1, a * np.exp(z)),
-    "selu": lambda z, a: SELU_SCALE * np.where(z > 0, 1, SELU_ALPHA * np.exp(z)),
-    "gelu": lambda z, a: normal_cdf(z) + z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi),
-    "silu": lambda z, a: sigmoid(z) * (1 + z * (1 - sigmoid(z))),
-    "mish": lambda z, a: np.tanh(softplus(z)) + z * sigmoid(z) / np.cosh(softplus(z)) ** 2,
-    "tanh": lambda z, a: 1 / np.cosh(z) ** 2,
-    "sigmoid": lambda z, a: sigmoid(z) * (1 - sigmoid(z)),
-    "softplus": lambda z, a: sigmoid(z),
-}
+def activated(z, operation):
+    if operation["activation"] == "softmax":
+        return softmax(z)
+    return oracles.activation(operation["activation"], z, operation["alpha"])
+
 
 # ---------------------------------------------------------------- descriptions
 
@@ -143,9 +117,9 @@ class Oracle:
             z = y = x
             if operation["kind"] == "dense":
                 z = x @ weight.T + bias
-                y = FUNCTIONS[operation["activation"]](z, operation["alpha"])
+                y = activated(z, operation)
             elif operation["kind"] == "activation":
-                y = FUNCTIONS[operation["activation"]](x, operation["alpha"])
+                y = activated(x, operation)
             elif operation["kind"] == "layer_norm":
                 z = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + operation["epsilon"])
                 y = z * weight + bias
@@ -196,7 +170,7 @@ class Oracle:
         if name == "softmax":
             y = softmax(z)
             return y * (delta - (delta * y).sum(1, keepdims=True))
-        return delta * DERIVATIVES[name](z, alpha)
+        return delta * oracles.activation_derivative(name, z, alpha)
 
 
 def dropout_masks(described, step, rows, seed=5):

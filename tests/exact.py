@@ -4,39 +4,35 @@ import math
 
 import mpmath as mp
 import numpy as np
+import oracles
 
 PRECISION = 140
 mp.mp.prec = PRECISION
 
-SELU_SCALE = mp.mpf("1.0507009873554804934193349852946")
-SELU_ALPHA = mp.mpf("1.6732632423543772848170429916717")
+
+class Functions(oracles.Functions):
+    """What activations are made of, in mpmath."""
+
+    SELU_SCALE = mp.mpf("1.0507009873554804934193349852946")
+    SELU_ALPHA = mp.mpf("1.6732632423543772848170429916717")
+    exp, expm1, log1p, tanh = (staticmethod(function) for function in (mp.exp, mp.expm1, mp.log1p, mp.tanh))
+
+    @staticmethod
+    def where_positive(z, yes, no):
+        return yes if z > 0 else no
+
+    @staticmethod
+    def normal_cdf(z):
+        return mp.erfc(-z / mp.sqrt(2)) / 2
 
 
-def sigmoid(x):
-    return 1 / (1 + mp.exp(-x))
+FUNCTIONS = Functions()
+normal_cdf, sigmoid, softplus = FUNCTIONS.normal_cdf, FUNCTIONS.sigmoid, FUNCTIONS.softplus
 
 
-def softplus(x):
-    return max(x, 0) + mp.log1p(mp.exp(-abs(x)))
-
-
-def normal_cdf(x):
-    return mp.erfc(-x / mp.sqrt(2)) / 2
-
-
-ACTIVATIONS = {
-    "identity": lambda z, alpha: z,
-    "relu": lambda z, alpha: max(z, 0),
-    "leaky_relu": lambda z, alpha: z if z > 0 else alpha * z,
-    "elu": lambda z, alpha: z if z > 0 else alpha * mp.expm1(z),
-    "selu": lambda z, alpha: SELU_SCALE * (z if z > 0 else SELU_ALPHA * mp.expm1(z)),
-    "gelu": lambda z, alpha: z * normal_cdf(z),
-    "silu": lambda z, alpha: z * sigmoid(z),
-    "mish": lambda z, alpha: z * mp.tanh(softplus(z)),
-    "tanh": lambda z, alpha: mp.tanh(z),
-    "sigmoid": lambda z, alpha: sigmoid(z),
-    "softplus": lambda z, alpha: softplus(z),
-}
+def activation(name, z, alpha):
+    """An activation of a number."""
+    return oracles.ACTIVATIONS[name](FUNCTIONS, z, alpha)
 
 
 def values(function, x):

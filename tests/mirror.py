@@ -3,25 +3,20 @@
 import pytest
 
 import fastnn as fn
-from fastnn.layers import activation_of
+from fastnn.layers import ACTIVATIONS, activation_of
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")
 
 torch.set_num_threads(1)  # its networks here are too small for more
 
-ACTIVATIONS = {
-    "relu": lambda alpha: torch.nn.ReLU(),
-    "leaky_relu": torch.nn.LeakyReLU,
-    "elu": torch.nn.ELU,
-    "selu": lambda alpha: torch.nn.SELU(),
-    "gelu": lambda alpha: torch.nn.GELU(),
-    "silu": lambda alpha: torch.nn.SiLU(),
-    "mish": lambda alpha: torch.nn.Mish(),
-    "tanh": lambda alpha: torch.nn.Tanh(),
-    "sigmoid": lambda alpha: torch.nn.Sigmoid(),
-    "softplus": lambda alpha: torch.nn.Softplus(threshold=1000),
-    "softmax": lambda alpha: torch.nn.Softmax(dim=1),
-}
+OPTIONS = {"softplus": {"threshold": 1000}, "softmax": {"dim": 1}}
+
+
+def module_of(activation):
+    """The activation of PyTorch."""
+    given = () if activation.alpha is None else (activation.alpha,)
+    return getattr(torch.nn, ACTIVATIONS[activation.name].torch)(*given, **OPTIONS.get(activation.name, {}))
+
 
 F = torch.nn.functional
 
@@ -74,7 +69,7 @@ def torch_network(network):
         if isinstance(layer, (fn.Dense, fn.Activation)):
             activation = activation_of(layer)
             if activation.name != "identity":
-                modules.append(ACTIVATIONS[activation.name](activation.alpha))
+                modules.append(module_of(activation))
         elif isinstance(layer, fn.Dropout):
             modules.append(torch.nn.Dropout(layer.rate))
         elif isinstance(layer, fn.LayerNorm):

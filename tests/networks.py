@@ -14,7 +14,7 @@ SIZES = st.integers(1, 19)
 def activations(draw):
     """Of any kind that may stand inside a network, some with a parameter of their own."""
     name = draw(st.sampled_from(INSIDE))
-    alpha = None if ACTIVATIONS[name] is None else draw(st.sampled_from([None, 0.0, 0.25, 1.5]))
+    alpha = None if ACTIVATIONS[name].alpha is None else draw(st.sampled_from([None, 0.0, 0.25, 1.5]))
     return fn.Activation(name, alpha)
 
 

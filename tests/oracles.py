@@ -1,6 +1,68 @@
 """What the kernels should compute, in float64 NumPy, as the textbooks write it and independent of the kernels."""
 
+import math
+
 import numpy as np
+
+# ----------------------------------------------------------------- activations
+
+# Of z and the parameter a. f has the functions: NumPy's here, mpmath's to 140 bits in exact.py.
+ACTIVATIONS = {
+    "identity": lambda f, z, a: z,
+    "relu": lambda f, z, a: f.where_positive(z, z, 0),
+    "leaky_relu": lambda f, z, a: f.where_positive(z, z, a * z),
+    "elu": lambda f, z, a: f.where_positive(z, z, a * f.expm1(z)),
+    "selu": lambda f, z, a: f.SELU_SCALE * f.where_positive(z, z, f.SELU_ALPHA * f.expm1(z)),
+    "gelu": lambda f, z, a: z * f.normal_cdf(z),
+    "silu": lambda f, z, a: z * f.sigmoid(z),
+    "mish": lambda f, z, a: z * f.tanh(f.softplus(z)),
+    "hard_swish": lambda f, z, a: z * f.clip(z / 6 + 0.5, 0, 1),
+    "softsign": lambda f, z, a: z / (1 + f.abs(z)),
+    "tanh": lambda f, z, a: f.tanh(z),
+    "sigmoid": lambda f, z, a: f.sigmoid(z),
+    "softplus": lambda f, z, a: f.softplus(z),
+}
+
+
+class Functions:
+    """What activations are made of, in NumPy. Of complex arguments they are continued, so that derivatives follow."""
+
+    SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+    exp, expm1, log1p, tanh = np.exp, np.expm1, np.log1p, np.tanh
+
+    @staticmethod
+    def where_positive(z, yes, no):
+        return np.where(np.real(z) > 0, yes, no)
+
+    def abs(self, z):
+        return self.where_positive(z, z, -z)
+
+    def clip(self, z, low, high):
+        return self.where_positive(z - low, self.where_positive(z - high, high, z), low)
+
+    def sigmoid(self, z):
+        e = self.exp(-self.abs(z))
+        return self.where_positive(z, 1, e) / (1 + e)
+
+    def softplus(self, z):
+        return self.where_positive(z, z, 0) + self.log1p(self.exp(-self.abs(z)))
+
+    @staticmethod
+    def normal_cdf(z):
+        cdf = np.vectorize(lambda x: math.erfc(-x / math.sqrt(2)) / 2, otypes=[float])(np.real(z))
+        density = np.exp(-(np.real(z) ** 2) / 2) / math.sqrt(2 * math.pi)
+        return cdf + 1j * np.imag(z) * density if np.iscomplexobj(z) else cdf
+
+
+def activation(name, z, alpha):
+    """An activation of an array."""
+    return ACTIVATIONS[name](Functions(), z, alpha)
+
+
+def activation_derivative(name, z, alpha):
+    """f'(z), by a step along the imaginary axis, in which nothing cancels."""
+    return np.imag(activation(name, z + 1e-100j, alpha)) / 1e-100
+
 
 # ---------------------------------------------------------------------- losses
 

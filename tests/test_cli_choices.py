@@ -12,6 +12,7 @@ from fastnn.cli import objectives
 ADDED = """
 from fastnn import layers, losses, optimizers
 from fastnn._storage.descriptions import description
+from fastnn.activations import ActivationKind
 
 @description
 class Tight(losses.Huber):
@@ -28,7 +29,7 @@ class Heavy(optimizers.SGD):
 
 losses.LOSSES |= {"tight": Tight, "soft": Soft}
 optimizers.OPTIMIZERS["heavy"] = Heavy
-layers.ACTIVATIONS["stair"] = None
+layers.ACTIVATIONS["stair"] = ActivationKind()
 
 from fastnn.cli import main
 main()

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import oracles
 import pytest
 from suited import kind_of_targets
 
@@ -12,20 +13,19 @@ from fastnn._engine import training
 
 ROWS = 12
 ACTIVATIONS = [
-    "identity",
-    "relu",
-    "leaky_relu",
-    "elu",
-    "selu",
-    "gelu",
-    "silu",
-    "mish",
-    "tanh",
-    "sigmoid",
-    "softplus",
+    *(name for name in fn.layers.ACTIVATIONS if name != "softmax"),
     fn.Activation("leaky_relu", alpha=0.3),
     fn.Activation("elu", alpha=0.4),
 ]
+
+
+def jumps(name):
+    """Whether the derivative does, which differences would run over."""
+    slopes = oracles.activation_derivative(name, np.linspace(-8, 8, 4001), fn.layers.ACTIVATIONS[name].alpha)
+    return np.abs(np.diff(slopes)).max() > 0.1
+
+
+SMOOTH = [name for name in fn.layers.ACTIVATIONS if name != "softmax" and not jumps(name)]
 LOSSES = {name: (cls(), 3, kind_of_targets(cls)) for name, cls in fn.losses.LOSSES.items()}
 LOSSES |= {
     "huber, delta": (fn.Huber(0.3), 3, "reals"),
@@ -219,7 +219,7 @@ def loss_of(kind, parameter, outputs, y):
     ],
     ids=str,
 )
-@pytest.mark.parametrize("activation", ["tanh", "gelu", "silu", "mish", "softplus", "sigmoid"])
+@pytest.mark.parametrize("activation", SMOOTH)
 def test_differences_of_the_forward_pass(loss, parameter, kind, activation):
     """Of `predict` and a loss in NumPy: nothing of the backward pass, nor of the loss kernels, is on this side."""
     net = network([fn.Dense(7, activation), fn.LayerNorm(), fn.Dense(6), fn.Activation(activation)])

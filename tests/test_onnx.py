@@ -11,12 +11,15 @@ from networks import networks, rows
 from runtime import assert_same_outputs, run
 
 import fastnn as fn
+from fastnn.activations import ActivationKind
 from fastnn.layers import ACTIVATIONS
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: nothing to write files with")
 from onnx import TensorProto, numpy_helper  # noqa: E402
 
 import fastnn.onnx  # noqa: E402
+from fastnn.onnx.activations import write_activation  # noqa: E402
+from fastnn.onnx.graph import Graph  # noqa: E402
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -64,6 +67,44 @@ def test_activations_over_their_whole_range(name, dtype, tmp_path):
     # Relative to the larger of 1 and x: an error of the sigmoid in SiLU is multiplied by x.
     errors = np.abs(theirs - ours) / np.maximum(1, np.abs(X))
     assert errors.max() <= {"float32": 3e-7, "float64": 1e-15}[dtype]
+
+
+@pytest.mark.parametrize("alpha", [None, 0.25])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_are_known_again_by_their_nodes(name, alpha, dtype, tmp_path):
+    activation = fn.Activation(name, None if ACTIVATIONS[name].alpha is None else alpha)
+    last = [] if name == "softmax" else [fn.Dense(2)]
+    net = fn.Network([fn.Input(4), fn.Dense(3), activation, *last], dtype=dtype)
+    fn.onnx.export(net, tmp_path / "net.onnx")
+    model = onnx.load(tmp_path / "net.onnx")
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "bare.onnx")
+    if (name, dtype) == ("gelu", "float64"):  # a polynomial of degree 27
+        with pytest.raises(ValueError, match="no activation that fastnn has"):
+            fn.onnx.load(tmp_path / "bare.onnx")
+    else:
+        loaded = fn.onnx.load(tmp_path / "bare.onnx")
+        assert loaded.layers == (fn.Input(4), fn.Dense(3, activation), *last)
+        assert loaded.digest() == net.digest()
+
+
+def test_an_activation_that_onnx_has_not_is_refused_by_name(dtype, monkeypatch):
+    monkeypatch.setitem(ACTIVATIONS, "stair", ActivationKind())
+    graph = Graph(dtype)
+    with pytest.raises(ValueError, match="the activation 'stair' cannot be written: ONNX has no operator for it"):
+        write_activation(graph, fn.Activation("stair"), "x")
+    monkeypatch.setitem(ACTIVATIONS, "stair", ActivationKind(formula="floor(x)"))
+    with pytest.raises(ValueError, match="got 'floor'"):
+        write_activation(graph, fn.Activation("stair"), "x")
+    monkeypatch.setitem(ACTIVATIONS, "stair", ActivationKind(formula="x ** 2"))
+    with pytest.raises(ValueError, match=r"'x \*\* 2' has no place in the formula"):
+        write_activation(graph, fn.Activation("stair"), "x")
+
+
+@pytest.mark.parametrize("name", [name for name, kind in ACTIVATIONS.items() if kind.alpha is not None])
+def test_defaults_of_alpha_are_those_of_onnx(name):
+    attribute = onnx.defs.get_schema(ACTIVATIONS[name].onnx).attributes["alpha"]
+    assert ACTIVATIONS[name].alpha == pytest.approx(attribute.default_value.f, rel=1e-7)
 
 
 def test_names_shapes_and_texts(tmp_path):

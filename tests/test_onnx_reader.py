@@ -8,6 +8,7 @@ import pytest
 from runtime import assert_same_outputs
 
 import fastnn as fn
+from fastnn.layers import ACTIVATIONS
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: nothing to write files with")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
@@ -45,6 +46,17 @@ SQUARE = np.random.default_rng(2).normal(size=(4, 4)).astype(np.float32)
 TORCH_OPSETS = [11, 13, 17, 18, 20]
 
 
+def exported(module, opset, X, folder):
+    """Have PyTorch write net.onnx."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to export with")
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that this exporter is the older one
+        arguments = {"input_names": ["features"], "dynamic_axes": {"features": {0: "batch"}}, "dynamo": False}
+        torch.onnx.export(module, (torch.from_numpy(X),), file, opset_version=opset, **arguments)
+    (folder / "net.onnx").write_bytes(file.getvalue())
+
+
 @pytest.mark.parametrize("opset", TORCH_OPSETS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_files_that_torch_exports(opset, dtype, tmp_path, rng):
@@ -58,13 +70,8 @@ def test_files_that_torch_exports(opset, dtype, tmp_path, rng):
         *(nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 4), nn.Sigmoid(), nn.ReLU(), nn.Softmax(1)),
     )
     module = module.to(getattr(torch, dtype)).eval()
-    file = io.BytesIO()
     X = rng.normal(size=(30, 5)).astype(dtype)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that this exporter is the older one
-        arguments = {"input_names": ["features"], "dynamic_axes": {"features": {0: "batch"}}, "dynamo": False}
-        torch.onnx.export(module, (torch.from_numpy(X),), file, opset_version=opset, **arguments)
-    (tmp_path / "net.onnx").write_bytes(file.getvalue())
+    exported(module, opset, X, tmp_path)
     net = fn.onnx.load(tmp_path / "net.onnx")
     assert net.dtype == dtype
     expected = module(torch.from_numpy(X)).detach().numpy()
@@ -73,6 +80,16 @@ def test_files_that_torch_exports(opset, dtype, tmp_path, rng):
     if dtype == "float32":
         assert_same_outputs(net, tmp_path / "net.onnx", X)
         assert fn.Activation("elu", 0.7) in net.layers or "alpha=0.7" in repr(net)
+
+
+@pytest.mark.parametrize("opset", TORCH_OPSETS)
+@pytest.mark.parametrize("name", [name for name, kind in ACTIVATIONS.items() if kind.torch])
+def test_activations_that_torch_exports(name, opset, dtype, tmp_path):
+    net = fn.Network([fn.Input(5), fn.Dense(9, name)], dtype=dtype)
+    exported(net.to_torch(), opset, np.ones((30, 5), dtype), tmp_path)
+    loaded = fn.onnx.load(tmp_path / "net.onnx")
+    assert loaded.digest() == net.digest()
+    assert fn.layers.activation_of(loaded.layers[1]).name == name
 
 
 def test_matmul_and_add(tmp_path):

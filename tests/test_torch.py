@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from networks import networks, rows
 
 import fastnn as fn
+from fastnn.activations import ActivationKind
+from fastnn.layers import ACTIVATIONS
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to convert to")
 nn = torch.nn
@@ -60,16 +62,9 @@ def test_there_and_back(net):
 
 
 MODULES = {
-    "relu": nn.ReLU,
+    **{name: getattr(nn, kind.torch) for name, kind in ACTIVATIONS.items() if kind.torch and name != "softmax"},
     "leaky_relu": lambda: nn.LeakyReLU(0.3),
     "elu": lambda: nn.ELU(0.7),
-    "selu": nn.SELU,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "mish": nn.Mish,
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
-    "softplus": nn.Softplus,
     "dropout": lambda: nn.Dropout(0.4),
     "identity": nn.Identity,
     "flatten": nn.Flatten,
@@ -94,6 +89,14 @@ def test_modules_made_in_torch(names, dtype, seed, bias, nested):
     net = fn.Network.from_torch(module)
     assert net.dtype == str(dtype).split(".")[1]
     assert_same_outputs(net, module)
+
+
+def test_an_activation_that_torch_has_not_is_refused_by_name(monkeypatch):
+    monkeypatch.setitem(ACTIVATIONS, "stair", ActivationKind())
+    net = fn.Network([fn.Input(3), fn.Dense(4, "relu"), fn.Dense(2)])
+    layers = [*net.layers[:2], fn.Dense(2, "stair")]
+    with pytest.raises(ValueError, match="the activation 'stair' cannot be converted"):
+        fn.torch.module_of(layers, net.parameters, net.dtype)
 
 
 def test_softplus_to_the_last_bit_beyond_the_threshold_of_torch():

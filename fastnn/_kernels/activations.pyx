@@ -15,8 +15,9 @@ from fastnn._kernels.elementary cimport (
 from fastnn._kernels.lanes cimport LANE_VECTORS, lane_max
 from fastnn._kernels.rows cimport clear_lanes, join_lanes, load_units, panel_vectors, store_units
 from fastnn._kernels.simd cimport (
-    DLANES, FASTNN_REAL_BITS, ISA_NAME, LANES, PANEL, real, vd, vd_add, vd_div, vd_fma, vd_from_real, vd_max, vd_min,
-    vd_mul, vd_select_gt, vd_set, vd_store, vd_sub, vd_to_real, vr, vr_load, vr_mul, vr_select_gt, vr_set, vr_store
+    DLANES, FASTNN_REAL_BITS, ISA_NAME, LANES, PANEL, real, vd, vd_abs, vd_add, vd_div, vd_fma, vd_from_real, vd_max,
+    vd_min, vd_mul, vd_select_gt, vd_set, vd_store, vd_sub, vd_to_real, vr, vr_load, vr_mul, vr_select_gt, vr_set,
+    vr_store
 )
 from fastnn._kernels.table cimport ActivationKernel, ActivationKernels
 
@@ -213,6 +214,47 @@ cdef void mish_backward(double alpha, const real* z, const real* y, real* delta,
     chain(mish_derivative, alpha, z, delta, count)
 
 
+# -------------------------------------------- hard swish: z min(max(z / 6 + 1/2, 0), 1)
+# Howard et al., "Searching for MobileNetV3" (2019). Next to -3, z + 3 is exact, and z / 6 + 1/2 would cancel.
+
+cdef inline vd hard_swish(vd z, vd alpha) noexcept nogil:
+    cdef vd clipped = vd_min(vd_set(6), vd_max(vd_set(0), vd_add(z, vd_set(3))))
+    return vd_mul(z, vd_div(clipped, vd_set(6)))
+
+
+cdef inline vd hard_swish_derivative(vd z, vd alpha) noexcept nogil:
+    cdef vd between = vd_div(vd_fma(vd_set(2), z, vd_set(3)), vd_set(6))
+    return vd_select_gt(z, vd_set(-3), vd_select_gt(vd_set(3), z, between, vd_set(1)), vd_set(0))
+
+
+cdef void hard_swish_forward(double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    transform(hard_swish, alpha, z, y, count)
+
+
+cdef void hard_swish_backward(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    chain(hard_swish_derivative, alpha, z, delta, count)
+
+
+# ------------------------------------------------------- softsign: z / (1 + |z|)
+# Turian, Bergstra & Bengio, "Quadratic features and deep architectures for chunking" (2009)
+
+cdef inline vd softsign(vd z, vd alpha) noexcept nogil:
+    return vd_div(z, vd_add(vd_set(1), vd_abs(z)))
+
+
+cdef inline vd softsign_derivative(vd y, vd alpha) noexcept nogil:
+    cdef vd rest = vd_sub(vd_set(1), vd_abs(y))
+    return vd_mul(rest, rest)
+
+
+cdef void softsign_forward(double alpha, const real* z, real* y, ssize_t count) noexcept nogil:
+    transform(softsign, alpha, z, y, count)
+
+
+cdef void softsign_backward(double alpha, const real* z, const real* y, real* delta, ssize_t count) noexcept nogil:
+    chain(softsign_derivative, alpha, y, delta, count)
+
+
 # ----------------------------------------------------- tanh, sigmoid, softplus
 
 cdef inline vd tanh(vd z, vd alpha) noexcept nogil:
@@ -352,6 +394,8 @@ register("selu", selu_forward, selu_backward, reads_z=False)
 register("gelu", gelu_forward, gelu_backward, reads_z=True)
 register("silu", silu_forward, silu_backward, reads_z=True)
 register("mish", mish_forward, mish_backward, reads_z=True)
+register("hard_swish", hard_swish_forward, hard_swish_backward, reads_z=True)
+register("softsign", softsign_forward, softsign_backward, reads_z=False)
 register("tanh", tanh_forward, tanh_backward, reads_z=False)
 register("sigmoid", sigmoid_forward, sigmoid_backward, reads_z=False)
 register("softplus", softplus_forward, softplus_backward, reads_z=False)

@@ -12,7 +12,7 @@ from fastnn._engine import random
 from fastnn._engine.environment import standard_environment
 from fastnn._storage import files
 from fastnn._verify.cases import DTYPES, Arrays, Case, arrays_of, single
-from fastnn._verify.inputs import fractions, integers, reals, scaled, specials, with_specials
+from fastnn._verify.inputs import FIRST_ACTIVATIONS, fractions, integers, reals, scaled, specials, with_specials
 from fastnn.training.plateau import PlateauState
 
 LENGTHS = (1, 2, 15, 16, 17, 31, 100, 2500)
@@ -115,7 +115,7 @@ def initializer_cases() -> dict[str, Callable[[], Arrays]]:
 
     def automatic(dtype: str) -> Callable[[], Arrays]:
         def compute() -> Arrays:
-            names = [name for name in fn.layers.ACTIVATIONS if name != "softmax"]
+            names = ("identity", *FIRST_ACTIVATIONS)
             layers = [fn.Input(3), *(fn.Dense(5, name) for name in names), fn.LayerNorm(), fn.Dense(2, "softmax")]
             return dict(fn.Network(layers, seed=77, dtype=dtype).parameters)
 

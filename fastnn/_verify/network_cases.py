@@ -17,7 +17,7 @@ import numpy as np
 import fastnn as fn
 from fastnn._runtime import instruction_sets
 from fastnn._verify.cases import DTYPES, Arrays, Case
-from fastnn._verify.inputs import fractions, integers, reals
+from fastnn._verify.inputs import FIRST_ACTIVATIONS, fractions, integers, reals
 from fastnn.losses import LOSSES
 from fastnn.optimizers import OPTIMIZERS
 from fastnn.training import checkpoints
@@ -145,18 +145,34 @@ def weights(n: int) -> np.ndarray:
 
 # -------------------------------------------------------------------- networks
 
-ELEMENTWISE = tuple(name for name in fn.layers.ACTIVATIONS if name not in ("identity", "softmax"))
-
 
 @network()
 def every_activation(dtype: str, threads: int) -> Training:
     layers: list[fn.layers.Layer] = [fn.Input(5)]
-    for name in ELEMENTWISE:
+    for name in FIRST_ACTIVATIONS:
         layers += [fn.Dense(9, name), fn.LayerNorm()]
-    layers += [fn.Activation(name) for name in ELEMENTWISE]
+    layers += [fn.Activation(name) for name in FIRST_ACTIVATIONS]
     net = fn.Network([*layers, fn.Dense(3)], seed=1, dtype=dtype)
     trainer = fn.Trainer(net, "mean_squared", fn.Adam(0.003), 10, seed=2, threads=threads)
     return Training(trainer, rows_of(38, 5, dtype), numbers(38, 3, dtype))
+
+
+def with_activation(name: str) -> Builder:
+    """Within a dense layer, and as a layer of its own."""
+
+    def build(dtype: str, threads: int) -> Training:
+        layers = [fn.Input(5), fn.Dense(9, name), fn.LayerNorm(), fn.Dense(6), fn.Activation(name), fn.Dense(3)]
+        net = fn.Network(layers, seed=1, dtype=dtype)
+        trainer = fn.Trainer(net, "mean_squared", fn.Adam(0.003), 10, seed=2, threads=threads)
+        return Training(trainer, rows_of(38, 5, dtype), numbers(38, 3, dtype))
+
+    build.__name__ = name
+    return build
+
+
+for later in fn.layers.ACTIVATIONS:
+    if later not in ("identity", "softmax", *FIRST_ACTIVATIONS):
+        network((1, 10))(with_activation(later))
 
 
 @network()

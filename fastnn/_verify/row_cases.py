@@ -22,11 +22,12 @@ from fastnn._verify.kernel_cases import (
     scratch,
     whole,
 )
+from fastnn.layers import ACTIVATIONS
 
 CASES = KernelCases()
 
 ELEMENTWISE = tuple(name for name in names("activations") if name != "softmax")
-ALPHAS = {"leaky_relu": 0.01, "elu": 1.3}
+ALPHAS = {name: kind.alpha for name, kind in ACTIVATIONS.items() if kind.alpha is not None} | {"elu": 1.3}
 
 
 def arguments(k: SimpleNamespace) -> np.ndarray:

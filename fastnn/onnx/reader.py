@@ -9,24 +9,12 @@ import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from fastnn._lowering.imported_layers import ImportedLayers
-from fastnn.layers import Dense, LayerNorm, RMSNorm
+from fastnn.layers import ACTIVATIONS, Dense, LayerNorm, RMSNorm
 from fastnn.network import Network
 from fastnn.onnx import formulas, rms_norms
 
 _OLDEST_OPSET = 7  # before, operators were told about broadcasting by attributes
-_ACTIVATIONS = {
-    "Relu": "relu",
-    "LeakyRelu": "leaky_relu",
-    "Elu": "elu",
-    "Selu": "selu",
-    "Gelu": "gelu",
-    "Mish": "mish",
-    "Tanh": "tanh",
-    "Sigmoid": "sigmoid",
-    "Softplus": "softplus",
-    "Softmax": "softmax",
-}
-_ALPHAS = {"LeakyRelu": 0.01, "Elu": 1.0}
+_ACTIVATIONS = {kind.onnx: name for name, kind in ACTIVATIONS.items() if kind.onnx}
 _SELU = {"alpha": 1.67326319217681884765625, "gamma": 1.05070102214813232421875}
 _TYPES: dict[int, str] = {TensorProto.FLOAT: "float32", TensorProto.DOUBLE: "float64"}
 
@@ -137,8 +125,8 @@ class _Reader:
             if found is None:
                 others = ", ".join(map(_named, self.users[self.value][1:3]))
                 raise ValueError(f"its input goes into {others} too, which is no activation that fastnn has")
-            name, self.value = found
-            self.found.activation(name)
+            name, alpha, self.value = found
+            self._add_activation(name, alpha)
             return
         if node.domain not in ("", "ai.onnx"):
             raise ValueError(f"fastnn has no such layer (of the domain {node.domain!r})")
@@ -164,12 +152,9 @@ class _Reader:
             raise ValueError(f"its rows must be of one dimension; the input has {len(self.shape)} dimensions")
 
     def _activation(self, node: NodeProto) -> None:
-        attributes = _attributes(node)
-        alpha = None
-        if node.op_type in _ALPHAS:
-            alpha = attributes.get("alpha", _ALPHAS[node.op_type])
-            if self.found.dtype == "float32":
-                alpha = float(str(np.float32(alpha)))  # 0.2 rather than 0.20000000298, the same in float32
+        attributes, name, alpha = _attributes(node), _ACTIVATIONS[node.op_type], None
+        if ACTIVATIONS[name].alpha is not None:
+            alpha = attributes.get("alpha", ACTIVATIONS[name].alpha)
         elif node.op_type == "Selu":
             if any(abs(attributes.get(name, value) - value) > 1e-6 for name, value in _SELU.items()):
                 raise ValueError(f"fastnn's SELU has other parameters; it has {attributes}")
@@ -181,7 +166,12 @@ class _Reader:
             self._check_rows()
             if attributes.get("axis", -1) not in (1, -1):
                 raise ValueError(f"a softmax must be over the units of a row; its axis is {attributes['axis']}")
-        self.found.activation(_ACTIVATIONS[node.op_type], alpha)
+        self._add_activation(name, alpha)
+
+    def _add_activation(self, name: str, alpha: float | None) -> None:
+        if alpha is not None and self.found.dtype == "float32":
+            alpha = float(str(np.float32(alpha)))  # 0.2 rather than 0.20000000298, the same in float32
+        self.found.activation(name, alpha)
 
     # --------------------------------------------------- layers by their operators
 

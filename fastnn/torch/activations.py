@@ -2,16 +2,8 @@
 
 from torch import nn
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "relu": nn.ReLU,
-    "leaky_relu": nn.LeakyReLU,
-    "elu": nn.ELU,
-    "selu": nn.SELU,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "mish": nn.Mish,
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
-    "softplus": nn.Softplus,
-    "softmax": nn.Softmax,
+from fastnn.layers import ACTIVATIONS
+
+MODULES: dict[str, type[nn.Module]] = {
+    name: getattr(nn, kind.torch) for name, kind in ACTIVATIONS.items() if kind.torch
 }

@@ -12,7 +12,7 @@ from torch import nn
 from fastnn._input import checks
 from fastnn._lowering.imported_layers import ImportedLayers
 from fastnn.layers import Dense, Layer, LayerNorm, RMSNorm
-from fastnn.torch.activations import ACTIVATIONS
+from fastnn.torch.activations import MODULES
 
 
 def layers_of(module: nn.Module) -> tuple[list[Layer], list[np.ndarray], str]:
@@ -63,9 +63,9 @@ def _read(module: Any, found: ImportedLayers) -> None:
         if _computes_as(module, cls):
             read(module, found)
             return
-    name = next((name for name, cls in ACTIVATIONS.items() if _computes_as(module, cls)), None)
+    name = next((name for name, cls in MODULES.items() if _computes_as(module, cls)), None)
     if name is None:
-        listed = ", ".join(cls.__name__ for cls in (*_READERS, *ACTIVATIONS.values()))
+        listed = ", ".join(cls.__name__ for cls in (*_READERS, *MODULES.values()))
         raise ValueError(f"fastnn has no such layer; it has {listed}")
     found.activation(name, _PARAMETERS[name](module) if name in _PARAMETERS else None)
 

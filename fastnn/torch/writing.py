@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from fastnn.layers import Activation, Dense, Dropout, Input, Layer, LayerNorm, RMSNorm, activation_of
-from fastnn.torch.activations import ACTIVATIONS
+from fastnn.torch.activations import MODULES
 
 # Layers that leave the number of units as it is, from the layer, that number and the dtype.
 _MODULES: dict[type[Layer], Callable[[Any, int, torch.dtype], nn.Module]] = {
@@ -57,7 +57,9 @@ def module_of(layers: Iterable[Layer], parameters: Mapping[str, np.ndarray], dty
 
 
 def _activation_module(activation: Activation) -> nn.Module:
-    cls = ACTIVATIONS[activation.name]
+    if activation.name not in MODULES:
+        raise ValueError(f"the activation {activation.name!r} cannot be converted: torch.nn has none that computes it")
+    cls = MODULES[activation.name]
     if activation.alpha is not None:
         return cls(activation.alpha)
     if activation.name == "softmax":
