@@ -38,6 +38,7 @@ from fastnn.layers import RMSNorm as RMSNorm
 from fastnn.losses import BinaryCrossEntropy as BinaryCrossEntropy
 from fastnn.losses import CrossEntropy as CrossEntropy
 from fastnn.losses import Huber as Huber
+from fastnn.losses import LogCosh as LogCosh
 from fastnn.losses import MeanAbsoluteError as MeanAbsoluteError
 from fastnn.losses import MeanSquaredError as MeanSquaredError
 from fastnn.losses import Pinball as Pinball
@@ -48,7 +49,9 @@ from fastnn.optimizers import SGD as SGD
 from fastnn.optimizers import Adagrad as Adagrad
 from fastnn.optimizers import Adam as Adam
 from fastnn.optimizers import AdamW as AdamW
+from fastnn.optimizers import Lion as Lion
 from fastnn.optimizers import NAdam as NAdam
+from fastnn.optimizers import RAdam as RAdam
 from fastnn.optimizers import RMSprop as RMSprop
 from fastnn.schedules import InverseScaling as InverseScaling
 from fastnn.schedules import OneCycle as OneCycle

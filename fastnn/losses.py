@@ -129,6 +129,16 @@ class Huber(Loss):
 
 
 @description
+class LogCosh(Loss):
+    """log(cosh(output - y)), the mean over the outputs: half the square of small errors, the size of large ones.
+
+    Saleh and Saleh, arXiv:2208.04564.
+    """
+
+    kind = "log_cosh"
+
+
+@description
 class Pinball(Loss):
     """Quantile regression: max(q (y - output), (q - 1)(y - output)). Koenker and Bassett, Econometrica 46 (1978).
 
@@ -252,7 +262,17 @@ class BinaryCrossEntropy(Loss):
             )
 
 
+#: Every loss by its name.
 LOSSES: dict[str, type[Loss]] = {
     cls.kind: cls
-    for cls in (MeanSquaredError, MeanAbsoluteError, Huber, Pinball, Poisson, CrossEntropy, BinaryCrossEntropy)
+    for cls in (
+        MeanSquaredError,
+        MeanAbsoluteError,
+        Huber,
+        LogCosh,
+        Pinball,
+        Poisson,
+        CrossEntropy,
+        BinaryCrossEntropy,
+    )
 }

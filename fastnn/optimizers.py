@@ -192,6 +192,39 @@ class AdamW(Adam):
 
 
 @description
+class RAdam(Optimizer):
+    """Adam, its steps held back while the second moment is of few gradients. Liu et al., arXiv:1908.03265.
+
+    ``torch.optim.RAdam``. The keyword arguments of `Optimizer` apply too.
+
+    Parameters
+    ----------
+    learning_rate : float or Schedule, default 1e-3
+    beta1, beta2 : float, default 0.9 and 0.999
+        Decay of the moments; at least 0 and below 1.
+    epsilon : float, default 1e-8
+    """
+
+    learning_rate: float | Schedule = 1e-3  # type: ignore[misc]
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    kind = "adam"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._numbers("beta1", "beta2", high=1.0)
+        self._numbers("epsilon", low=SMALLEST_EPSILON)
+
+    def specification(self) -> dict[str, Any]:
+        return (
+            super().specification()
+            | self._named("beta1", "beta2", "epsilon")
+            | {"states": (True, True, False), "numbers": "radam"}
+        )
+
+
+@description
 class NAdam(Optimizer):
     """Adam with Nesterov's momentum. Dozat, ICLR workshop 2016; ``torch.optim.NAdam``.
 
@@ -306,12 +339,42 @@ class Adagrad(Optimizer):
         )
 
 
+@description
+class Lion(Optimizer):
+    """Steps of one size, by the sign of a running mean of the gradient. Chen et al., arXiv:2302.06675.
+
+    The keyword arguments of `Optimizer` apply too. Learning rates are a third to a tenth of `AdamW`'s, and
+    ``weight_decay`` is as many times as large.
+
+    Parameters
+    ----------
+    learning_rate : float or Schedule, default 1e-4
+    beta1, beta2 : float, default 0.9 and 0.99
+        Decay of the mean within a step, and from one to the next; at least 0 and below 1.
+    """
+
+    learning_rate: float | Schedule = 1e-4  # type: ignore[misc]
+    beta1: float = 0.9
+    beta2: float = 0.99
+    kind = "lion"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._numbers("beta1", "beta2", high=1.0)
+
+    def specification(self) -> dict[str, Any]:
+        return super().specification() | self._named("beta1", "beta2") | {"states": (True, False, False)}
+
+
+#: Every optimizer by its name.
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "sgd": SGD,
     "adam": Adam,
     "adamw": AdamW,
+    "radam": RAdam,
     "nadam": NAdam,
     "rmsprop": RMSprop,
     "adagrad": Adagrad,
+    "lion": Lion,
 }
 CLASSES = (*OPTIMIZERS.values(), *SCHEDULES)  # what the description of an optimizer is made of

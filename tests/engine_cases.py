@@ -7,7 +7,8 @@ import fastnn as fn
 from fastnn._engine import random
 from fastnn._engine.training import Training
 
-TRAINED = {
+TRAINED = {name: (cls().specification(), CROSS_ENTROPY) for name, cls in fn.optimizers.OPTIMIZERS.items()}
+TRAINED |= {
     "adam": (ADAM, CROSS_ENTROPY),
     "momentum, clipped": (fn.SGD(momentum=0.9, nesterov=True, clip_norm=0.3).specification(), CROSS_ENTROPY),
     "rmsprop": (

@@ -23,6 +23,43 @@ ACTIVATIONS = {
     "softmax": lambda alpha: torch.nn.Softmax(dim=1),
 }
 
+F = torch.nn.functional
+
+
+def pinball(loss, outputs, y):
+    errors = y[:, :, None] - outputs.reshape(len(y), y.shape[1], len(loss.quantiles))
+    q = torch.tensor(loss.quantiles, dtype=outputs.dtype)
+    return torch.maximum(q * errors, (q - 1) * errors)
+
+
+# Of each output, or of each row.
+LOSSES = {
+    "mean_squared": lambda loss, outputs, y: F.mse_loss(outputs, y, reduction="none"),
+    "mean_absolute": lambda loss, outputs, y: F.l1_loss(outputs, y, reduction="none"),
+    "huber": lambda loss, outputs, y: F.huber_loss(outputs, y, reduction="none", delta=loss.delta),
+    "log_cosh": lambda loss, outputs, y: torch.log(torch.cosh(outputs - y)),
+    "pinball": pinball,
+    "poisson": lambda loss, outputs, y: F.poisson_nll_loss(outputs, y, reduction="none"),
+    "cross_entropy": lambda loss, outputs, y: F.cross_entropy(
+        outputs, y, reduction="none", label_smoothing=loss.label_smoothing
+    ),
+    "binary_cross_entropy": lambda loss, outputs, y: F.binary_cross_entropy_with_logits(outputs, y, reduction="none"),
+}
+
+
+def row_losses(loss, outputs, y):
+    """The loss of each row."""
+    return LOSSES[loss.kind](loss, outputs, y).reshape(len(y), -1).mean(dim=1)
+
+
+# The optimizers that PyTorch has too, as their descriptions say.
+OPTIMIZERS = {name: cls for name, cls in fn.optimizers.OPTIMIZERS.items() if "torch.optim." in cls.__doc__}
+
+
+def optimizer_of(cls):
+    """PyTorch's class of an optimizer."""
+    return getattr(torch.optim, cls.__name__)
+
 
 def torch_network(network):
     """A ``torch.nn.Sequential`` whose state has the names and values of the network's parameters."""

@@ -20,25 +20,30 @@ def expand(o, kind, labels, targets, parameter, quantiles):
     return t, q
 
 
-def loss_terms(kind, o, t, q, parameter):
-    """Loss and derivative of each output, for the losses that treat outputs apart."""
-    d = o - t
-    if kind == "mean_squared":
-        return d**2, 2 * d
-    if kind == "mean_absolute":
-        return abs(d), np.sign(d)
-    if kind == "huber":
-        quadratic = abs(d) < parameter
-        value = np.where(quadratic, d**2 / 2, parameter * (abs(d) - parameter / 2))
-        return value, np.where(quadratic, d, parameter * np.sign(d))
-    if kind == "pinball":
-        return np.maximum(-q * d, (1 - q) * d), np.where(d < 0, -q, np.where(d > 0, 1 - q, 0))
-    if kind == "poisson":
-        return np.exp(o) - t * o, np.exp(o) - t
-    assert kind == "binary_cross_entropy"
+def binary_cross_entropy(o, t, q, p):
     e = np.exp(-abs(o))
     up, down = np.where(o > 0, 1, e) / (1 + e), np.where(o > 0, e, 1) / (1 + e)
     return np.maximum(o, 0) - o * t + np.log1p(e), (1 - t) * up - t * down
+
+
+def huber(o, t, q, p):
+    d = o - t
+    return np.where(abs(d) < p, d**2 / 2, p * (abs(d) - p / 2)), np.clip(d, -p, p)
+
+
+# Loss and derivative of each output, for the losses that treat outputs apart: of output, target, quantile, parameter.
+TERMS = {
+    "mean_squared": lambda o, t, q, p: ((o - t) ** 2, 2 * (o - t)),
+    "mean_absolute": lambda o, t, q, p: (abs(o - t), np.sign(o - t)),
+    "huber": huber,
+    "log_cosh": lambda o, t, q, p: (np.logaddexp(o - t, t - o) - np.log(2), np.tanh(o - t)),
+    "pinball": lambda o, t, q, p: (
+        np.maximum(q * (t - o), (q - 1) * (t - o)),
+        np.where(o < t, -q, np.where(o > t, 1 - q, 0)),
+    ),
+    "poisson": lambda o, t, q, p: (np.exp(o) - t * o, np.exp(o) - t),
+    "binary_cross_entropy": binary_cross_entropy,
+}
 
 
 def loss(kind, o, labels=None, targets=None, weights=None, scale=1.0, parameter=0.0, quantiles=None):
@@ -56,7 +61,7 @@ def loss(kind, o, labels=None, targets=None, weights=None, scale=1.0, parameter=
         gradients = e / e.sum(axis=1, keepdims=True) * t.sum(axis=1, keepdims=True) - t
         hits = np.argmax(o, axis=1) == (np.argmax(targets, axis=1) if labels is None else labels)
     else:
-        losses, gradients = loss_terms(kind, o, t, q, parameter)
+        losses, gradients = TERMS[kind](o, t, q, parameter)
         losses, gradients = losses.mean(axis=1), gradients / n
         if kind == "binary_cross_entropy":
             hits = ((o > 0) == (t > 0.5)).mean(axis=1)
@@ -64,6 +69,16 @@ def loss(kind, o, labels=None, targets=None, weights=None, scale=1.0, parameter=
 
 
 # ------------------------------------------------------------------ optimizers
+
+
+NAMES = {"epsilon": "eps", "learning_rate_decay": "lr_decay", "initial_accumulator": "initial"}
+
+
+def defaults(optimizer):
+    """The oracle's arguments for an optimizer, its learning rate apart."""
+    others = ("kind", "states", "numbers", "keeps_without_gradient", "decay_all")
+    given = optimizer.specification()
+    return {NAMES.get(key, key): value for key, value in given.items() if value and key not in others}
 
 
 class Optimizer:
@@ -89,14 +104,18 @@ class Optimizer:
         rule = {name: getattr(self, name) for name in ("gradient_scale", "clip_value", "l1", "l2", "momentum", "beta1")}
         rule |= {name: getattr(self, name) for name in ("beta2", "nesterov", "centered", "amsgrad")}
         rule |= {"decay": 1 - self.lr * self.decoupled, "epsilon": self.eps, "step_size": self.lr, "root_scale": 1.0}
-        if self.kind in ("adam", "nadam"):
+        if self.kind in ("adam", "adamw", "nadam"):
             rule["root_scale"] = 1 / np.sqrt(1 - self.beta2**t)
-        if self.kind == "adam":
+        if self.kind in ("adam", "adamw"):
             rule["step_size"] = self.lr / (1 - self.beta1**t)
         if self.kind == "nadam":
             mu, following = [self.beta1 * (1 - 0.5 * 0.96 ** (s * self.momentum_decay)) for s in (t, t + 1)]
             rule["gradient_step"] = self.lr * (1 - mu) / (1 - self.mu_product * mu)
             rule["step_size"] = self.lr * following / (1 - self.mu_product * mu * following)
+        if self.kind == "radam":
+            factor = self.rectification(t)
+            rule["step_size"] = self.lr / (1 - self.beta1**t) * (factor or 1)
+            rule |= {} if factor else {"root_scale": 0.0, "epsilon": 1.0}
         if self.kind == "adagrad":
             rule["step_size"] = self.lr / (1 + (t - 1) * self.lr_decay)
         return rule
@@ -123,6 +142,21 @@ class Optimizer:
         self.u = np.maximum(self.u, self.v) if self.amsgrad else self.v
         return self.lr * (self.m / correction1) / (np.sqrt(self.u / correction2) + self.eps)
 
+    adamw = adam
+
+    def rectification(self, t):
+        """RAdam's, with the second moment's correction; None while there is no variance to rectify."""
+        limit, correction2 = 2 / (1 - self.beta2) - 1, 1 - self.beta2**t
+        rho = limit - 2 * t * self.beta2**t / correction2
+        share = (rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho)
+        return np.sqrt(correction2 * share) if rho > 5 else None
+
+    def radam(self, g):
+        correction1, _ = self.moments(g)
+        factor = self.rectification(self.t)
+        step = self.lr * self.m / correction1
+        return step * factor / (np.sqrt(self.v) + self.eps) if factor else step
+
     def nadam(self, g):
         _, correction2 = self.moments(g)
         mu, following = self.rates()
@@ -140,6 +174,11 @@ class Optimizer:
     def adagrad(self, g):
         self.v = self.v + g**2
         return self.lr / (1 + (self.t - 1) * self.lr_decay) * g / (np.sqrt(self.v) + self.eps)
+
+    def lion(self, g):
+        step = self.lr * np.sign(self.beta1 * self.m + (1 - self.beta1) * g)
+        self.m = self.beta2 * self.m + (1 - self.beta2) * g
+        return step
 
 
 # -------------------------------------------------------------- random numbers

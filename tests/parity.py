@@ -77,18 +77,20 @@ def train_both(
     trainer = fn.Trainer(net, loss, optimizer, batch_size=BATCH, **options)
     algorithm = torch_optimizer(reference)
     after = scheduler(algorithm) if scheduler else None
-    initial = net.digest()
+    initial, losses = net.digest(), []
     for arrays in batches(X, y, *([] if weights is None else [weights])):
         value = trainer.step(*arrays)
         algorithm.zero_grad()
         expected = torch_loss(reference(torch.from_numpy(arrays[0])), *map(torch.from_numpy, arrays[1:]))
-        np.testing.assert_allclose(value, expected.item(), rtol=100 * TOLERANCE[net.dtype], atol=TOLERANCE[net.dtype])
+        losses.append((value, expected.item()))
         expected.backward()
         if clip:
             clip(list(reference.parameters()))
         algorithm.step()
         if after:
             after.step()
+    ours, theirs = np.transpose(losses)
+    np.testing.assert_allclose(ours, theirs, rtol=100 * TOLERANCE[net.dtype], atol=TOLERANCE[net.dtype])
     assert net.digest() != initial
     assert trainer.steps == STEPS
     assert_parity(net, reference)

@@ -7,6 +7,7 @@ sample and class weights, ragged batches, batches of several shards and of sever
 import functools
 
 import numpy as np
+from suited import kind_of_targets
 
 import fastnn as fn
 from fastnn import initializers, schedules
@@ -139,3 +140,24 @@ CASES = {
         several_chunks,
     )
 }
+
+
+def of_loss(name, dtype, threads):
+    net = fn.Network([fn.Input(4), fn.Dense(9, "tanh"), fn.Dense(3)], seed=12, dtype=dtype)
+    targets = {
+        "labels": lambda: labels(50, 3),
+        "bits": lambda: bits(50, 3, dtype),
+        "counts": lambda: np.abs(reals(50, 3, dtype)),
+        "reals": lambda: reals(50, 3, dtype),
+    }
+    trainer = fn.Trainer(net, name, fn.SGD(0.1), 20, threads=threads)
+    return trainer, (rows_of(50, 4, dtype), targets[kind_of_targets(fn.losses.LOSSES[name])]()), {}
+
+
+def of_optimizer(name, dtype, threads):
+    net = fn.Network([fn.Input(4), fn.Dense(9, "tanh"), fn.Dense(3)], seed=13, dtype=dtype)
+    return fn.Trainer(net, "cross_entropy", name, 20, threads=threads), (rows_of(50, 4, dtype), labels(50, 3)), {}
+
+
+CASES |= {f"optimizer {name}": functools.partial(of_optimizer, name) for name in fn.optimizers.OPTIMIZERS}
+CASES |= {f"loss {name}": functools.partial(of_loss, name) for name in fn.losses.LOSSES}

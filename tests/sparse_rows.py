@@ -42,7 +42,8 @@ def outcome(net, X, y, epochs=2, **arguments):
     }
 
 
-OPTIMIZERS = {
+OPTIMIZERS = {name: cls(0.01) for name, cls in fn.optimizers.OPTIMIZERS.items()}
+OPTIMIZERS |= {
     "sgd": fn.SGD(fn.schedules.Constant(0.1)),
     "momentum": fn.SGD(0.1, momentum=0.9, nesterov=True),
     "penalised sgd": fn.SGD(fn.schedules.Constant(0.1), l1=0.001, l2=0.01),
@@ -51,7 +52,6 @@ OPTIMIZERS = {
     "values clipped": fn.SGD(fn.schedules.Constant(0.1), clip_value=0.001),
     "adam": fn.Adam(0.01, amsgrad=True),
     "adamw": fn.AdamW(0.01, weight_decay=0.1, clip_norm=0.5),
-    "nadam": fn.NAdam(0.01),
     "rmsprop": fn.RMSprop(0.01, momentum=0.5, centered=True),
     "adagrad": fn.Adagrad(0.05),
     "penalised adagrad": fn.Adagrad(0.05, l2=0.1),

@@ -21,7 +21,10 @@ def test_kernels_import_nothing_above_themselves(path):
 @pytest.mark.parametrize("path", [*KERNELS, *KERNEL_PARTS, *ENGINE], ids=identity)
 def test_of_the_c_library_only_what_is_exact(path):
     """Constants, tests, and the square root, which IEEE 754 rounds correctly."""
-    for names in re.findall(r"from libc\.math cimport (.*)", stripped(path)):
+    found = re.findall(r"from libc\.math cimport (.*)", stripped(path))
+    assert len(found) == stripped(path).count("libc.math"), "names are imported one by one"
+    assert not re.search(r"from libc c?import", stripped(path))
+    for names in found:
         assert set(re.findall(r"\w+", names)) <= {"INFINITY", "NAN", "isfinite", "sqrt"}
 
 

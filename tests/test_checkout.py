@@ -75,7 +75,7 @@ def test_the_tests_run_on_what_is_installed(checkout, python):
         f"import fastnn\n\n\ndef test_place():\n    assert fastnn.__file__ == {fn.__file__!r}\n"
     )
     tests = ["tests/test_place.py", "tests/test_check.py", "tests/test_layers.py"]
-    done = run(checkout, *python, "pytest", "-q", "-p", "no:cacheprovider", *tests)
+    done = run(checkout, *python, "pytest", "-q", "-p", "no:cacheprovider", "--assert=plain", *tests)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

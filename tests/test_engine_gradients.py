@@ -1,5 +1,7 @@
 """The gradient of the engine's `Training`, of every kind of operation and batches of every size, against the oracle."""
 
+import functools
+
 import numpy as np
 import oracles
 import pytest
@@ -70,12 +72,18 @@ def test_gradient_of_batches_of_any_size(dtype, n, threads):
         assert_close(gradients[key], expected, dtype, 10)
 
 
+@functools.lru_cache(maxsize=1)  # what the next test, of another number of threads, needs as well
+def many_parameters(isa, dtype):
+    """A network, data, and the loss and gradients by one thread."""
+    model, _ = make_model(net(290, dense(300, "relu"), dense(3)), dtype)
+    X, y = regression(model, 1300)
+    return model, X, y, Training(model, MSE, SGD, threads=1).gradient(X, y, None)
+
+
 @pytest.mark.parametrize("threads", [2, 3, 7])
 def test_gradient_of_several_chunks_is_the_same_with_many_parameters(isa, dtype, threads):
     """Too many for each of 7 threads (in float64 of 3) to have sums of its own: they share every chunk."""
-    model, _ = make_model(net(290, dense(300, "relu"), dense(3)), dtype)
-    X, y = regression(model, 1300)
-    expected_loss, expected = Training(model, MSE, SGD, threads=1).gradient(X, y, None)
+    model, X, y, (expected_loss, expected) = many_parameters(isa, dtype)
     loss, gradients = Training(model, MSE, SGD, threads=threads).gradient(X, y, None)
     assert loss == expected_loss
     for key, gradient in gradients.items():

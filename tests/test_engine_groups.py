@@ -8,14 +8,11 @@ import fastnn as fn
 from fastnn._engine.sparse import SparseMatrix
 from fastnn._engine.training import Training
 
-OPTIMIZERS = {
-    "sgd": fn.SGD(),
+OPTIMIZERS = {name: cls() for name, cls in fn.optimizers.OPTIMIZERS.items()}
+OPTIMIZERS |= {
     "clipped sgd": fn.SGD(clip_norm=0.1),
     "penalised momentum": fn.SGD(momentum=0.9, l2=0.1),
     "adamw": fn.AdamW(weight_decay=0.1),
-    "nadam": fn.NAdam(),
-    "rmsprop": fn.RMSprop(),
-    "adagrad": fn.Adagrad(),
 }
 WIDE = net(40, dense(35, "relu"), dense(3, "tanh"), dense(17))
 

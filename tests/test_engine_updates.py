@@ -9,6 +9,23 @@ from engine_oracle import MSE, NETWORKS, SGD, Oracle, assert_close, make_model, 
 
 import fastnn as fn
 from fastnn._engine.training import Training
+from fastnn.optimizers import OPTIMIZERS
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_steps_follow_the_textbook(name, isa):
+    """The numbers of each step too, of which the kernels are only told."""
+    optimizer = OPTIMIZERS[name](decay_all=True)
+    model, _ = make_model(NETWORKS["relu"], "float64")
+    X, y = regression(model, 30)
+    training = Training(model, MSE, optimizer.specification())
+    textbook = {key: oracles.Optimizer(name, 0.01, **oracles.defaults(optimizer)) for key in parameters_of(model)}
+    for _ in range(10):
+        before = parameters_of(model)
+        _, gradients = Training(model, MSE, SGD).gradient(X, y, None)
+        training.step(X, y, None, 0.01)
+        for key, array in parameters_of(model).items():
+            np.testing.assert_allclose(array, textbook[key].step(before[key], gradients[key]), 1e-10, 1e-11)
 
 
 @pytest.mark.parametrize("n", [5, 200, 2600])

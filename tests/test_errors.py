@@ -20,7 +20,7 @@ TRAINER = fn.Trainer(NET, "cross_entropy", batch_size=4)
 W = np.arange(12.0)
 TABLES = tables.Preprocessor(min_rows=1).fit({"town": ["Bonn", "Kiel", "Kiel"]})
 PLATEAU = schedules.ReduceOnPlateau(0.1)
-OPTIMIZERS = [optimizers.SGD, optimizers.Adam, optimizers.AdamW, optimizers.NAdam, optimizers.RMSprop]
+OPTIMIZERS = optimizers.OPTIMIZERS.values()
 
 # The callable, arguments, what names the argument, what was expected, what came.
 ROWS = [

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from suited import kind_of_targets
 
 import fastnn as fn
 from fastnn import gradients
@@ -25,19 +26,15 @@ ACTIVATIONS = [
     fn.Activation("leaky_relu", alpha=0.3),
     fn.Activation("elu", alpha=0.4),
 ]
-LOSSES = {
-    "mean_squared": ("mean_squared", 3, "reals"),
-    "mean_absolute": ("mean_absolute", 3, "reals"),
-    "huber": ("huber", 3, "reals"),
+LOSSES = {name: (cls(), 3, kind_of_targets(cls)) for name, cls in fn.losses.LOSSES.items()}
+LOSSES |= {
     "huber, delta": (fn.Huber(0.3), 3, "reals"),
-    "pinball": (fn.Pinball([0.1, 0.5, 0.9]), 3, "one"),
+    "pinball, quantiles": (fn.Pinball([0.1, 0.5, 0.9]), 3, "one"),
     "pinball, two targets": (fn.Pinball([0.2, 0.7]), 4, "two"),
-    "poisson": ("poisson", 3, "counts"),
-    "cross_entropy": ("cross_entropy", 3, "labels"),
     "cross_entropy, smoothing": (fn.CrossEntropy(label_smoothing=0.2), 3, "labels"),
     "cross_entropy, soft": ("cross_entropy", 3, "probabilities"),
-    "binary_cross_entropy": ("binary_cross_entropy", 1, "bits"),
-    "binary_cross_entropy, many": ("binary_cross_entropy", 3, "shares"),
+    "binary_cross_entropy, one": ("binary_cross_entropy", 1, "bits"),
+    "binary_cross_entropy, soft": ("binary_cross_entropy", 3, "shares"),
 }
 
 
@@ -59,7 +56,7 @@ def targets_of(kind, n_outputs, rows=ROWS):
     if kind == "counts":
         return rng.poisson(2.0, (rows, n_outputs)).astype(float)
     if kind == "bits":
-        return rng.integers(0, 2, rows)
+        return rng.integers(0, 2, (rows, n_outputs))
     if kind == "shares":
         return rng.uniform(size=(rows, n_outputs))
     return rng.normal(size=(rows, {"one": 1, "two": 2, "reals": n_outputs}[kind]))

@@ -1,26 +1,28 @@
 import numpy as np
 import pytest
-from mirror import torch_network
 
 import fastnn as fn
 from fastnn.optimizers import OPTIMIZERS
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")
+import mirror  # noqa: E402
+
 optim = torch.optim
 
 # ours, PyTorch's
 CASES = [
+    (cls(), lambda p, cls=cls: mirror.optimizer_of(cls)(p, lr=cls.learning_rate)) for cls in mirror.OPTIMIZERS.values()
+]
+CASES += [
     (fn.SGD(0.05), lambda p: optim.SGD(p, 0.05)),
     (fn.SGD(0.05, momentum=0.9), lambda p: optim.SGD(p, 0.05, momentum=0.9)),
     (fn.SGD(0.02, momentum=0.8, nesterov=True), lambda p: optim.SGD(p, 0.02, momentum=0.8, nesterov=True)),
     (fn.SGD(0.05, momentum=0.9, l2=0.03), lambda p: optim.SGD(p, 0.05, momentum=0.9, weight_decay=0.03)),
-    (fn.Adam(), lambda p: optim.Adam(p)),
     (fn.Adam(0.01, 0.8, 0.99, 1e-5), lambda p: optim.Adam(p, 0.01, (0.8, 0.99), 1e-5)),
     (fn.Adam(0.01, amsgrad=True), lambda p: optim.Adam(p, 0.01, amsgrad=True)),
     (fn.Adam(0.01, l2=0.03), lambda p: optim.Adam(p, 0.01, weight_decay=0.03)),
     (fn.AdamW(0.01), lambda p: optim.AdamW(p, 0.01)),
     (fn.AdamW(0.01, weight_decay=0.2, amsgrad=True), lambda p: optim.AdamW(p, 0.01, weight_decay=0.2, amsgrad=True)),
-    (fn.NAdam(), lambda p: optim.NAdam(p)),
     (
         fn.NAdam(0.01, 0.85, 0.99, momentum_decay=0.01, weight_decay=0.1),
         lambda p: optim.NAdam(
@@ -42,40 +44,41 @@ CASES = [
 ]
 
 
-def parameter_groups(mirror, optimizer, decay_all):
+def parameter_groups(module, optimizer, decay_all):
     """The optimizer with penalties for weights only, as those who use PyTorch set it up."""
-    norms = {id(p) for m in mirror if isinstance(m, torch.nn.LayerNorm) for p in m.parameters()}
-    weights = [p for p in mirror.parameters() if p.ndim == 2 and id(p) not in norms]
-    others = [p for p in mirror.parameters() if not any(p is w for w in weights)]
+    norms = {id(p) for m in module if isinstance(m, torch.nn.LayerNorm) for p in m.parameters()}
+    weights = [p for p in module.parameters() if p.ndim == 2 and id(p) not in norms]
+    others = [p for p in module.parameters() if not any(p is w for w in weights)]
     groups = [{"params": weights}, {"params": others} if decay_all else {"params": others, "weight_decay": 0.0}]
     return optimizer(groups)
 
 
-def compare(ours, make_torch, dtype, rng, after_backward=lambda mirror: None, decay_all=False, schedule=None):
+def compare(ours, make_torch, dtype, rng, after_backward=lambda module: None, decay_all=False, schedule=None):
     layers = [fn.Input(9), fn.Dense(21, "tanh"), fn.LayerNorm(), fn.Dense(17, "gelu"), fn.Dense(4)]
     network = fn.Network(layers, seed=5, dtype=dtype)
-    mirror = torch_network(network)
-    optimizer = parameter_groups(mirror, make_torch, decay_all)
+    module = mirror.torch_network(network)
+    optimizer = parameter_groups(module, make_torch, decay_all)
     scheduler = schedule(optimizer) if schedule else None
     trainer = fn.Trainer(network, "cross_entropy", ours)
     X = rng.normal(size=(200, 33, 9)).astype(dtype)
-    y = rng.integers(0, 4, (200, 33))
+    y, losses = rng.integers(0, 4, (200, 33)), []
     for xb, yb in zip(X, y, strict=True):
         optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(mirror(torch.from_numpy(xb)), torch.from_numpy(yb))
+        loss = torch.nn.functional.cross_entropy(module(torch.from_numpy(xb)), torch.from_numpy(yb))
         loss.backward()
-        after_backward(mirror)
+        after_backward(module)
         optimizer.step()
         if scheduler:
             scheduler.step()
-        assert trainer.step(xb, yb) == pytest.approx(loss.item(), rel=1e-3)
+        losses.append((trainer.step(xb, yb), loss.item()))
+    assert [value for value, _ in losses] == pytest.approx([expected for _, expected in losses], rel=1e-3)
     tolerance = {"float32": 1e-5, "float64": 1e-11}[dtype]
-    for name, parameter in mirror.named_parameters():
+    for name, parameter in module.named_parameters():
         expected = parameter.detach().numpy()
         scale = np.abs(expected).max()
         worst = np.abs(network.parameters[name] - expected).max()
         assert worst <= tolerance * scale, (name, worst / scale)
-    return network, mirror
+    return network, module
 
 
 @pytest.fixture
@@ -110,7 +113,7 @@ def test_clipping_by_the_norm(dtype, rng):
         lambda p: optim.SGD(p, 0.1, momentum=0.9, weight_decay=0.01),
         dtype,
         rng,
-        lambda mirror: torch.nn.utils.clip_grad_norm_(mirror.parameters(), 0.05),
+        lambda module: torch.nn.utils.clip_grad_norm_(module.parameters(), 0.05),
     )
 
 
@@ -120,13 +123,13 @@ def test_clipping_by_value(dtype, rng):
         lambda p: optim.Adam(p, 0.01),
         dtype,
         rng,
-        lambda mirror: torch.nn.utils.clip_grad_value_(mirror.parameters(), 0.003),
+        lambda module: torch.nn.utils.clip_grad_value_(module.parameters(), 0.003),
     )
 
 
 def test_l1(rng):
-    def add_signs(mirror):
-        for parameter in mirror.parameters():
+    def add_signs(module):
+        for parameter in module.parameters():
             if parameter.ndim == 2:
                 parameter.grad += 0.01 * parameter.detach().sign()
 
@@ -159,17 +162,20 @@ def test_names_make_the_defaults():
         assert fn.Trainer(network, "mean_squared", name).optimizer == cls()
 
 
-def test_defaults_are_pytorchs():
-    p = [torch.nn.Parameter(torch.zeros(1))]
-    for ours, theirs in [(fn.Adam(), optim.Adam(p)), (fn.AdamW(), optim.AdamW(p)), (fn.NAdam(), optim.NAdam(p))]:
-        assert ours.learning_rate == theirs.defaults["lr"]
-        assert (ours.beta1, ours.beta2) == theirs.defaults["betas"]
-        assert ours.epsilon == theirs.defaults["eps"]
-        assert ours.weight_decay == theirs.defaults["weight_decay"]
-    assert fn.NAdam().momentum_decay == optim.NAdam(p).defaults["momentum_decay"]
-    rms, ada = optim.RMSprop(p).defaults, optim.Adagrad(p).defaults
-    assert (fn.RMSprop().learning_rate, fn.RMSprop().smoothing) == (rms["lr"], rms["alpha"])
-    assert (fn.Adagrad().learning_rate, fn.Adagrad().epsilon) == (ada["lr"], ada["eps"])
+NAMES = {"lr": "learning_rate", "eps": "epsilon", "alpha": "smoothing", "lr_decay": "learning_rate_decay"}
+NAMES |= {"initial_accumulator_value": "initial_accumulator"}
+
+
+@pytest.mark.parametrize("cls", mirror.OPTIMIZERS.values())
+def test_defaults_are_pytorchs(cls):
+    ours, theirs = cls(), mirror.optimizer_of(cls)([torch.nn.Parameter(torch.zeros(1))]).defaults
+    if "betas" in theirs:
+        assert (ours.beta1, ours.beta2) == theirs["betas"]
+    if cls is fn.SGD:
+        del theirs["lr"]
+    shared = {name for name in theirs if hasattr(ours, NAMES.get(name, name))}
+    assert "weight_decay" in shared
+    assert {name: getattr(ours, NAMES.get(name, name)) for name in shared} == {name: theirs[name] for name in shared}
 
 
 def test_repr():

@@ -1,5 +1,8 @@
 """Parity with PyTorch: losses, with sample weights and class weights."""
 
+import functools
+
+import mirror
 import numpy as np
 import pytest
 from parity import (
@@ -16,6 +19,7 @@ from parity import (
     train_both,
     with_biases,
 )
+from suited import kind_of_targets
 
 import fastnn as fn
 
@@ -54,92 +58,40 @@ def weighted(rows):
     return loss
 
 
-def pinball(quantiles):
-    def rows(outputs, targets):
-        q = torch.tensor(quantiles, dtype=outputs.dtype)
-        error = targets[:, :, None] - outputs.reshape(len(outputs), targets.shape[1], len(quantiles))
-        return torch.maximum(q * error, (q - 1) * error)
-
-    return rows
-
-
 def probabilities(dtype):
     z = 2 * regression_targets("float64")
     return (np.exp(z) / np.exp(z).sum(1, keepdims=True)).astype(dtype)
 
 
-# Loss, PyTorch's without reduction, targets, outputs.
-LOSSES = {
-    "mean_squared": ("mean_squared", torch.nn.MSELoss(reduction="none"), regression_targets, 5),
-    "mean_squared, 1": (
-        "mean_squared",
-        torch.nn.MSELoss(reduction="none"),
-        lambda dtype: regression_targets(dtype, 1),
-        1,
-    ),
-    "mean_absolute": ("mean_absolute", torch.nn.L1Loss(reduction="none"), regression_targets, 5),
-    "huber": ("huber", torch.nn.HuberLoss(reduction="none"), regression_targets, 5),
-    "huber, delta": (fn.Huber(0.3), torch.nn.HuberLoss(reduction="none", delta=0.3), regression_targets, 5),
-    "pinball": ("pinball", pinball([0.5]), regression_targets, 5),
-    "pinball, quantiles": (
-        fn.Pinball([0.1, 0.5, 0.9]),
-        pinball([0.1, 0.5, 0.9]),
-        lambda dtype: regression_targets(dtype, 2),
-        6,
-    ),
-    "poisson": (
-        "poisson",
-        torch.nn.PoissonNLLLoss(reduction="none"),
-        lambda dtype: np.random.default_rng(1).poisson(1.5, (ROWS, 5)).astype(dtype),
-        5,
-    ),
-    "cross_entropy": ("cross_entropy", torch.nn.CrossEntropyLoss(reduction="none"), lambda dtype: labels(), 5),
-    "cross_entropy, smoothing": (
-        fn.CrossEntropy(label_smoothing=0.1),
-        torch.nn.CrossEntropyLoss(reduction="none", label_smoothing=0.1),
-        lambda dtype: labels(),
-        5,
-    ),
-    "cross_entropy, one-hot": (
-        "cross_entropy",
-        torch.nn.CrossEntropyLoss(reduction="none"),
-        lambda dtype: np.eye(5, dtype=dtype)[labels()],
-        5,
-    ),
-    "cross_entropy, soft": ("cross_entropy", torch.nn.CrossEntropyLoss(reduction="none"), probabilities, 5),
-    "cross_entropy, soft, smoothing": (
-        fn.CrossEntropy(label_smoothing=0.2),
-        torch.nn.CrossEntropyLoss(reduction="none", label_smoothing=0.2),
-        probabilities,
-        5,
-    ),
-    "binary_cross_entropy": (
-        "binary_cross_entropy",
-        torch.nn.BCEWithLogitsLoss(reduction="none"),
-        lambda dtype: many_labels(dtype)[:, :1],
-        1,
-    ),
-    "binary_cross_entropy, many labels": (
-        "binary_cross_entropy",
-        torch.nn.BCEWithLogitsLoss(reduction="none"),
-        many_labels,
-        5,
-    ),
-    "binary_cross_entropy, soft": (
-        "binary_cross_entropy",
-        torch.nn.BCEWithLogitsLoss(reduction="none"),
-        probabilities,
-        5,
-    ),
+TARGETS = {
+    "reals": regression_targets,
+    "counts": lambda dtype: np.random.default_rng(1).poisson(1.5, (ROWS, 5)).astype(dtype),
+    "bits": many_labels,
+    "labels": lambda dtype: labels(),
+}
+# Loss, targets, outputs.
+LOSSES = {name: (cls(), TARGETS[kind_of_targets(cls)], 5) for name, cls in fn.losses.LOSSES.items()}
+LOSSES |= {
+    "mean_squared, 1": (fn.MeanSquaredError(), lambda dtype: regression_targets(dtype, 1), 1),
+    "huber, delta": (fn.Huber(0.3), regression_targets, 5),
+    "pinball, quantiles": (fn.Pinball([0.1, 0.5, 0.9]), lambda dtype: regression_targets(dtype, 2), 6),
+    "cross_entropy, smoothing": (fn.CrossEntropy(label_smoothing=0.1), TARGETS["labels"], 5),
+    "cross_entropy, one-hot": (fn.CrossEntropy(), lambda dtype: np.eye(5, dtype=dtype)[labels()], 5),
+    "cross_entropy, soft": (fn.CrossEntropy(), probabilities, 5),
+    "cross_entropy, soft, smoothing": (fn.CrossEntropy(label_smoothing=0.2), probabilities, 5),
+    "binary_cross_entropy, 1": (fn.BinaryCrossEntropy(), lambda dtype: many_labels(dtype)[:, :1], 1),
+    "binary_cross_entropy, soft": (fn.BinaryCrossEntropy(), probabilities, 5),
 }
 
 
 @pytest.mark.parametrize("with_weights", [False, True], ids=["", "sample weights"])
 @pytest.mark.parametrize("name", LOSSES)
 def test_loss(dtype, name, with_weights):
-    loss, rows, targets, outputs = LOSSES[name]
+    loss, targets, outputs = LOSSES[name]
     weights = sample_weights() if with_weights else None
-    train_on_loss(dtype, loss, weighted(rows), targets(dtype), outputs, weights=weights)
+    train_on_loss(
+        dtype, loss, weighted(functools.partial(mirror.row_losses, loss)), targets(dtype), outputs, weights=weights
+    )
 
 
 def test_class_weights(dtype):

@@ -1,5 +1,8 @@
 """Parity with PyTorch: optimizers, their weight decay, and clipping."""
 
+import inspect
+
+import mirror
 import pytest
 from parity import groups, inputs, labels, smooth_network, torch, train_both
 
@@ -9,6 +12,11 @@ pytestmark = pytest.mark.usefixtures("torch_settings")
 
 # PyTorch's class and arguments, then ours. Weight decay comes from the test.
 OPTIMIZERS = {
+    name: (cls.__name__, {"lr": cls.learning_rate}, cls)
+    for name, cls in mirror.OPTIMIZERS.items()
+    if not cls().weight_decay  # which PyTorch has in place of the penalty
+}
+OPTIMIZERS |= {
     "sgd": ("SGD", {"lr": 0.05}, lambda **k: fn.SGD(0.05, **k)),
     "momentum": ("SGD", {"lr": 0.02, "momentum": 0.9}, lambda **k: fn.SGD(0.02, momentum=0.9, **k)),
     "nesterov": (
@@ -86,13 +94,21 @@ def test_adamw(dtype, amsgrad):
     )
 
 
-def test_nadam_with_decoupled_decay(dtype):
+DECOUPLED = [
+    cls
+    for cls in mirror.OPTIMIZERS.values()
+    if "decoupled_weight_decay" in inspect.signature(mirror.optimizer_of(cls)).parameters
+]
+
+
+@pytest.mark.parametrize("cls", DECOUPLED, ids=lambda cls: cls.__name__)
+def test_decoupled_decay(dtype, cls):
     train_both(
         smooth_network(dtype),
         "cross_entropy",
-        fn.NAdam(2e-3, weight_decay=0.1),
+        cls(2e-3, weight_decay=0.1),
         torch.nn.CrossEntropyLoss(),
-        lambda net: torch.optim.NAdam(groups(net, 0.1), lr=2e-3, decoupled_weight_decay=True),
+        lambda net: mirror.optimizer_of(cls)(groups(net, 0.1), lr=2e-3, decoupled_weight_decay=True),
         inputs(dtype),
         labels(),
     )

@@ -11,16 +11,12 @@ from fastnn.plot import _style
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
+from axes import new_axes  # noqa: E402
 
 
 @pytest.fixture
 def ax():
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure()
-    FigureCanvasAgg(figure)
-    return figure.add_subplot()
+    return new_axes()
 
 
 def test_both_curves_and_the_best_epoch(ax):

@@ -10,15 +10,11 @@ from fastnn import plot
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
+import axes  # noqa: E402
 
 
 def new_axes():
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=plot.FIGURE_SIZE, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure.add_subplot()
+    return axes.new_axes(figsize=plot.FIGURE_SIZE, layout="constrained")
 
 
 @pytest.fixture

@@ -10,16 +10,12 @@ from fastnn import gradients, inspection, plot
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
+from axes import new_axes  # noqa: E402
 
 
 @pytest.fixture
 def ax():
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=plot.FIGURE_SIZE, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure.add_subplot()
+    return new_axes(figsize=plot.FIGURE_SIZE, layout="constrained")
 
 
 @pytest.fixture

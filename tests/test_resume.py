@@ -16,6 +16,7 @@ import fastnn as fn
 from fastnn._runtime import instruction_sets
 
 OPTIMIZERS = [
+    *(cls() for cls in fn.optimizers.OPTIMIZERS.values()),
     fn.SGD(0.05, momentum=0.9, nesterov=True),
     fn.Adam(fn.OneCycle(0.01, steps=60), amsgrad=True),
     fn.AdamW(fn.Warmup(fn.schedules.Cosine(0.01, 4, unit="epoch"), steps=15), clip_norm=0.5),

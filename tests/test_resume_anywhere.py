@@ -24,6 +24,7 @@ from fastnn.training import loop
 
 N, BATCH = 47, 9
 OPTIMIZERS = [
+    *(cls() for cls in fn.optimizers.OPTIMIZERS.values()),
     fn.Adam(fn.ReduceOnPlateau(0.03, patience=1, cooldown=1, min_delta=0.1), amsgrad=True),
     fn.SGD(fn.Warmup(fn.schedules.Cosine(0.1, 7, unit="epoch"), steps=8), momentum=0.9, nesterov=True),
     fn.NAdam(fn.OneCycle(0.02, steps=40), clip_norm=0.5),

@@ -68,7 +68,7 @@ def test_fit_does_not_depend_on_the_environment(dtype, name, case):
 
 @needs_fenv
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-@pytest.mark.parametrize("optimizer", ["nadam", "adam", fn.Adagrad(0.01, initial_accumulator=0.1)], ids=str)
+@pytest.mark.parametrize("optimizer", [*fn.optimizers.OPTIMIZERS, fn.Adagrad(0.01, initial_accumulator=0.1)], ids=str)
 def test_making_a_trainer_does_not_depend_on_the_environment(dtype, name, optimizer):
     digests = []
     for change in (contextlib.nullcontext(), environment(name)):

@@ -241,7 +241,7 @@ def test_the_trainer_of_fastnn_does_the_same(classes):
     assert estimator.loss_curve_ == history["loss"]
 
 
-@pytest.mark.parametrize("name", ["adamw", "nadam", "rmsprop", "adagrad"])
+@pytest.mark.parametrize("name", fn.optimizers.OPTIMIZERS)
 def test_other_optimizers_by_name(name, classes):
     X, y = classes
     assert MLPClassifier(solver=name, **(SMALL | {"max_iter": 100})).fit(X, y).score(X, y) > 0.65

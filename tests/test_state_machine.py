@@ -25,7 +25,7 @@ ACTIVATIONS = ["identity", "relu", "gelu", "tanh", "elu", "silu"]
 RATES = st.sampled_from([0.0, 1e-3, 0.05, fn.schedules.Cosine(0.01, 20), fn.Warmup(0.01, 3), fn.ReduceOnPlateau(0.01)])
 OPTIMIZERS = st.builds(
     lambda cls, rate, clip: cls(rate, clip_norm=clip),
-    st.sampled_from([fn.SGD, fn.Adam, fn.AdamW, fn.NAdam, fn.RMSprop, fn.Adagrad]),
+    st.sampled_from(list(fn.optimizers.OPTIMIZERS.values())),
     RATES,
     st.sampled_from([None, 1.0]),
 )

@@ -20,7 +20,7 @@ def test_two_fits_are_one(blobs, make_trainer, dtype):
     assert broken.steps == 25 * 11, "the ragged last batch is trained on"
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "nadam", "rmsprop", "adagrad"])
+@pytest.mark.parametrize("optimizer", fn.optimizers.OPTIMIZERS)
 @pytest.mark.parametrize("threads", [2, 3, 7])
 def test_threads_do_not_matter(blobs, make_trainer, optimizer, threads):
     X, y = blobs

@@ -76,15 +76,23 @@ def fitting(estimator, y):
     return fit
 
 
-PENALTIES = {"l1": 0.1, "l2": 0.1, "l2_total": 0.1, "weight_decay": 0.1, "decay_all": True}
-PENALTIES |= {"clip_value": 1.0, "clip_norm": 1.0}
-MOMENTS = {"learning_rate": 0.1, "beta1": 0.9, "beta2": 0.9, "epsilon": 1e-8, **PENALTIES}
 DATA = {"X": X, "y": Y, "sample_weight": W}
 ROWS_AND_LABELS = {"outputs": OUTPUTS, "targets": Y, "weights": W}
 VALUES = {"outputs": OUTPUTS, "targets": OUTPUTS, "weights": W}
 ENCODER = {"name": "size", "fill": 1.0, "mean": 1.0, "scale": 1.0, "indicator": True}
 DRAWN = {"shape": (4, 5), "seed": 0, "stream": 1}
 ESTIMATED = {"X": X, "sample_weight": W}
+OF_OPTIMIZERS = {"learning_rate": 0.1, "momentum": 0.1, "nesterov": True, "beta1": 0.9, "beta2": 0.9, "epsilon": 1e-8}
+OF_OPTIMIZERS |= {"amsgrad": True, "momentum_decay": 0.1, "smoothing": 0.9, "centered": True}
+OF_OPTIMIZERS |= {"learning_rate_decay": 0.1, "initial_accumulator": 0.1, "clip_value": 1.0, "clip_norm": 1.0}
+OF_OPTIMIZERS |= {"l1": 0.1, "l2": 0.1, "l2_total": 0.1, "weight_decay": 0.1, "decay_all": True}
+OF_LOSSES = {"label_smoothing": 0.1, "delta": 0.1, "quantiles": [0.1, 0.9]}
+
+
+def some(cls, values):
+    """Of values by name, those that a description takes, in its order."""
+    return {name: values[name] for name in inspect.signature(cls).parameters}
+
 
 CALLS = [
     (fn.set_num_threads, {"n": fn.get_num_threads()}),
@@ -108,9 +116,7 @@ CALLS = [
     (fn.Dropout, {"rate": 0.1}),
     (fn.LayerNorm, {"epsilon": 0.1}),
     (fn.RMSNorm, {"epsilon": 0.1}),
-    (losses.CrossEntropy, {"label_smoothing": 0.1}),
-    (losses.Huber, {"delta": 0.1}),
-    (losses.Pinball, {"quantiles": [0.1, 0.9]}),
+    *((cls, given) for cls in losses.LOSSES.values() if (given := some(cls, OF_LOSSES))),
     (losses.Huber().targets, {"y": OUTPUTS, "n_outputs": 3, "dtype": np.dtype("float32"), "argument": "y"}),
     (losses.CrossEntropy().targets, {"y": Y, "n_outputs": 3, "dtype": np.dtype("float32"), "argument": "y"}),
     (losses.Huber().predictions, {"outputs": OUTPUTS}),
@@ -124,18 +130,7 @@ CALLS = [
     (initializers.Constant, {"value": 0.1}),
     (initializers.Orthogonal, {"gain": 0.1}),
     (initializers.GlorotUniform().values, DRAWN),
-    (optimizers.SGD, {"learning_rate": 0.1, "momentum": 0.1, "nesterov": True, **PENALTIES}),
-    (optimizers.Adam, {**MOMENTS, "amsgrad": True}),
-    (optimizers.AdamW, {**MOMENTS, "amsgrad": True}),
-    (optimizers.NAdam, {**MOMENTS, "momentum_decay": 0.1}),
-    (
-        optimizers.RMSprop,
-        {"learning_rate": 0.1, "smoothing": 0.9, "epsilon": 1e-8, "momentum": 0.1, "centered": True, **PENALTIES},
-    ),
-    (
-        optimizers.Adagrad,
-        {"learning_rate": 0.1, "learning_rate_decay": 0.1, "initial_accumulator": 0.1, "epsilon": 0.1, **PENALTIES},
-    ),
+    *((cls, some(cls, OF_OPTIMIZERS)) for cls in optimizers.OPTIMIZERS.values()),
     (schedules.Constant, {"learning_rate": 0.1}),
     (schedules.Step, {"learning_rate": 0.1, "every": 2, "factor": 0.1, "unit": "step"}),
     (schedules.Exponential, {"learning_rate": 0.1, "factor": 0.1, "unit": "step"}),

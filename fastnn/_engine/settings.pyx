@@ -7,12 +7,13 @@ from libc.math cimport INFINITY
 from fastnn._engine.program cimport Operation
 from fastnn._engine.registry cimport find_loss, find_optimizer, is_undone, set_activation
 from fastnn._engine.run cimport MAX_GROUPS, Run
-from fastnn._engine.update_rules cimport ADAGRAD_NUMBERS, ADAM_NUMBERS, NADAM_NUMBERS, PLAIN_NUMBERS
+from fastnn._engine.update_rules cimport ADAGRAD_NUMBERS, ADAM_NUMBERS, NADAM_NUMBERS, PLAIN_NUMBERS, RADAM_NUMBERS
 
 from fastnn._engine import elementary
 from fastnn._engine.environment import standard_environment
 
 NUMBERS = {"plain": PLAIN_NUMBERS, "adam": ADAM_NUMBERS, "nadam": NADAM_NUMBERS, "adagrad": ADAGRAD_NUMBERS}
+NUMBERS["radam"] = RADAM_NUMBERS
 
 
 cdef object set_loss(Run* run, dict given):

@@ -55,8 +55,8 @@ cdef class Training:
         before.
     optimizer : dict
         ``kind``; ``states``, which of the three arrays of state it keeps; ``numbers``, how those of a step follow from
-        the steps before ("plain", "adam", "nadam" or "adagrad"); ``keeps_without_gradient``, whether parameters and
-        state keep their bits where the gradient is zero; and its hyperparameters.
+        the steps before, by a name of `settings.NUMBERS`; ``keeps_without_gradient``, whether parameters and state keep
+        their bits where the gradient is zero; and its hyperparameters.
     seed : int
         Of the dropout masks.
     threads : int

@@ -7,7 +7,7 @@ from libc.math cimport sqrt
 from fastnn._kernels.table cimport UpdateRule
 
 cdef enum Numbers:                   # how a step's numbers follow from the learning rate and the steps before
-    PLAIN_NUMBERS, ADAM_NUMBERS, NADAM_NUMBERS, ADAGRAD_NUMBERS
+    PLAIN_NUMBERS, ADAM_NUMBERS, NADAM_NUMBERS, ADAGRAD_NUMBERS, RADAM_NUMBERS
 
 cdef struct Hyperparameters:
     int numbers
@@ -48,7 +48,7 @@ cdef inline UpdateRule update_rule(const Hyperparameters* h, const Group* group,
     cdef double learning_rate = step_learning_rate * group.learning_rate
     cdef bint decays = group.decays
     cdef UpdateRule rule
-    cdef double mu_next, mu
+    cdef double mu_next, mu, rho, rho_limit
     rule.gradient_scale = 1
     rule.clip_value = h.clip_value
     rule.l1 = h.l1 if decays else 0
@@ -71,4 +71,13 @@ cdef inline UpdateRule update_rule(const Hyperparameters* h, const Group* group,
         rule.root_scale = 1 / sqrt(1 - powers.beta2)
     elif h.numbers == ADAGRAD_NUMBERS:
         rule.step_size = learning_rate / (1 + (t - 1) * h.learning_rate_decay)
+    elif h.numbers == RADAM_NUMBERS:
+        rho_limit = 2 / (1 - h.beta2) - 1
+        rho = rho_limit - 2 * t * powers.beta2 / (1 - powers.beta2)
+        rule.step_size /= 1 - powers.beta1
+        if rho > 5:
+            rule.step_size *= sqrt((1 - powers.beta2) * (rho - 4) * (rho - 2) * rho_limit
+                                   / ((rho_limit - 4) * (rho_limit - 2) * rho))
+        else:
+            rule.root_scale, rule.epsilon = 0, 1             # a step by the first moment alone
     return rule

@@ -7,6 +7,7 @@ q: its quantile; p: the parameter):
     mean squared            d²                                   2 d
     mean absolute           |d|                                  sign(d), 0 at 0
     Huber                   d²/2 if |d| < p, else p (|d| - p/2)  d within ±p
+    log-cosh                |d| + log1p(expm1(-2|d|) / 2)        tanh(d)
     pinball                 max(-q d, (1 - q) d)                 -q below the target, 1 - q above it, 0 at it
     Poisson                 e^o - t o                            e^o - t
     binary cross-entropy    max(o, 0) - o t + log(1 + e^-|o|)    (1 - t) sigmoid(o) - t sigmoid(-o)
@@ -23,13 +24,14 @@ several are, shifts the others. A row of weight 0 has loss and gradient 0, whate
 To add one that treats outputs apart: write its term below, a function that gives the loop the term, and a line in the
 list at the end.
 
-Sources: Huber 1964; Koenker & Bassett 1978 (pinball); Szegedy et al. 2016 (label smoothing).
+Sources: Huber 1964; Saleh & Saleh 2022 (log-cosh); Koenker & Bassett 1978 (pinball); Szegedy et al. 2016 (label
+smoothing).
 """
 
 from cpython.pycapsule cimport PyCapsule_New
 
 from fastnn._kernels.cross_entropy cimport cross_entropy
-from fastnn._kernels.elementary cimport vd_exp, vd_exp_nonpositive, vd_log1p_unit
+from fastnn._kernels.elementary cimport vd_exp, vd_exp_nonpositive, vd_expm1_nonpositive, vd_log1p, vd_log1p_unit, vd_tanh
 from fastnn._kernels.lanes cimport LANE_VECTORS
 from fastnn._kernels.loss_rows cimport clear_deltas, load_targets, skip_row, weight_of
 from fastnn._kernels.rows cimport clear_lanes, join_lanes, load_units, mask_units, store_units
@@ -63,6 +65,13 @@ cdef inline Term huber(vd o, vd t, vd q, double parameter) noexcept nogil:
     cdef vd linear = vd_mul(bound, vd_sub(size, vd_set(0.5 * parameter)))
     cdef vd square = vd_mul(vd_mul(vd_set(0.5), d), d)
     return Term(vd_select_gt(bound, size, square, linear), vd_min(bound, vd_max(vd_set(-parameter), d)), vd_set(0))
+
+
+cdef inline Term log_cosh(vd o, vd t, vd q, double parameter) noexcept nogil:
+    cdef vd d = vd_sub(o, t)
+    cdef vd size = vd_abs(d)
+    cdef vd fall = vd_expm1_nonpositive(vd_mul(vd_set(-2), size))
+    return Term(vd_add(size, vd_log1p(vd_mul(vd_set(0.5), fall))), vd_tanh(d), vd_set(0))
 
 
 cdef inline Term pinball(vd o, vd t, vd q, double parameter) noexcept nogil:
@@ -190,6 +199,10 @@ cdef void huber_loss(const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept no
     separate(huber, False, False, batch, r0, r1)
 
 
+cdef void log_cosh_loss(const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil:
+    separate(log_cosh, False, False, batch, r0, r1)
+
+
 cdef void pinball_loss(const LossBatch* batch, ssize_t r0, ssize_t r1) noexcept nogil:
     separate(pinball, True, False, batch, r0, r1)
 
@@ -220,6 +233,7 @@ cdef void register(const char* name, LossFunction loss, const char* undoes) noex
 register("mean_squared", mean_squared_loss, undoes=NULL)
 register("mean_absolute", mean_absolute_loss, undoes=NULL)
 register("huber", huber_loss, undoes=NULL)
+register("log_cosh", log_cosh_loss, undoes=NULL)
 register("pinball", pinball_loss, undoes=NULL)
 register("poisson", poisson_loss, undoes=NULL)
 register("cross_entropy", cross_entropy_loss, undoes="softmax")

@@ -14,6 +14,7 @@ Then:
     Adam      m = fma(1 - beta1, g - m, m);  v = fma((1 - beta2) * g, g, beta2 * v)
               u = v, with AMSGrad max(u, v)
               w = fma(-step_size, m / fma(sqrt(u), root_scale, e), w)
+    RAdam     as Adam, root_scale 1, and step_size with the factor of rectification; while rho <= 5, root_scale 0 and e 1
     NAdam     m and v as Adam's
               w = w - fma(gradient_step, g, step_size * m) / fma(sqrt(v), root_scale, e)
     RMSprop   v = fma((1 - beta2) * g, g, beta2 * v);  u = v, or centered:
@@ -22,14 +23,15 @@ Then:
               w = fma(-step_size, d, w)
     Adagrad   s = fma(g, g, s)
               w = fma(-step_size, g / (sqrt(s) + e), w)
-State: SGD (b), Adam (m, v, u), NAdam (m, v), RMSprop (v, b, a), Adagrad (s). Padding stays zero as long as e is
+    Lion      w = fma(-step_size, sign(fma(1 - beta1, g - m, m)), w);  m = fma(1 - beta2, g - m, m)
+State: SGD (b), Adam (m, v, u), NAdam (m, v), RMSprop (v, b, a), Adagrad (s), Lion (m). Padding stays zero as long as e is
 positive.
 
 To add one: write its step below, the function that gives the loop the step, and a line in the list at the end.
 
 Sources: Polyak 1964 and Nesterov 1983 as in Sutskever et al. 2013 (SGD), Kingma & Ba 2015 (Adam), Loshchilov & Hutter
-2019 (decoupled decay), Reddi et al. 2018 (AMSGrad), Dozat 2016 (NAdam), Tieleman & Hinton 2012 (RMSprop), Graves 2013
-(centered), Duchi et al. 2011 (Adagrad).
+2019 (decoupled decay), Reddi et al. 2018 (AMSGrad), Liu et al. 2020 (RAdam), Dozat 2016 (NAdam), Tieleman & Hinton 2012 (RMSprop), Graves 2013
+(centered), Duchi et al. 2011 (Adagrad), Chen et al. 2023 (Lion).
 """
 
 from cpython.pycapsule cimport PyCapsule_New
@@ -159,22 +161,30 @@ cdef inline vr adagrad(const Scalars* s, vr w, vr g, const Span* span, ssize_t a
     return vr_fma(s.minus_step_size, vr_div(g, vr_add(vr_sqrt(v), s.epsilon)), w)
 
 
+cdef inline vr lion(const Scalars* s, vr w, vr g, const Span* span, ssize_t at, bint momentum,
+                    bint option) noexcept nogil:
+    cdef vr m = vr_load(span.state0 + at)
+    cdef vr change = vr_sub(g, m)
+    vr_store(span.state0 + at, vr_fma(s.one_minus_beta2, change, m))
+    return vr_fma(s.minus_step_size, sign(vr_fma(s.one_minus_beta1, change, m)), w)
+
+
 # -------------------------------------------------------------------- the loop
 
 cdef inline vr finite_or(vr w, vr old) noexcept nogil:
     return vr_select_eq(vr_sub(w, w), vr_set(0), w, old)
 
 
-cdef inline bint steps(Step step, int squares, bint momentum, bint option, int extras, const UpdateRule* rule,
+cdef inline bint steps(Step step, int watched, bint momentum, bint option, int extras, const UpdateRule* rule,
                        const Span* span) noexcept nogil:
     """The loop. Its first five arguments are constants wherever it is inlined, so they leave no branch inside.
 
-    squares: the number of the state that is a mean or sum of squares; -1: none.
+    watched: the number of the state that could leave the finite range unseen, the parameter still finite; -1: none.
     """
     cdef Scalars s = rounded(rule)
     cdef vr before[2]
     cdef vr w, g, check
-    cdef const real* sums = span.state1 if squares == 1 else span.state0
+    cdef const real* state = span.state1 if watched == 1 else span.state0
     cdef bint diverged = False
     cdef ssize_t i, k, at
     for i in range(span.count // PANEL):
@@ -194,8 +204,8 @@ cdef inline bint steps(Step step, int squares, bint momentum, bint option, int e
                     g = vr_fma(s.l1, sign(before[k]), vr_fma(s.l2, before[k], clipped(g, s.clip_value)))
                 w = step(&s, w, g, span, at, momentum, option)
                 check = vr_fma(w, vr_set(0), check)              # 0, or NaN where w is not finite
-                if squares >= 0:
-                    check = vr_fma(vr_load(sums + at), vr_set(0), check)
+                if watched >= 0:
+                    check = vr_fma(vr_load(state + at), vr_set(0), check)
                 vr_store(span.parameter + at, w)
         if vr_has_nan(check):
             diverged = True
@@ -206,14 +216,14 @@ cdef inline bint steps(Step step, int squares, bint momentum, bint option, int e
     return diverged
 
 
-cdef inline bint updated(Step step, int squares, bint momentum, bint option, const UpdateRule* rule,
+cdef inline bint updated(Step step, int watched, bint momentum, bint option, const UpdateRule* rule,
                          const Span* span) noexcept nogil:
     """The loop with no more than the rule needs."""
     if rule.clip_value < INFINITY or rule.l1 != 0 or rule.l2 != 0:
-        return steps(step, squares, momentum, option, PENALISED, rule, span)
+        return steps(step, watched, momentum, option, PENALISED, rule, span)
     if rule.gradient_scale != 1 or rule.decay != 1:
-        return steps(step, squares, momentum, option, SCALED, rule, span)
-    return steps(step, squares, momentum, option, NONE, rule, span)
+        return steps(step, watched, momentum, option, SCALED, rule, span)
+    return steps(step, watched, momentum, option, NONE, rule, span)
 
 
 # -------------------------------------------------------------- the optimizers
@@ -258,6 +268,12 @@ cdef bint adagrad_update(const UpdateRule* rule, real* parameter, const real* gr
                          real* state2, ssize_t count, ssize_t width, const real* factors) noexcept nogil:
     cdef Span span = Span(parameter, gradient, state0, state1, state2, count, width, factors)
     return updated(adagrad, 0, False, False, rule, &span)
+
+
+cdef bint lion_update(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1,
+                      real* state2, ssize_t count, ssize_t width, const real* factors) noexcept nogil:
+    cdef Span span = Span(parameter, gradient, state0, state1, state2, count, width, factors)
+    return updated(lion, 0, False, False, rule, &span)       # the sign of NaN is 0: only the mean shows it
 
 
 # ------------------------------------------------------------------------ sums
@@ -326,6 +342,7 @@ register("adam", adam_update)
 register("nadam", nadam_update)
 register("rmsprop", rmsprop_update)
 register("adagrad", adagrad_update)
+register("lion", lion_update)
 kernels.sum_squares = sum_squares
 kernels.narrow_sum_squares = narrow_sum_squares
 kernels.add = add

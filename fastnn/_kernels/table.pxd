@@ -123,8 +123,8 @@ ctypedef struct UpdateRule:      # one step's numbers in float64; the kernel rou
     double l1, l2                # added to the gradient: l1 * sign(w) + l2 * w
     double decay                 # multiplies the parameter before the step: 1 - learning rate * decoupled weight decay
     double step_size             # what multiplies the step, bias corrections included
-    double momentum              # SGD, RMSprop
-    double beta1, beta2          # Adam, NAdam; beta2 also RMSprop's smoothing
+    double momentum
+    double beta1, beta2          # decays of the running means
     double epsilon
     double root_scale            # what multiplies sqrt(second moment): 1 / sqrt(1 - beta2^t)
     double gradient_step         # NAdam: what multiplies the gradient's share of the step
@@ -135,8 +135,8 @@ ctypedef struct OptimizerKernel:
     # One step over `count` contiguous parameters (a multiple of P): rows of a panel whose columns from `width` on are
     # padding, which need not be looked at. state: up to three arrays, unused ones NULL.
     # factors: NULL; or the gradient is the outer product of factors[count / P] and gradient[P], each rounded once.
-    # A parameter that would leave the finite range keeps its value; the result tells whether one did, or a mean of
-    # squares: by its infinite root no step would ever move the parameter again.
+    # A parameter that would leave the finite range keeps its value; the result tells whether one did, or a state by
+    # which no step would ever move the parameter again, such as a mean of squares with its infinite root.
     bint (*update)(const UpdateRule* rule, real* parameter, const real* gradient, real* state0, real* state1,
                    real* state2, ssize_t count, ssize_t width, const real* factors) noexcept nogil
 

@@ -12,7 +12,7 @@ from fastnn import elementary
 from fastnn._verify.cases import Arrays
 from fastnn._verify.harness import make, pack, unpack
 from fastnn._verify.inputs import integers, patterns, reals, scaled, specials, with_specials
-from fastnn._verify.kernel_cases import SIZES, WHOLE, KernelCases, panels, parts, rotated
+from fastnn._verify.kernel_cases import SIZES, WHOLE, KernelCases, names, panels, parts, rotated
 
 CASES = KernelCases()
 
@@ -25,7 +25,8 @@ RULE = {"gradient_scale": 1.0, "clip_value": np.inf, "decay": 1.0, "step_size": 
 }
 PENALTIES = {"l1": 0.03, "l2": 0.2, "decay": 0.97, "clip_value": 0.4, "gradient_scale": 0.7}
 UPDATES: dict[str, dict[str, Any]] = {
-    "sgd": {},
+    **{name: {} for name in names("optimizers")},
+    **{f"{name} penalised": PENALTIES for name in names("optimizers")},
     "sgd momentum": {"momentum": 0.9},
     "sgd nesterov": {"momentum": 0.9, "nesterov": 1},
     "sgd penalised": {"momentum": 0.5, **PENALTIES},
@@ -36,7 +37,6 @@ UPDATES: dict[str, dict[str, Any]] = {
     "adam penalised": {"root_scale": 1.7, "amsgrad": 1, **PENALTIES},
     "nadam": {"gradient_step": 0.013, "root_scale": 3.3},
     "nadam penalised": {"gradient_step": 0.013, **PENALTIES},
-    "rmsprop": {},
     "rmsprop momentum": {"momentum": 0.8},
     "rmsprop centered": {"centered": 1},
     "rmsprop everything": {"centered": 1, "momentum": 0.8, **PENALTIES},

@@ -18,6 +18,8 @@ import fastnn as fn
 from fastnn._runtime import instruction_sets
 from fastnn._verify.cases import DTYPES, Arrays, Case
 from fastnn._verify.inputs import fractions, integers, reals
+from fastnn.losses import LOSSES
+from fastnn.optimizers import OPTIMIZERS
 from fastnn.training import checkpoints
 
 STEPS = (1, 10, 400)
@@ -290,3 +292,30 @@ def tiny_numbers(dtype: str, threads: int) -> Training:
     trainer = fn.Trainer(net, "cross_entropy", fn.Adam(0.01), 20, seed=6, threads=threads)
     scale = math.ldexp(1, -66 if dtype == "float32" else -530)
     return Training(trainer, rows_of(70, 5, dtype) * np.dtype(dtype).type(scale), labels(70, 3))
+
+
+# ------------------------------------- every loss and optimizer by its name
+
+
+def by_loss(name: str, dtype: str, threads: int) -> Training:
+    loss = LOSSES[name]()
+    net = fn.Network([fn.Input(4), fn.Dense(9, "tanh"), fn.Dense(3)], seed=17, dtype=dtype)
+    trainer = fn.Trainer(net, loss, fn.SGD(0.1), 20, threads=threads)
+    if loss.kind == "cross_entropy":
+        return Training(trainer, rows_of(50, 4, dtype), labels(50, 3))
+    y = numbers(50, 3, dtype) if loss.upper is None else integers((50, 3), "counts", 2 if loss.upper == 1 else 5)
+    return Training(trainer, rows_of(50, 4, dtype), y)
+
+
+for _name in LOSSES:
+    _builders[f"loss {_name}"] = functools.partial(by_loss, _name), (1, 10)
+
+
+def by_optimizer(name: str, dtype: str, threads: int) -> Training:
+    net = fn.Network([fn.Input(4), fn.Dense(9, "tanh"), fn.Dense(3)], seed=18, dtype=dtype)
+    trainer = fn.Trainer(net, "cross_entropy", name, 20, threads=threads)
+    return Training(trainer, rows_of(50, 4, dtype), labels(50, 3))
+
+
+for _name in OPTIMIZERS:
+    _builders[f"optimizer {_name}"] = functools.partial(by_optimizer, _name), STEPS

@@ -40,11 +40,10 @@ class Trainer:
     network : Network
         Changed in place.
     loss : str or Loss
-        ``"mean_squared"``, ``"mean_absolute"``, ``"huber"``, ``"pinball"``, ``"poisson"``, ``"cross_entropy"``,
-        ``"binary_cross_entropy"``, or an object of `fastnn.losses`, which takes parameters.
+        A name of `fastnn.losses.LOSSES`, such as ``"cross_entropy"``, or an object of `fastnn.losses`, which takes
+        parameters.
     optimizer : str or Optimizer, default "adam"
-        ``"sgd"``, ``"adam"``, ``"adamw"``, ``"nadam"``, ``"rmsprop"``, ``"adagrad"``, or an object of
-        `fastnn.optimizers`.
+        A name of `fastnn.optimizers.OPTIMIZERS`, or an object of `fastnn.optimizers`, which takes parameters.
     batch_size : int or "full", default 32
         Rows of an update; ``"full"``: all of them. A ragged last batch is trained on. The loss of a batch is the mean
         of its rows, weighted by their sample weights.
