@@ -23,7 +23,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def _asked(n_outputs: Any, dtype: Any) -> tuple[int, np.dtype]:
-    """What targets are asked for; what a trainer asks, step by step, needs no closer look."""
+    """Say what targets are asked for; what a trainer asks, step by step, needs no closer look."""
     if type(n_outputs) is int and n_outputs > 0 and (dtype is _FLOAT32 or dtype is _FLOAT64):
         return n_outputs, dtype
     return checks.integer(n_outputs, "n_outputs"), np.dtype(checks.dtype_name(dtype))
@@ -39,7 +39,7 @@ class Loss(Description):
     upper: ClassVar[float | None] = None
 
     def specification(self) -> dict[str, Any]:
-        """What the engine is told."""
+        """Return what the engine is told."""
         return {"kind": self.kind, "parameter": 0.0, "quantiles": None}
 
     def check_outputs(self, n_outputs: int, activation: str) -> None:
@@ -64,7 +64,7 @@ class Loss(Description):
         return result
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
-        """What outputs of the network mean in the units of the targets, for metrics."""
+        """Return what outputs of the network mean in the units of the targets, for metrics."""
         return checks.numeric(outputs, "outputs")
 
     def n_targets(self, n_outputs: int) -> int:

@@ -81,7 +81,7 @@ class Optimizer(Description):
         return rate if isinstance(rate, Schedule) else Constant(rate)
 
     def specification(self) -> dict[str, Any]:
-        """What the engine is told.
+        """Return what the engine is told.
 
         ``states``: which of the three arrays of state the optimizer keeps. ``numbers``: how those of a step follow from
         the steps before. ``keeps_without_gradient``: whether parameters and state keep their bits where the gradient is

@@ -31,7 +31,9 @@ smoothing).
 from cpython.pycapsule cimport PyCapsule_New
 
 from fastnn._kernels.cross_entropy cimport cross_entropy
-from fastnn._kernels.elementary cimport vd_exp, vd_exp_nonpositive, vd_expm1_nonpositive, vd_log1p, vd_log1p_unit, vd_tanh
+from fastnn._kernels.elementary cimport (
+    vd_exp, vd_exp_nonpositive, vd_expm1_nonpositive, vd_log1p, vd_log1p_unit, vd_tanh
+)
 from fastnn._kernels.lanes cimport LANE_VECTORS
 from fastnn._kernels.loss_rows cimport clear_deltas, load_targets, skip_row, weight_of
 from fastnn._kernels.rows cimport clear_lanes, join_lanes, load_units, mask_units, store_units
@@ -100,7 +102,7 @@ cdef inline Term binary_cross_entropy(vd o, vd t, vd q, double parameter) noexce
 
 cdef inline void single_output(TermFunction term, bint has_quantiles, const LossBatch* batch, ssize_t r0,
                                ssize_t r1) noexcept nogil:
-    """n_outputs = 1: rows, not units, fill the vectors."""
+    """Take batches of one output: rows, not units, fill the vectors."""
     cdef double o[16]
     cdef double t[16]
     cdef double w[16]
@@ -179,7 +181,7 @@ cdef inline void many_outputs(TermFunction term, bint has_quantiles, bint has_hi
 
 cdef inline void separate(TermFunction term, bint has_quantiles, bint has_hits, const LossBatch* given, ssize_t r0,
                           ssize_t r1) noexcept nogil:
-    """The first three arguments are constants at every call, hence term inlined, and no branch on the others left."""
+    """Apply term, inlined as the first three arguments are constants at every call: no branch on them is left."""
     cdef LossBatch batch = given[0]                          # a copy that no store to an array can be thought to change
     if batch.n_outputs == 1:
         single_output(term, has_quantiles, &batch, r0, r1)

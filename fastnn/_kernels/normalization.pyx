@@ -69,7 +69,7 @@ cdef void layer_norm_forward(const real* x, const real* gain, const real* bias, 
 
 cdef inline void backward_row(const real* x, const real* gain, const double* statistics, const real* dy, real* dx,
                               ssize_t rows, ssize_t n) noexcept nogil:
-    """With g = dy * gain: dx = rstd (g - mean(g) - xhat mean(g xhat))."""
+    """Compute, with g = dy * gain, dx = rstd (g - mean(g) - xhat mean(g xhat))."""
     cdef vd g_sums[LANE_VECTORS]
     cdef vd gx_sums[LANE_VECTORS]
     cdef vd g, xhat
@@ -134,7 +134,7 @@ cdef void rms_norm_forward(const real* x, const real* gain, real* y, double* sta
 
 cdef inline void rms_norm_backward_row(const real* x, const real* gain, const double* statistics, const real* dy,
                                        real* dx, ssize_t rows, ssize_t n) noexcept nogil:
-    """With g = dy * gain: dx = rstd (g - xhat mean(g xhat))."""
+    """Compute, with g = dy * gain, dx = rstd (g - xhat mean(g xhat))."""
     cdef vd sums[LANE_VECTORS]
     cdef vd g, xhat
     cdef ssize_t block, i, j
@@ -165,7 +165,7 @@ cdef void rms_norm_backward(const real* x, const real* gain, const double* stati
 
 cdef inline void add_block(const real* x, const double* statistics, const real* dy, ssize_t n_rows,
                            vr* acc) noexcept nogil:
-    """acc += dy * xhat over up to BLOCK rows, in order, xhat rounded to real."""
+    """Add dy * xhat to acc over up to BLOCK rows, in order, xhat rounded to real."""
     cdef real xhat[BLOCK * PANEL]
     cdef ssize_t r, i
     cdef int v

@@ -14,7 +14,7 @@ Then:
     Adam      m = fma(1 - beta1, g - m, m);  v = fma((1 - beta2) * g, g, beta2 * v)
               u = v, with AMSGrad max(u, v)
               w = fma(-step_size, m / fma(sqrt(u), root_scale, e), w)
-    RAdam     as Adam, root_scale 1, and step_size with the factor of rectification; while rho <= 5, root_scale 0 and e 1
+    RAdam     as Adam, root_scale 1, step_size with the factor of rectification; while rho <= 5, root_scale 0 and e 1
     NAdam     m and v as Adam's
               w = w - fma(gradient_step, g, step_size * m) / fma(sqrt(v), root_scale, e)
     RMSprop   v = fma((1 - beta2) * g, g, beta2 * v);  u = v, or centered:
@@ -24,14 +24,14 @@ Then:
     Adagrad   s = fma(g, g, s)
               w = fma(-step_size, g / (sqrt(s) + e), w)
     Lion      w = fma(-step_size, sign(fma(1 - beta1, g - m, m)), w);  m = fma(1 - beta2, g - m, m)
-State: SGD (b), Adam (m, v, u), NAdam (m, v), RMSprop (v, b, a), Adagrad (s), Lion (m). Padding stays zero as long as e is
-positive.
+State: SGD (b), Adam (m, v, u), NAdam (m, v), RMSprop (v, b, a), Adagrad (s), Lion (m). Padding stays zero as long as e
+is positive.
 
 To add one: write its step below, the function that gives the loop the step, and a line in the list at the end.
 
 Sources: Polyak 1964 and Nesterov 1983 as in Sutskever et al. 2013 (SGD), Kingma & Ba 2015 (Adam), Loshchilov & Hutter
-2019 (decoupled decay), Reddi et al. 2018 (AMSGrad), Liu et al. 2020 (RAdam), Dozat 2016 (NAdam), Tieleman & Hinton 2012 (RMSprop), Graves 2013
-(centered), Duchi et al. 2011 (Adagrad), Chen et al. 2023 (Lion).
+2019 (decoupled decay), Reddi et al. 2018 (AMSGrad), Liu et al. 2020 (RAdam), Dozat 2016 (NAdam), Tieleman & Hinton
+2012 (RMSprop), Graves 2013 (centered), Duchi et al. 2011 (Adagrad), Chen et al. 2023 (Lion).
 """
 
 from cpython.pycapsule cimport PyCapsule_New
@@ -88,7 +88,7 @@ cdef inline vr sign(vr w) noexcept nogil:
 
 
 cdef inline vr clipped(vr g, vr bound) noexcept nogil:
-    """g within ±bound; NaN stays NaN, for the second operand is what vr_max and vr_min give then."""
+    """Return g within ±bound; NaN stays NaN: the second operand is what vr_max and vr_min give then."""
     return vr_min(bound, vr_max(vr_sub(vr_set(0), bound), g))
 
 
@@ -177,7 +177,7 @@ cdef inline vr finite_or(vr w, vr old) noexcept nogil:
 
 cdef inline bint steps(Step step, int watched, bint momentum, bint option, int extras, const UpdateRule* rule,
                        const Span* span) noexcept nogil:
-    """The loop. Its first five arguments are constants wherever it is inlined, so they leave no branch inside.
+    """Loop. The first five arguments are constants wherever this is inlined, so they leave no branch inside.
 
     watched: the number of the state that could leave the finite range unseen, the parameter still finite; -1: none.
     """
@@ -218,7 +218,7 @@ cdef inline bint steps(Step step, int watched, bint momentum, bint option, int e
 
 cdef inline bint updated(Step step, int watched, bint momentum, bint option, const UpdateRule* rule,
                          const Span* span) noexcept nogil:
-    """The loop with no more than the rule needs."""
+    """Loop with no more than the rule needs."""
     if rule.clip_value < INFINITY or rule.l1 != 0 or rule.l2 != 0:
         return steps(step, watched, momentum, option, PENALISED, rule, span)
     if rule.gradient_scale != 1 or rule.decay != 1:
@@ -279,7 +279,7 @@ cdef bint lion_update(const UpdateRule* rule, real* parameter, const real* gradi
 # ------------------------------------------------------------------------ sums
 
 cdef double sum_squares(const real* gradient, ssize_t n_in, ssize_t n_out, ssize_t o0) noexcept nogil:
-    """A block is 16 columns of one panel where P >= 16, else 16 // P panels. Squares of float32 are exact."""
+    """Sum squares of 16 columns: of one panel where P >= 16, else of 16 // P. Squares of float32 are exact."""
     cdef vd sums[LANE_VECTORS]
     cdef vd g
     cdef const real* columns
