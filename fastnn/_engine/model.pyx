@@ -16,7 +16,7 @@ from fastnn._engine.inputs cimport dense_inputs, take_rows
 from fastnn._engine.memory cimport Arena, cut
 from fastnn._engine.operations.kinds cimport ACTIVATION, ADD, DENSE, describe, tensors_of
 from fastnn._engine.passes cimport forward_rows
-from fastnn._engine.plan cimport new_plan, readers_of, takes_entries
+from fastnn._engine.plan cimport new_plan, takes_entries
 from fastnn._engine.program cimport PREDICTION, Operand, Operation, Program, Tape, panels_size
 from fastnn._engine.sparse cimport SparseMatrix
 from fastnn._engine.team cimport shared_team
@@ -152,17 +152,17 @@ cdef class Model:
         return True
 
     cdef int allocate_parameters(self) except -1:
-        cdef ssize_t k, t, j, n
+        cdef ssize_t k, t
         cdef Tensor* tensor
         cdef Operation* op
         cdef char* end = NULL
         for k in range(self.program.n_operations):
-            n = tensors_of(&self.program.operations[k], &self.layout[self.n_tensors])
-            for j in range(n):
-                tensor = &self.layout[self.n_tensors]
+            t = self.n_tensors
+            self.n_tensors += tensors_of(&self.program.operations[k], &self.layout[t])
+            for t in range(t, self.n_tensors):
+                tensor = &self.layout[t]
                 tensor.operation, tensor.size = k, panels_size(&self.program, tensor.rows, tensor.columns)
                 tensor.offset = <ssize_t> cut(&end, tensor.size)
-                self.n_tensors += 1
         self.parameters = Arena(<size_t> end)
         for t in range(self.n_tensors):
             tensor = &self.layout[t]

@@ -32,5 +32,4 @@ cdef Plan new_plan(const Program* program, int mode)
 
 cdef int fold_relus(Program* program) except -1
 cdef int plan_deltas(Program* program) except -1
-cdef list readers_of(const Program* program)
 cdef bint takes_entries(const Program* program) noexcept

@@ -77,7 +77,7 @@ cdef struct Optimizer:
     char* states[3]              # arenas like that of the parameters; NULL: not kept
     Powers powers, coming_powers
     Group groups[MAX_GROUPS]
-    UpdateRule rules[MAX_GROUPS] # of the coming step
+    UpdateRule rules[MAX_GROUPS]   # of the coming step
     int n_groups
     bint updates                 # false: leave the gradient, change nothing
 

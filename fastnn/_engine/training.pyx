@@ -101,7 +101,7 @@ cdef class Training:
 
     cdef int copy_program(self) except -1:
         """Copy the model's operations, to be changed where training differs."""
-        cdef ssize_t k, i, n = self.model.program.n_operations, n_operands = 0
+        cdef ssize_t k, n = self.model.program.n_operations, n_operands = 0
         cdef Operation* op
         cdef Operand* operands
         cdef Program* program = &self.current.network.program
