@@ -224,7 +224,7 @@ LAYERS = (Input, Dense, Activation, Dropout, LayerNorm, RMSNorm)
 
 
 def activation_of(layer: Dense | Activation) -> Activation:
-    """The activation of a layer that has one."""
+    """Return the activation of a layer that has one."""
     if isinstance(layer, Activation):
         return layer
     return layer.activation if isinstance(layer.activation, Activation) else Activation(layer.activation)  # type: ignore[arg-type]

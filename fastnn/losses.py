@@ -46,7 +46,7 @@ class Loss(Description):
         """Raise ValueError if a network of ``n_outputs`` that ends in ``activation`` cannot have this loss."""
 
     def targets(self, y: ArrayLike, n_outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
-        """``y`` as the engine takes it: (n, k) of ``dtype``, or int64 labels (n,); never a copy if it is that already.
+        """Return ``y`` as the engine takes it: (n, k) of ``dtype``, or int64 labels (n,); no copy if it is that.
 
         Raises
         ------

@@ -102,7 +102,7 @@ class Optimizer(Description):
         }
 
     def _shrinks(self) -> bool:
-        """Whether parameters change without a gradient, by a penalty or decay."""
+        """Return whether parameters change without a gradient, by a penalty or decay."""
         return any((self.l1, self.l2, self.l2_total, self.weight_decay))
 
     def _named(self, *names: str) -> dict[str, Any]:

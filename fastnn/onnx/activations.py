@@ -84,7 +84,7 @@ _ERFC = (
 
 
 def _gelu_64(graph: Graph, x: str) -> str:
-    """x P(X <= x) = max(x, 0) - |x| erfc(|x| / √2) / 2."""
+    """Return x P(X <= x) = max(x, 0) - |x| erfc(|x| / √2) / 2."""
     two, one = graph.number(2.0), graph.number(1.0)
     size = graph.add("Abs", x)
     z = graph.add("Mul", size, graph.number(math.sqrt(0.5)))

@@ -68,7 +68,7 @@ def _value(name: str, known: Mapping[str, Product], constants: Mapping[str, np.n
 
 
 def _result(node: NodeProto, inputs: Sequence[Product | None]) -> Product | None:
-    """What a node makes of known values and numbers; None if it is not part of any formula."""
+    """Return what a node makes of known values and numbers; None if it is not part of any formula."""
     values = [given for given in inputs if given is not None]
     if len(values) != len(inputs) or not any(given.factors for given in values):
         return None
@@ -80,7 +80,7 @@ def _result(node: NodeProto, inputs: Sequence[Product | None]) -> Product | None
 
 
 def _applied(operator: str, *values: Product | None) -> Product | None:
-    """What an operator makes of values; None if it is not part of any formula."""
+    """Return what an operator makes of values; None if it is not part of any formula."""
     match operator, values:
         case "Neg", (Product(number, factors),):
             return Product(-number, factors)
@@ -102,7 +102,7 @@ def _applied(operator: str, *values: Product | None) -> Product | None:
 
 
 def _activated(name: str, value: Product | None) -> Product | None:
-    """Another activation within a formula: by its own formula if that is always the same, else by its name."""
+    """Return another activation within a formula: by its own formula if that is always the same, else by its name."""
     kind = ACTIVATIONS[name]
     if kind.alpha is not None:
         return None
@@ -114,7 +114,7 @@ def _evaluated(formula: str, x: Product | None, **numbers: Product | None) -> Pr
 
 
 def _name(text: str, numbers: set[float]) -> tuple[str, float | None]:
-    """The activation whose formula has come to ``text``, and which of the numbers is its parameter."""
+    """Return the activation whose formula has come to ``text``, and which of the numbers is its parameter."""
     if text in _without_alpha():
         return _without_alpha()[text], None
     for name, kind in ACTIVATIONS.items():
@@ -127,7 +127,7 @@ def _name(text: str, numbers: set[float]) -> tuple[str, float | None]:
 
 @functools.cache
 def _without_alpha() -> dict[str, str]:
-    """The activations by the text of their formulas."""
+    """Return the activations by the text of their formulas."""
     return {
         str(_evaluated(formula, _X)): name
         for name, kind in ACTIVATIONS.items()

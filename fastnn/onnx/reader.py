@@ -20,7 +20,7 @@ _TYPES: dict[int, str] = {TensorProto.FLOAT: "float32", TensorProto.DOUBLE: "flo
 
 
 def read_network(model: ModelProto) -> Network:
-    """The network that a checked model is.
+    """Return the network that a checked model is.
 
     Raises
     ------
@@ -82,7 +82,7 @@ class _Reader:
         return network
 
     def _needed(self, graph: GraphProto) -> list[NodeProto]:
-        """The nodes that the output depends on and the input goes into; what others make is put among the constants."""
+        """Return the nodes that the output depends on and the input goes into; what others make joins the constants."""
         wanted, needed = {self.output}, []
         for node in reversed(graph.node):
             if wanted & set(node.output):
@@ -143,7 +143,7 @@ class _Reader:
             self.value = node.output[0]
 
     def _input(self, node: NodeProto, position: int) -> np.ndarray | None:
-        """A constant input; None if it is left out."""
+        """Return a constant input; None if it is left out."""
         name = node.input[position] if position < len(node.input) else ""
         return self.constants[name] if name else None
 
@@ -212,7 +212,7 @@ class _Reader:
         self.found.normalization(LayerNorm(epsilon), len(gain), weight=gain, bias=bias)
 
     def _gain(self, node: NodeProto, attributes: dict[str, Any]) -> tuple[np.ndarray, float]:
-        """The gain of a normalisation of rows, and its epsilon."""
+        """Return the gain of a normalisation of rows, and its epsilon."""
         self._check_rows()
         gain = self._input(node, 1)
         if node.input[0] != self.value or gain is None or gain.ndim != 1:
@@ -284,7 +284,7 @@ def check_inside(tensor: TensorProto) -> None:
 
 
 def array_of(tensor: TensorProto) -> np.ndarray:
-    """The values of a tensor, which it has to hold itself."""
+    """Return the values of a tensor, which it has to hold itself."""
     check_inside(tensor)
     try:
         return numpy_helper.to_array(tensor)
@@ -293,7 +293,7 @@ def array_of(tensor: TensorProto) -> np.ndarray:
 
 
 def _bias(array: np.ndarray, units: int) -> np.ndarray:
-    """One number for each unit, from what NumPy's broadcasting would make that of."""
+    """Return one number for each unit, from what NumPy's broadcasting would make that of."""
     if array.ndim > 2 or array.size not in (1, units) or (array.ndim and array.shape[-1] != array.size):
         raise ValueError(f"its bias must have one number for each of {units} units; it has shape {array.shape}")
     return np.ascontiguousarray(np.broadcast_to(array.reshape(-1), (units,)))

@@ -40,7 +40,7 @@ def layers_of(module: nn.Module) -> tuple[list[Layer], list[np.ndarray], str]:
 
 
 def _flattened(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
-    """The modules that compute, in their order, and how an error message calls them."""
+    """Yield the modules that compute, in their order, and how an error message calls them."""
     place = f"module {name!r}, {type(module).__name__}" if name else f"the module, {type(module).__name__}"
     if module._forward_hooks or module._forward_pre_hooks:
         raise ValueError(f"{place}: its forward hooks may change what it computes; remove them first")
@@ -53,7 +53,7 @@ def _flattened(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
 
 
 def _computes_as(module: nn.Module, cls: type[nn.Module]) -> bool:
-    """Whether ``module`` is one of ``cls``, or of a subclass that has left the forward pass alone."""
+    """Return whether ``module`` is one of ``cls``, or of a subclass that has left the forward pass alone."""
     return isinstance(module, cls) and type(module).forward is cls.forward and "forward" not in vars(module)
 
 
@@ -86,7 +86,7 @@ def _rms_norm(module: Any, found: ImportedLayers) -> None:
 
 
 def _width(module: Any) -> int:
-    """How many units a normalisation is over."""
+    """Return how many units a normalisation is over."""
     if len(module.normalized_shape) != 1:
         raise ValueError(f"normalized_shape must be one number; got {tuple(module.normalized_shape)}")
     return int(module.normalized_shape[0])
