@@ -10,6 +10,9 @@ import numpy as np
 import fastnn as fn
 from fastnn._engine import random
 from fastnn._engine.environment import standard_environment
+from fastnn._engine.model import Model
+from fastnn._engine.training import Training
+from fastnn._runtime import instruction_sets
 from fastnn._storage import files
 from fastnn._verify.cases import DTYPES, Arrays, Case, arrays_of, single
 from fastnn._verify.inputs import FIRST_ACTIVATIONS, fractions, integers, reals, scaled, specials, with_specials
@@ -44,6 +47,33 @@ def cases() -> Iterator[Case]:
     found = _found | initializer_cases() | schedule_cases() | metric_cases() | network_functions()
     for name, compute in found.items():
         yield single(name, compute)
+
+
+# ------------------------------------------------------------- values that several read
+
+
+@function("functions/branches")
+def branches() -> Arrays:
+    """Compute a sum of three branches and the gradients of what all of them read, one of them twice."""
+    operations = [
+        {"kind": "dense", "inputs": [0], "units": 37, "activation": "tanh"},
+        {"kind": "dense", "inputs": [1], "units": 37, "activation": "relu"},
+        {"kind": "dense", "inputs": [1], "units": 37},
+        {"kind": "add", "inputs": [1, 2, 3, 1]},
+        {"kind": "dense", "inputs": [4], "units": 3},
+    ]
+    found: dict[str, Any] = {}
+    for dtype in DTYPES:
+        model = Model(9, operations, dtype, instruction_sets.tables(dtype))
+        for operation, kind, shape in model.tensors:
+            model.write(operation, kind, 0.25 * reals(shape, f"branches {operation} {kind}", dtype))
+        X, y = (reals((150, n), f"branches {n}", dtype) for n in (9, 3))
+        outputs = np.empty_like(y)
+        model.forward(X, outputs)
+        _, gradients = Training(model, {"kind": "mean_squared"}, fn.SGD().specification()).gradient(X, y)
+        found |= {f"{dtype} outputs": outputs}
+        found |= {f"{dtype} {operation} {kind}": array for (operation, kind), array in gradients.items()}
+    return arrays_of(**found)
 
 
 # ---------------------------------------------------------------------- random, sums

@@ -130,7 +130,7 @@ def rows(heading: str, columns: Sequence[str], body: Sequence[Sequence[Any]]) ->
     return f'<div class="card rows"><table><caption>{escape(heading)}</caption><tr>{head}</tr>{text}</table></div>'
 
 
-def folded(heading: str, inside: str) -> str:
+def details(heading: str, inside: str) -> str:
     """Return what is only seen when it is asked for."""
     return f"<details><summary>{escape(heading)}</summary>{inside}</details>"
 

@@ -336,4 +336,4 @@ def _history_table(run: _run.Run) -> str:
     columns = list(run.history)
     body = [(epoch + 1, *(run.history[name][epoch] for name in columns)) for epoch in range(run.epochs)]
     table = _html.rows("History", ("epoch", *(name.replace("_", " ") for name in columns)), body)
-    return _html.folded("The history, epoch by epoch", table)
+    return _html.details("The history, epoch by epoch", table)

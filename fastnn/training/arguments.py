@@ -103,7 +103,7 @@ class FitArguments:
         self.weight_by_class = run.state.weight_by_class
         if isinstance(run.class_weight, str):
             self.weight_by_class = class_weights.balanced(data.y, max(2, run.network.n_outputs))
-        self.data = class_weights.folded(data, self.weight_by_class)
+        self.data = class_weights.weighted(data, self.weight_by_class)
 
 
 def _last_epoch(epochs: Any, max_epochs: int | None, done: int) -> int:

@@ -59,7 +59,7 @@ def balanced(targets: np.ndarray, n_classes: int) -> np.ndarray:
         return len(targets) / (n_classes * np.maximum(counts, 1))
 
 
-def folded(given: Dataset, weights_by_class: np.ndarray | None) -> Dataset:
+def weighted(given: Dataset, weights_by_class: np.ndarray | None) -> Dataset:
     """Return the data with each row's weight multiplied by its class's."""
     if weights_by_class is None:
         return given
@@ -80,7 +80,7 @@ def step_weights(run: Run, given: Dataset) -> np.ndarray | None:
         raise ValueError(
             "class_weight='balanced' is known from the data of a fit; before one, pass the weights themselves"
         )
-    return folded(given, run.state.weight_by_class).weights
+    return weighted(given, run.state.weight_by_class).weights
 
 
 def _labels(targets: np.ndarray) -> np.ndarray:

@@ -36,7 +36,7 @@ class Event:
             callback: Any = self.waiting.pop(0)
             getattr(callback, self.name)(trainer, *self.arguments)
 
-    def meet(self, named: Mapping[str, Callback]) -> None:
+    def narrow_to(self, named: Mapping[str, Callback]) -> None:
         """Let these callbacks, by key, be the ones there are now; others will not hear of it."""
         waiting = [named.get(item) if isinstance(item, str) else item for item in self.waiting]
         self.waiting = [callback for callback in named.values() if any(callback is item for item in waiting)]

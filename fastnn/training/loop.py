@@ -72,7 +72,7 @@ class Loop:
         """Tell callbacks, which have all begun, what they have yet to hear; a file has no say any more."""
         self.state.callback_states = {}
         if self.state.untold is not None:
-            self.state.untold.meet(dict(keyed(self.callbacks)))
+            self.state.untold.narrow_to(dict(keyed(self.callbacks)))
             self.state.untold.tell(self.trainer)
 
     def is_over(self) -> bool:

@@ -521,4 +521,12 @@ MUTANTS = [
             )
         ],
     ),
+    # ------------------------------------------------- sums of values and of deltas
+    Mutant(
+        11,
+        "operands added from the last",
+        [(f"{N}/operations/add.pxd", "range(1, op.n_operands)", "range(op.n_operands - 1, 0, -1)")],
+        engine=("model", "steps"),
+        only="functions",
+    ),
 ]
