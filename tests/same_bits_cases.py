@@ -114,7 +114,7 @@ def counts(dtype, threads):
 
 
 def absolute(dtype, threads):
-    net = fn.Network([fn.Input(2), fn.Dense(5, "mish"), fn.Dense(1)], seed=10, dtype=dtype)
+    net = fn.Network([fn.Input(2), fn.Dense(5, "mish"), fn.RMSNorm(), fn.Dense(1)], seed=10, dtype=dtype)
     trainer = fn.Trainer(net, "mean_absolute", fn.RMSprop(0.01, momentum=0.9), 1, threads=threads)
     return trainer, (rows_of(33, 2, dtype), reals(33, 1, dtype)), {}
 
