@@ -1,6 +1,8 @@
 """Fixtures that several files of tests share."""
 
+import os
 import signal
+from pathlib import Path
 
 import checkout  # noqa: F401
 import numpy as np
@@ -24,6 +26,15 @@ def pytest_cmdline_main(config):
     is_whole = config.args_source is not config.ArgsSource.ARGS and not hasattr(config, "workerinput")
     if is_whole and config.getoption("numprocesses", 0) is None and not config.getoption("usepdb"):
         config.option.numprocesses, config.option.dist = "auto", "worksteal"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _outside_of_the_sources():
+    """``python -c`` looks into the current folder first: in a checkout, it would find sources that nobody has built."""
+    before = Path.cwd()
+    os.chdir(Path(__file__).parent)
+    yield
+    os.chdir(before)
 
 
 @pytest.fixture(autouse=True, scope="session")
