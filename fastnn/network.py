@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from fastnn._engine.sparse import SparseMatrix
 
-_empty, _ndarray = np.empty, np.ndarray  # looked up faster
+_empty, _ndarray, _may_share_memory = np.empty, np.ndarray, np.may_share_memory  # looked up faster
 
 
 class Network:
@@ -125,7 +125,8 @@ class Network:
             Rows, or one row. Computed in the network's dtype; other real dtypes are converted. Sparse matrices and
             arrays as those of SciPy are used as they are in CSR and converted to it from other formats.
         out : ndarray, shape (n, n_outputs) or (n_outputs,), optional
-            Where to put the outputs, of the network's dtype; nothing is allocated then.
+            Where to put the outputs, of the network's dtype; nothing is allocated then. It may share memory with ``X``,
+            of which a copy is read in that case.
 
         Returns
         -------
@@ -162,8 +163,11 @@ class Network:
         expected = (shape[0], self.n_outputs)
         if out is None:
             out = _empty(expected, dtype)
-        elif type(out) is not _ndarray or out.dtype is not dtype or out.shape != expected:
-            self._check_out(out, expected)
+        else:
+            if type(out) is not _ndarray or out.dtype is not dtype or out.shape != expected:
+                self._check_out(out, expected)
+            if shape[0] > 1 and type(X) is _ndarray and _may_share_memory(X, out):
+                X = X.copy()  # rows are written while others are still to be read
         try:
             if shape[0] > self._block_rows:
                 self._predict_blocks(X, out)

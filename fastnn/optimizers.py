@@ -35,7 +35,7 @@ class Optimizer(Description):
         Decoupled: a step first multiplies the parameter by 1 - learning rate · weight_decay.
         Loshchilov and Hutter, arXiv:1711.05101.
     decay_all : bool, default False
-        Whether the above also apply to biases and to the parameters of `fastnn.LayerNorm`.
+        Whether the above also apply to biases and to the parameters of normalisation layers.
     clip_value : float, optional
         Each entry of the gradient is limited to [-clip_value, clip_value].
     clip_norm : float, optional

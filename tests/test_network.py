@@ -205,3 +205,13 @@ def test_described_and_made_again():
     del parameters["0.bias"]
     with pytest.raises(ValueError, match=r"'x' is damaged or not a fastnn model: .*missing: 0\.bias"):
         fn.Network.from_description(network.describe(), parameters, "x")
+
+
+@pytest.mark.parametrize("n", [2, 128, 129, 1000])
+@pytest.mark.parametrize("overlap", [lambda a: (a[:-1], a[1:]), lambda a: (a[1:], a[:-1]), lambda a: (a[::-1], a)])
+def test_outputs_that_share_memory_with_the_rows(n, overlap, dtype, rng):
+    net = fn.Network([fn.Input(4), fn.Dense(300, "relu"), fn.Dense(4)], seed=0, dtype=dtype)
+    rows, out = overlap(rng.normal(size=(n, 4)).astype(dtype))
+    expected = net.predict(rows.copy())
+    assert net.predict(rows, out=out) is out
+    np.testing.assert_array_equal(out, expected)

@@ -13,6 +13,7 @@ from fastnn.optimizers import OPTIMIZERS
 HIDDEN_ACTIVATIONS = tuple(name for name in layers.ACTIVATIONS if name != "softmax")
 # Of the optimizers that do well with others than their own defaults.
 _RATES = {"sgd": 0.1, "adam": 0.003, "adamw": 0.003, "nadam": 0.003, "rmsprop": 0.003, "adagrad": 0.03}
+_RATES |= {"radam": 0.003, "lion": 0.001}
 _MOMENTA = {"sgd": 0.9}
 
 LEARNING_RATES: dict[str, Any] = {name: _RATES.get(name, cls.learning_rate) for name, cls in OPTIMIZERS.items()}

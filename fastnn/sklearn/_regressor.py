@@ -9,7 +9,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 
-from fastnn import elementary, metrics
+from fastnn import elementary, losses, metrics
 from fastnn._input import checks
 from fastnn.losses import Huber, Loss, MeanAbsoluteError, MeanSquaredError, Pinball, Poisson
 from fastnn.optimizers import Optimizer
@@ -24,6 +24,7 @@ LOSSES: dict[str, type[Loss]] = {
     "huber": Huber,
     "pinball": Pinball,
 }
+LOSSES |= {name: cls for name, cls in losses.LOSSES.items() if cls not in LOSSES.values() and not cls.classifies}
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):
@@ -33,7 +34,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     ----------
     loss : str or Loss, default "squared_error"
         ``"squared_error"``, ``"poisson"``, which predicts exp(output), ``"absolute_error"``, ``"huber"``,
-        ``"pinball"``, or an object of `fastnn.losses` for numbers.
+        ``"pinball"``, any other of `fastnn.losses` for numbers by its name, or an object of them.
     hidden_layer_sizes : int or sequence of int, default (100,)
         Units of each hidden layer; none for a linear model.
     activation : str, Activation or sequence of them, default "relu"
