@@ -49,7 +49,8 @@ class Build:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         paths = os.pathsep.join(map(str, [self.library, *self.more_paths]))
         clean = environment(PYTHONPATH=paths, PYTHONDONTWRITEBYTECODE="1")
-        return subprocess.run([*self.python, *arguments], env=clean, capture_output=True, text=True)
+        # In its folder: Python looks into the current one first, and that may be a checkout.
+        return subprocess.run([*self.python, *arguments], cwd=self.library, env=clean, capture_output=True, text=True)
 
     def config(self) -> dict[str, str]:
         """Return what `fastnn.show_config` shows."""

@@ -122,7 +122,7 @@ def run_tests(modes: Sequence[Mode], library: Path, tests: Sequence[str], log: P
         settings["LD_PRELOAD"] = " ".join(preload)
     command = [word.format(**places) for mode in modes for word in mode.command]
     clean = environment(PYTHONPATH=str(library), PYTHONDONTWRITEBYTECODE="1", **settings)
-    pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    pytest = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
     return subprocess.run([*command, *pytest], cwd=ROOT, env=clean).returncode
 
 
