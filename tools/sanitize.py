@@ -31,7 +31,9 @@ NOT_INLINED = "-UCYTHON_INLINE -DCYTHON_INLINE=inline"
 SUPPRESSIONS = Path(__file__).with_name("suppressions")
 # Names of files of tests, as tests/test_*.py, and then what else goes to pytest.
 TESTED_THREADS = "thread or interrupt or two_runs or together or forks"
-QUICK_CHECKED = ["kernels_*", "engine_*", "sparse*", "pieces", "limits"]
+# Not the engine's tests of graphs at random and of branches in every combination, which take longer than all others.
+QUICK_ENGINE = [f"engine_{name}" for name in ("model", "gradients", "updates", "runs", "together", "divergence")]
+QUICK_CHECKED = ["kernels_*", *QUICK_ENGINE, "engine_evaluation", "engine_sums", "sparse*", "pieces", "limits"]
 TESTS = {
     "address": ["*"],
     "undefined": ["*"],
