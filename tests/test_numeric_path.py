@@ -38,7 +38,7 @@ ALLOWED = {
         "order": "argsort sort unique",
         "whole numbers": "flatnonzero count_nonzero bincount divmod unravel_index",
         "correctly rounded, one element at a time": "sqrt abs",
-        "not about values": "load memmap errstate datetime64 timedelta64",
+        "not about values": "load memmap errstate datetime64 timedelta64 may_share_memory",
     },
     "math": {
         "constants": "inf nan pi",
