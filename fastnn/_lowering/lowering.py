@@ -35,8 +35,9 @@ def checked(layers: Sequence[Layer]) -> tuple[Layer, ...]:
 def lowered(layers: tuple[Layer, ...]) -> Program:
     """Return the program of layers that have been checked."""
     program = Program()
+    following = following_activations(layers)
     for position, layer in enumerate(layers):
-        program.position, program.following = position, following_activation(layers, position)
+        program.position, program.following = position, following[position]
         layer.lower(program)
     return program
 
@@ -46,15 +47,15 @@ def n_parameters(layers: tuple[Layer, ...]) -> int:
     return total_size(tensor.shape for tensor in lowered(layers).tensors.values())
 
 
-def following_activation(layers: tuple[Layer, ...], position: int) -> str:
-    """Return the first activation of the layer at ``position`` or after it, before the next dense layer."""
-    for following in range(position, len(layers)):
-        layer = layers[following]
-        if following > position and isinstance(layer, Dense):
-            break
-        if layer.activation_name != "identity":
-            return layer.activation_name
-    return "identity"
+def following_activations(layers: tuple[Layer, ...]) -> list[str]:
+    """Return for each layer the first activation of it or after it, before the next dense layer."""
+    found = ["identity"] * len(layers)
+    for position in range(len(layers) - 1, -1, -1):
+        name, following = layers[position].activation_name, position + 1
+        if name == "identity" and following < len(layers) and not isinstance(layers[following], Dense):
+            name = found[following]
+        found[position] = name
+    return found
 
 
 def check_size(program: Program, item: int) -> None:
