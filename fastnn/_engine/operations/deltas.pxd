@@ -29,14 +29,19 @@ cdef inline void pass_on(const Program* program, const Tape* tape, const Operati
     """Hand the operation's own delta on as dL/dx."""
     cdef const char* delta = slot_of(program, tape, op).delta
     cdef char* below = tape.slots[operand.value].delta
-    cdef ssize_t width = program.panel * program.item
-    cdef ssize_t p, offset
     if operand.handing == ADDED:
         add_rows(program, tape, below, delta, op.n_out, r0, r1)
     elif operand.handing == WRITTEN:
-        for p in range(panels_of(program, op.n_out)):
-            offset = (p * tape.rows + r0) * width
-            memcpy(below + offset, delta + offset, (r1 - r0) * width)
+        copy_rows(program, tape, below, delta, op.n_out, r0, r1)
+
+
+cdef inline void copy_rows(const Program* program, const Tape* tape, char* a, const char* b, ssize_t n, ssize_t r0,
+                           ssize_t r1) noexcept nogil:
+    """Copy b to a, panel by panel."""
+    cdef ssize_t p, offset, width = program.panel * program.item
+    for p in range(panels_of(program, n)):
+        offset = (p * tape.rows + r0) * width
+        memcpy(a + offset, b + offset, (r1 - r0) * width)
 
 
 cdef inline void add_rows(const Program* program, const Tape* tape, char* a, const char* b, ssize_t n, ssize_t r0,
