@@ -100,7 +100,7 @@ class LambdaCallback(Callback):
 
 
 class EarlyStopping(Callback):
-    """Ends a run that has stopped getting better, and puts the best parameters back.
+    """End a run that has stopped improving, and restore the best parameters.
 
     Parameters
     ----------
@@ -109,11 +109,11 @@ class EarlyStopping(Callback):
     monitor : str, optional
         A column of the history; by default ``"val_loss"``, or ``"loss"`` without validation data.
     min_delta : float, default 0.0
-        What counts as an improvement: more than this.
+        Smallest change that counts as an improvement: it must be larger than this.
     restore_best : bool, default True
         Whether the network has the parameters of the best epoch when a ``fit`` has ended in order.
     mode : {"auto", "min", "max"}
-        What is better; ``"auto"``: smaller, except for accuracies, top-k and R².
+        Whether smaller or larger is better; ``"auto"``: smaller, except for accuracies, top-k and R².
 
     Attributes
     ----------
@@ -128,12 +128,14 @@ class EarlyStopping(Callback):
 
     Notes
     -----
-    A run that ended for another reason goes on with the same bits as an unbroken one when the same callback is passed
-    again (after ``Trainer.load``: a new one with the same arguments): it keeps the last parameters too, and puts them
-    back first, unless the network was changed meanwhile. After it has stopped a run, the next ``fit`` for more
-    ``epochs`` goes on from the best parameters and counts anew; one with ``max_epochs`` ends at once, for it is the
-    same run. If Ctrl-C, or a save, came between its decision to stop and the end of that ``fit``, the next one ends at
-    once with the best parameters, as the unbroken run would have.
+    A run that ended for another reason can be resumed, with the bits of an uninterrupted one: pass the same callback
+    again, or after ``Trainer.load`` a new one with the same arguments. The callback keeps the last parameters for that,
+    and puts them back first, unless the network was changed meanwhile.
+
+    Once it has stopped a run, the next ``fit`` for more ``epochs`` continues from the best parameters and counts anew.
+    One with ``max_epochs`` ends at once, for it is the same run. If Ctrl-C or a save came between the decision to stop
+    and the end of that ``fit``, the next one ends at once with the best parameters, as the uninterrupted run would
+    have.
     """
 
     def __init__(
@@ -224,25 +226,25 @@ class EarlyStopping(Callback):
 
 
 class Checkpoint(Callback):
-    """Saves the trainer while it trains, so that a run that dies can go on from there with the same bits.
+    """Save the trainer while it trains, so that a run that dies can be resumed with the same bits.
 
-    Every save replaces the file in one go and keeps the one before it beside it (``.previous``), which
-    `fastnn.Trainer.load` takes, and says so, if the newer one is damaged.
+    Every save replaces the file whole and keeps the one before beside it (``.previous``). If the newer file is damaged,
+    `fastnn.Trainer.load` reads the one before, with a warning.
 
     Parameters
     ----------
     path : path-like
         Of the file; its folder has to exist.
     epochs : int, optional
-        Save after every so many epochs; every epoch if no other interval is given.
+        Number of epochs between saves; 1 if no other interval is given.
     steps : int, optional
-        Save after every so many updates.
+        Number of updates between saves.
     seconds : float, optional
-        Save when so much time has passed since the latest save, within an epoch too.
+        Time between saves, which may fall within an epoch.
     monitor : str, optional
         Save only after epochs in which this column of the history is better than ever. No other interval then.
     mode : {"auto", "min", "max"}
-        What is better; ``"auto"``: smaller, except for accuracies, top-k and R².
+        Whether smaller or larger is better; ``"auto"``: smaller, except for accuracies, top-k and R².
 
     Attributes
     ----------
@@ -251,8 +253,8 @@ class Checkpoint(Callback):
 
     Notes
     -----
-    Unless it monitors a column, it saves at the end of a ``fit`` as well. Place it last among the callbacks: what those
-    after it do at the same moment is not in the file, though a run that goes on from it tells them first.
+    Unless it monitors a column, it saves at the end of a ``fit`` as well. Place it last among the callbacks: the file
+    does not hold what callbacks after it do at the same moment. A run resumed from the file tells these first.
 
     Examples
     --------

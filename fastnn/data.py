@@ -106,7 +106,7 @@ def _chosen_by_stratum(order: np.ndarray, strata: np.ndarray, count: int) -> np.
 
 
 class Standardizer:
-    """Shifts and scales each feature to mean 0 and standard deviation 1, as the rows given to `fit` have it.
+    """Shift and scale each feature to mean 0 and standard deviation 1, those of the rows given to `fit`.
 
     A constant feature is only shifted.
 
@@ -116,8 +116,8 @@ class Standardizer:
 
     Reproducibility
     ---------------
-    Sums are the numerics contract's, in float64, rows in their order: the same numbers on every machine, as those of
-    NumPy's ``mean`` and ``std``, or of scikit-learn's ``StandardScaler``, are not.
+    Sums are those of the numerics contract, in float64, over the rows in their order. They give the same numbers on
+    every machine; NumPy's ``mean`` and ``std``, and scikit-learn's ``StandardScaler``, do not.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The gradient of a loss, and holding it against central differences: tools for those who train networks."""
+"""The gradient of a loss, and its comparison with central differences: tools for those who train networks."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def gradient_check(
     -------
     GradientCheck
         For each parameter tensor the largest ``|backpropagation - difference|``, relative to the larger of the two and
-        at least to a thousandth of the tensor's largest gradient. Some 1e-8 is right, 1e-4 suspect. Where the two
+        at least to a thousandth of the tensor's largest gradient. About 1e-8 is right, 1e-4 is suspect. Where the two
         differ, a step a sixteenth as long has a second say, so that a kink of the loss within the first one does not
         count.
 

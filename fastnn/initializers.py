@@ -1,14 +1,14 @@
-"""How parameters begin: seeded, in float64, rounded once to the network's dtype, the same on every machine.
+"""Initial values of parameters: seeded, in float64, rounded once to the network's dtype, the same on every machine.
 
-``"auto"``, the default of `fastnn.Dense`, goes by the activation that follows the layer: `HeNormal` for ReLU and those
-that are like it far from 0, `LecunNormal` for SELU, `GlorotUniform` for the others and where no activation follows.
+``"auto"``, the default of `fastnn.Dense`, chooses by the activation that follows the layer: `HeNormal` for ReLU and
+those like it far from 0, `LecunNormal` for SELU, `GlorotUniform` for the others and where no activation follows.
 The reference of `fastnn.Activation` has them in its table.
 
 Reproducibility
 ---------------
-Random numbers are a function of the network's seed, the tensor and the index. From them only +, -, ×, ÷ and square
-roots lead on, elementwise, and sums in an order that is written down: the values do not depend on a BLAS, on NumPy's
-own summation or on the processor.
+Random numbers are a function of the network's seed, the tensor and the index. All else is elementwise +, -, ×, ÷ and
+square roots, and sums in a written order. So the values do not depend on a BLAS, on NumPy's own summation or on the
+processor.
 """
 
 from __future__ import annotations

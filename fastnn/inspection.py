@@ -1,4 +1,4 @@
-"""Looking into a trained network: what its layers put out, and which of their units do nothing."""
+"""A look into a trained network: the outputs of its layers, and the units that do nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BLOCK_ROWS = 4096
 
 
 def activations(network: Network, X: ArrayLike) -> dict[int, np.ndarray]:
-    """Return what each layer puts out, as in `Network.predict`: dropout is off.
+    """Return the outputs of each layer, as in `Network.predict`: dropout is off.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def activations(network: Network, X: ArrayLike) -> dict[int, np.ndarray]:
 
 
 def dead_units(network: Network, X: ArrayLike) -> dict[int, np.ndarray]:
-    """Return the units that put out 0 for every row: with ReLU they learn nothing from these data either.
+    """Return the units whose output is 0 for every row: with ReLU they learn nothing from these data either.
 
     Parameters
     ----------

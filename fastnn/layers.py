@@ -107,11 +107,11 @@ class Dense(Layer):
     units : int
         Outputs of the layer. The weight has shape (units, inputs), the bias (units,).
     activation : str or Activation, default "identity"
-        What is applied to the sums; see `Activation` for the names.
+        Function applied to the sums; see `Activation` for the names.
     weight_initializer : str or Initializer, default "auto"
-        How the weight begins; ``"auto"`` chooses by the activation that follows (see `fastnn.initializers`).
+        Initial values of the weight; ``"auto"`` chooses by the activation that follows (see `fastnn.initializers`).
     bias_initializer : str or Initializer, default "zeros"
-        How the bias begins.
+        Initial values of the bias.
     """
 
     units: int
@@ -154,7 +154,7 @@ class Dense(Layer):
 
 @description
 class Dropout(Layer):
-    """Sets each unit to 0 with probability ``rate`` while training, and scales the others by 1 / (1 - rate).
+    """Set each unit to 0 with probability ``rate`` in training, and scale the others by 1 / (1 - rate).
 
     The mask is a function of the trainer's seed, the layer, the update, the row of the batch and the unit. Outside of
     training the layer does nothing. Srivastava et al., *Dropout*, JMLR 15 (2014).
@@ -177,7 +177,7 @@ class Dropout(Layer):
 
 @description
 class LayerNorm(Layer):
-    """Normalises the units of each row to mean 0 and variance 1, then applies a gain and a bias to each unit.
+    """Normalise the units of each row to mean 0 and variance 1, then apply a gain and a bias to each unit.
 
     Ba, Kiros and Hinton, *Layer Normalization*, arXiv:1607.06450. The gain, named ``weight`` as in PyTorch, begins at
     1 and the bias at 0.

@@ -1,7 +1,7 @@
 """Losses: what training makes small. Each says how the targets of a network must look.
 
-Every loss is computed stably from the raw outputs of the network, is a mean over the outputs of a row (cross-entropy:
-one value a row), and over a batch the mean of its rows weighted by the sample weights.
+Every loss is computed stably from the raw outputs of the network. The loss of a row is the mean over its outputs
+(cross-entropy: one value a row). The loss of a batch is the mean over its rows, weighted by the sample weights.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ Training itself reports loss and accuracy; metrics are for validation data and `
 
 Reproducibility
 ---------------
-Sums are the numerics contract's, and what is summed comes from correctly rounded elementwise operations in float64: the
-same values on every machine. For a metric of your own, NumPy's sums and means do not promise that.
+Sums are those of the numerics contract, over results of correctly rounded elementwise operations in float64: the values
+are the same on every machine. In a metric of your own, NumPy's sums and means do not promise that; `mean` does.
 """
 
 from __future__ import annotations

@@ -50,9 +50,9 @@ class Network:
         Names and arrays; see there.
     n_features, n_outputs, n_parameters : int
     metadata : dict
-        Yours: what JSON can hold, saved and loaded with the network. It plays no part in what the network computes.
+        Your own notes, of what JSON can hold. Saved and loaded with the network, which computes the same without it.
     plan : Plan
-        What the layers come to, for tools: operations, names and shapes of parameters, units and sizes of layers.
+        The layers as the engine sees them, for tools: operations, names and shapes of parameters, sizes of layers.
     model : Model
         The engine's, which holds the parameters.
 
@@ -125,8 +125,8 @@ class Network:
             Rows, or one row. Computed in the network's dtype; other real dtypes are converted. Sparse matrices and
             arrays as those of SciPy are used as they are in CSR and converted to it from other formats.
         out : ndarray, shape (n, n_outputs) or (n_outputs,), optional
-            Where to put the outputs, of the network's dtype; nothing is allocated then. It may share memory with ``X``,
-            of which a copy is read in that case.
+            Array of the network's dtype for the outputs; then none is allocated. It may share memory with ``X``: then a
+            copy of ``X`` is read.
 
         Returns
         -------

@@ -174,10 +174,10 @@ class Cosine(Schedule):
 
 @description
 class OneCycle(Schedule):
-    """Up from ``learning_rate / start_divisor`` and down to that over ``end_divisor``, both along half a cosine.
+    """A rise from ``learning_rate / start_divisor``, then a fall to that over ``end_divisor``, each half a cosine.
 
     Smith and Topin, arXiv:1708.07120; ``torch.optim.lr_scheduler.OneCycleLR``, the learning rate only. After ``steps``
-    units the last rate stays.
+    units the rate stays at its last value.
 
     Parameters
     ----------
@@ -258,17 +258,17 @@ class ReduceOnPlateau(Schedule):
     factor : float, default 0.1
         Above 0 and below 1.
     patience : int, default 10
-        Epochs without an improvement that are put up with.
+        Number of epochs without an improvement before the rate falls.
     min_delta : float, default 0.0
-        What counts as an improvement: more than this.
+        Smallest change that counts as an improvement: it must be larger than this.
     cooldown : int, default 0
-        Epochs after a reduction in which none is counted.
+        Number of epochs after a reduction that are not counted.
     minimum : float, default 0.0
         The rate never goes below this.
     monitor : str, optional
         The column; by default ``"val_loss"``, or ``"loss"`` without validation data.
     mode : {"auto", "min", "max"}
-        What is better; ``"auto"``: smaller, except for accuracies, top-k and R².
+        Whether smaller or larger is better; ``"auto"``: smaller, except for accuracies, top-k and R².
     """
 
     learning_rate: float
@@ -318,7 +318,8 @@ class Warmup(Schedule):
     Parameters
     ----------
     schedule : Schedule or float
-        What follows; a number is a constant rate. It may count in another unit: its own count then goes on meanwhile.
+        The schedule after the warm-up; a number is a constant rate. If it counts in another unit, its own count runs on
+        during the warm-up.
     steps : int
         Length of the warm-up in units.
     start : float, default 0.0

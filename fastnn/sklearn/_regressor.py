@@ -38,73 +38,74 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     hidden_layer_sizes : int or sequence of int, default (100,)
         Units of each hidden layer; none for a linear model.
     activation : str, Activation or sequence of them, default "relu"
-        Of the hidden layers, or one for each: ``"identity"``, ``"logistic"``, ``"tanh"``, ``"relu"``, or any other
-        that `fastnn.Activation` knows.
+        Activation of the hidden layers, or one for each layer: ``"identity"``, ``"logistic"``, ``"tanh"``, ``"relu"``,
+        or any other that `fastnn.Activation` knows.
     solver : str or Optimizer, default "adam"
         ``"lbfgs"``, ``"sgd"``, ``"adam"``; one of fastnn's other optimizers by name, at ``learning_rate_init``; or an
         object such as ``fn.AdamW(fn.OneCycle(0.01, steps=2000))``, whose own learning rate then counts.
     alpha : float, default 0.0001
-        Of the penalty alpha / 2 · (sum of the squared weights), which the rows of a batch share.
+        Strength of the penalty alpha / 2 · (sum of the squared weights), which the rows of a batch share.
     batch_size : int or "auto", default "auto"
         Rows of an update; ``"auto"``: 200, or all if there are fewer.
     learning_rate : {"constant", "invscaling", "adaptive"}, default "constant"
-        Of ``solver="sgd"``: as it is; divided by (rows seen + 1)^power_t after each epoch; or divided by 5 instead of
-        stopping, until it is below 1e-6.
+        Learning rate of ``solver="sgd"`` over time: constant; divided by (rows seen + 1)^power_t after each epoch; or
+        divided by 5 instead of stopping, until it is below 1e-6.
     learning_rate_init : float, default 0.001
     power_t : float, default 0.5
     max_iter : int, default 200
-        Epochs, or iterations of ``"lbfgs"``, at most.
+        Largest number of epochs, or of iterations of ``"lbfgs"``.
     shuffle : bool, default True
     random_state : int, RandomState or None, default None
         Decides the initial parameters, the rows held out, the order of rows and the dropout masks. If it is not an
-        integer, one is drawn, from NumPy's global generator in case of None, and kept as ``seed_``: with
-        ``random_state=seed_`` the same network comes out again.
+        integer, one is drawn (for None, from NumPy's global generator) and kept as ``seed_``: ``random_state=seed_``
+        gives the same network again.
     tol : float, default 1e-4
-        The run ends when loss or validation score have not become better by more than this for more than
-        ``n_iter_no_change`` epochs; of ``"lbfgs"``, the size of the gradient to stop at.
+        The run ends when the loss, or the validation score, has not improved by more than this for more than
+        ``n_iter_no_change`` epochs. With ``"lbfgs"``, the size of the gradient to stop at.
     verbose : bool or int, default False
         Whether to print the loss of each epoch.
     warm_start : bool, default False
-        Whether ``fit`` goes on from the parameters of the last one.
+        Whether ``fit`` starts from the parameters of the fit before.
     momentum : float, default 0.9
     nesterovs_momentum : bool, default True
     early_stopping : bool, default False
         Whether to hold out rows and to stop on their score.
     validation_fraction : float, default 0.1
-        The share of the rows that is held out.
+        Share of the rows to hold out.
     beta_1, beta_2, epsilon : float, default 0.9, 0.999 and 1e-8
-        Of Adam.
+        Adam's constants.
     n_iter_no_change : int or inf, default 10
     max_fun : int, default 15000
-        Evaluations of the loss that ``"lbfgs"`` makes at most.
+        Largest number of evaluations of the loss by ``"lbfgs"``.
     dropout : float or sequence of float, default 0.0
-        The rate after the hidden layers, or after each.
+        Dropout rate after the hidden layers, or one for each layer.
     scoring : str or callable, optional
-        What the validation score is, as in `sklearn.model_selection.cross_val_score`; by default R².
+        The validation score, as in `sklearn.model_selection.cross_val_score`; by default R².
     callbacks : Callback or sequence of Callback, optional
-        fastnn's. scikit-learn's own are set by ``set_callbacks``, where the installed version has them.
+        Callbacks of fastnn. scikit-learn's own are set by ``set_callbacks``, where the installed version has them.
     max_seconds : float, optional
-        The fit ends after this time.
+        Time in seconds after which the fit ends.
     progress : bool or "auto", default False
         Whether to show a bar.
     threads : int or "auto", default "auto"
-        At most. The result does not depend on it. In a worker process, of joblib's for example, ``"auto"`` means one.
+        The most threads to use. The result does not depend on it. In a worker process, of joblib's for example,
+        ``"auto"`` means one.
 
     Attributes
     ----------
     network_ : Network
-        What predicts. With the loss ``"poisson"`` it gives logarithms of the predicted values.
+        The trained network. With the loss ``"poisson"`` its outputs are logarithms of the predicted values.
     seed_ : int
         See ``random_state``.
     coefs_, intercepts_ : list of ndarray
         Weights of shape (n_in, n_out) and biases of shape (n_out,), layer by layer. Assigning a list sets the
-        network's; so does writing into the arrays, which the next method that is called notices.
+        network's; so does writing into the arrays, which the next method call notices.
     loss_ : float
-        Of the last epoch, the penalty included.
+        Loss of the last epoch, the penalty included.
     best_loss_ : float or None
-        The least; None if there was a validation score.
+        Smallest loss; None if there was a validation score.
     loss_curve_ : list of float
-        One an epoch. Neither this nor the next three are there after ``"lbfgs"``.
+        Loss of each epoch. Neither this nor the next three exist after ``"lbfgs"``.
     validation_scores_ : list of float or None
     best_validation_score_ : float or None
     n_iter_ : int

@@ -45,22 +45,23 @@ class Trainer:
     optimizer : str or Optimizer, default "adam"
         A name of `fastnn.optimizers.OPTIMIZERS`, or an object of `fastnn.optimizers`, which takes parameters.
     batch_size : int or "full", default 32
-        Rows of an update; ``"full"``: all of them. A ragged last batch is trained on. The loss of a batch is the mean
-        of its rows, weighted by their sample weights.
+        Rows of an update, at most all there are; ``"full"``: all of them. The last batch of an epoch may be smaller.
+        The loss of a batch is the mean over its rows, weighted by their sample weights.
     seed : int, default 0
         Decides the order of the rows, the dropout masks and the rows that ``validation_fraction`` holds out.
     threads : int or "auto", default "auto"
-        At most so many; ``"auto"``: `get_num_threads` at most, and one for little work. Where several may be used, both
-        ways are timed while training, and one thread is used for as long as it is faster. The result does not depend on
+        The most threads to use; ``"auto"``: at most `get_num_threads`, and one for little work. Where several may be
+        used, one thread and several are timed while training, and the faster way runs. The result does not depend on
         it.
     shuffle : bool, default True
-        Whether each epoch has an order of its own.
+        Whether each epoch has its own random order of the rows.
     metrics : sequence of (str or Metric), default ()
         ``"accuracy"``, ``"top_k"``, ``"mae"``, ``"rmse"``, ``"r2"``, or objects of `fastnn.metrics`: computed on
         validation data and by `evaluate`. Classifiers report their accuracy unasked.
     class_weight : dict, array_like or "balanced", optional
-        What the sample weights of each class are multiplied by while training: by label (1 for those left out), one for
-        each class, or n / (classes · rows of the class). Validation and `evaluate` leave it out.
+        Factor of the sample weights of each class, in training only. A dict maps labels to factors (1 for labels left
+        out); an array has one factor for each class; ``"balanced"`` is n / (classes · rows of the class). Validation
+        and `evaluate` leave it out.
 
     Attributes
     ----------
@@ -79,10 +80,10 @@ class Trainer:
 
     Reproducibility
     ---------------
-    The same network, data and arguments give the same parameters and the same history to the last bit, on every
-    machine, by any number of threads, and however often the run was interrupted, saved and loaded, in every release
-    with the same numerics version. Not covered: ``max_seconds``, which ends a run where the clock says, and what
-    callbacks and metrics of your own compute. See docs/numerics.md.
+    The same network, data and arguments give the same parameters and the same history to the last bit. This holds on
+    every machine, with any number of threads, however often the run was interrupted, saved and loaded, and in every
+    release with the same numerics version. It does not cover ``max_seconds``, which ends a run by the clock, nor what
+    your own callbacks and metrics compute. See docs/numerics.md.
 
     Examples
     --------
@@ -136,9 +137,9 @@ class Trainer:
     ) -> History:
         """Train until ``epochs`` more epochs are completed, or ``max_epochs`` in all.
 
-        Goes on from where the trainer stands: ``fit(epochs=5)`` and ``fit(epochs=20)`` give the bits of
-        ``fit(epochs=25)``. An epoch left unfinished, by Ctrl-C, ``max_seconds``, a callback or a save in its middle, is
-        finished first and counts; the data have to be the same ones.
+        Training continues from where the trainer stands: ``fit(epochs=5)`` and then ``fit(epochs=20)`` give the bits of
+        ``fit(epochs=25)``. An epoch left unfinished by Ctrl-C, ``max_seconds``, a callback or a save in its middle is
+        finished first, and counts. The data must be the same then.
 
         Parameters
         ----------
@@ -149,22 +150,22 @@ class Trainer:
         y : array_like
             Targets, as the loss takes them.
         epochs : int, optional
-            So many more; 1 unless ``max_epochs`` is given. 0 trains nothing: it only lets callbacks finish a run that
-            was interrupted at its very end.
+            Number of additional epochs; default 1 unless ``max_epochs`` is given. 0 trains nothing: it only lets
+            callbacks finish a run that was interrupted at its very end.
         max_epochs : int, optional
-            So many in all, those of earlier calls included, instead: the same call begins a run, goes on with one that
-            was broken off, and leaves one that is at its end, by `EarlyStopping` too, as it is.
+            Number of epochs in all, those of earlier calls included, instead of ``epochs``. The same call begins a run,
+            resumes an interrupted one, and leaves a finished one as it is, also one that `EarlyStopping` ended.
         sample_weight : array_like, shape (n,), optional
             At least 0, not all 0.
         validation_data : (X, y) or (X, y, sample_weight), optional
             Evaluated after each epoch, in the columns ``"val_…"`` of the history.
         validation_fraction : float, optional
-            Holds out this share of the rows, chosen by the seed, instead. Both parts are copies.
+            Share of the rows to hold out for validation instead, chosen by the seed. Both parts are copies.
         callbacks : sequence of Callback, optional
         progress : bool or "auto", default False
             Whether to show a bar; ``"auto"``: in terminals and notebooks, if tqdm is installed.
         max_seconds : float, optional
-            Stop after this time, in the middle of an epoch if need be; the next ``fit`` goes on from there.
+            Stop after this time, in the middle of an epoch if need be; the next ``fit`` continues from there.
 
         Returns
         -------
@@ -182,8 +183,8 @@ class Trainer:
 
         Reproducibility
         ---------------
-        The bits depend on the values and the dtype of the data and on their order, not on how they lie in memory, nor
-        on where a run was broken off and taken up. float64 data are rounded to a float32 network's dtype once.
+        The bits depend on the data's values, dtype and order. They do not depend on how the data lie in memory, nor on
+        where a run was interrupted and resumed. float64 data are rounded to a float32 network's dtype once.
         """
         state = self.state
         if state.is_fitting:
@@ -203,7 +204,7 @@ class Trainer:
         return state.history
 
     def step(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Make one update on one batch, the same bits as inside `fit`.
+        """Make one update on one batch, with the bits that it has inside `fit`.
 
         Parameters
         ----------
@@ -278,10 +279,11 @@ class Trainer:
         return evaluate(self, datasets.dataset(self.network, self.loss, X, y, sample_weight))
 
     def save(self, path: str | os.PathLike[str], keep_previous: bool = False) -> None:
-        """Write all that a run needs to go on to a safetensors file; an existing one is replaced in one go.
+        """Write all that a run needs to be resumed to a safetensors file, which replaces an existing one whole.
 
-        Network, optimizer, seeds, history, the place in the epoch and the state of callbacks; not the data, and not the
-        callbacks themselves: both have to be passed to `fit` again. It may be called by a callback, at any point.
+        The file holds the network, the optimizer, seeds, history, the place in the epoch and the state of callbacks. It
+        does not hold the data or the callbacks themselves: pass both to `fit` again. A callback may call this, at any
+        point.
 
         Parameters
         ----------
@@ -299,8 +301,8 @@ class Trainer:
 
         Reproducibility
         ---------------
-        The run that goes on from the file, in another process, by another instruction set or number of threads, ends
-        with the bits of the unbroken run.
+        A run resumed from the file ends bit for bit like an uninterrupted one: in another process, with another
+        instruction set or another number of threads.
         """
         from fastnn.training import checkpoints  # here, as `import fastnn` does without it
 
@@ -308,7 +310,7 @@ class Trainer:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], threads: int | str | None = None) -> Trainer:
-        """Read a trainer that `save` wrote: it goes on with the bits that an unbroken run would have.
+        """Read a trainer that `save` wrote; its run resumes with the bits of an uninterrupted one.
 
         If the file is missing or damaged and the one before it was kept, that one is read, with a warning.
 
@@ -365,13 +367,13 @@ class Trainer:
         return self.state.training.squared_weights
 
     def set_learning_rate(self, rate: float, scales_momentum: bool = False) -> None:
-        """Go on at a constant learning rate; called by a callback, from the next epoch.
+        """Continue at a constant learning rate; when a callback calls it, from the next epoch on.
 
         Parameters
         ----------
         rate : float
         scales_momentum : bool, default False
-            Whether what SGD has gathered goes on at the rate at which it was gathered.
+            Whether SGD's momentum keeps the scale of the learning rate at which it was gathered.
         """
         scales = checks.boolean(scales_momentum, "scales_momentum") and self.optimizer.kind == "sgd"
         rate = checks.number(rate, "rate", 0.0, above=scales)
@@ -381,9 +383,9 @@ class Trainer:
         self.state.follow(self.optimizer.schedule)
 
     def abandon(self) -> None:
-        """Give up the `fit` that was broken off: forget its callbacks, and that an epoch was under way.
+        """Give up an interrupted `fit`: forget its callbacks, and that an epoch was under way.
 
-        The next `fit` begins an epoch, with other data if it likes.
+        The next `fit` begins a new epoch and may have other data.
         """
         if self.state.is_fitting:
             raise RuntimeError("abandon cannot be called while this trainer is fitting")
