@@ -16,7 +16,7 @@ KINDS = (
     ("mini-batch of 20", 20, 0.1, style.GREEN),
     ("batch", "full", 0.3, style.BLUE),
 )
-WIDTH, HEIGHT, WEIGHTS, BIASES = 640, 470, (-1.5, 2.5), (-1.6, 2.1)
+WIDTH, HEIGHT, WEIGHTS, BIASES = 640, 480, (-1.5, 2.5), (-1.6, 2.1)
 PLOT = 56, 14, 570, 360  # left, top, width, height
 LEVELS = (0.4, 0.6, 1.0, 1.6, 2.5, 4.0, 6.0, 9.0, 13.0)
 
