@@ -99,6 +99,22 @@ def test_scripts_draw_their_pictures(script, tmp_path, monkeypatch):
     assert np.abs(expected - found).mean() < 0.02
 
 
+def test_drawings_that_move_can_be_stopped():
+    pytest.importorskip("sphinx")
+    page = DOCS / "tour" / "learning.md"
+    app = types.SimpleNamespace(
+        builder=types.SimpleNamespace(format="html"), env=types.SimpleNamespace(doc2path=lambda name: page)
+    )
+    source = [page.read_text(encoding="utf-8")]
+    runpy.run_path(str(DOCS / "conf.py"))["inline_animations"](app, "tour/learning", source)
+    [drawing] = re.findall(r"^```\{raw\} html\n(.*?)^```$", source[0], re.MULTILINE | re.DOTALL)
+    assert '<input type="checkbox"> Pause' in drawing
+    assert 'aria-label="Three paths over the same contour lines' in drawing
+    assert drawing.index("@media (prefers-reduced-motion:no-preference)") < drawing.index("animation:")
+    assert "<script" not in drawing
+    assert not re.search(r"]\(\S+\.svg\)", source[0])
+
+
 # ----------------------------------------------------------------- reference
 
 

@@ -11,7 +11,9 @@ def main(folder=style.PICTURES):
     of_sums = [of_output * LAST[unit] * (1 - outputs[unit] ** 2) for unit in range(2)]
     for source, start in enumerate(INPUTS):
         for unit, end in enumerate(HIDDEN):
-            style.arrow(axes, start, end, style.number(of_sums[unit] * ROW[source]), style.ORANGE, is_backward=True)
+            style.arrow(
+                axes, start, end, style.number(of_sums[unit] * ROW[source]), style.ORANGE, along=0.38, is_backward=True
+            )
     for unit, start in enumerate(HIDDEN):
         gradient = style.number(of_output * outputs[unit])
         style.arrow(axes, start, OUTPUT, gradient, style.ORANGE, along=0.36, is_backward=True)
@@ -25,8 +27,8 @@ def main(folder=style.PICTURES):
     style.circle(axes, OUTPUT, f"δ\n{style.number(of_output)}", style.ORANGE)
     style.note(axes, (OUTPUT[0], OUTPUT[1] - 0.75), "2 · (y − target)\nalso of its bias")
     style.circle(axes, LOSS, "loss", style.ORANGE)
-    axes.annotate("", (1.5, 5.85), (10.5, 5.85), arrowprops={"arrowstyle": "-|>", "color": style.DARK_GREY})
-    style.label(axes, (6.0, 5.85), "backward: from the loss to the parameters", style.DARK_GREY)
+    axes.annotate("", (1.5, 6.45), (10.5, 6.45), arrowprops={"arrowstyle": "-|>", "color": style.DARK_GREY})
+    style.label(axes, (6.0, 6.45), "backward: from the loss to the parameters", style.DARK_GREY)
     style.save(made, "backward_pass", folder)
 
 

@@ -22,8 +22,8 @@ def passed():
 
 def canvas():
     """Return a figure and axes in which a unit of length is about as long both ways."""
-    made, [axes] = style.figure(width=8.0, height=4.3)
-    axes.set(xlim=(0, 12), ylim=(-0.1, 6.2))
+    made, [axes] = style.figure(width=8.0, height=4.7)
+    axes.set(xlim=(0, 12), ylim=(-0.3, 6.75))
     axes.set_axis_off()
     return made, axes
 
@@ -49,11 +49,13 @@ def main(folder=style.PICTURES):
             is_above=unit == 0,
         )
     style.circle(axes, OUTPUT, f"y\n{style.number(output)}", style.BLUE)
-    style.note(axes, (OUTPUT[0] + 0.1, OUTPUT[1] - 0.75), style.weighted(LAST, outputs, 3, LAST_BIAS))
+    style.note(
+        axes, (OUTPUT[0] + 0.1, OUTPUT[1] - 0.75), style.weighted(LAST, outputs, 3, LAST_BIAS).replace(" − ", "\n− ")
+    )
     style.circle(axes, LOSS, f"loss\n{style.number(loss)}", style.ORANGE)
     style.note(axes, (LOSS[0], LOSS[1] - 0.75), f"target {TARGET}\n(y − target)²")
-    axes.annotate("", (10.5, 5.85), (1.5, 5.85), arrowprops={"arrowstyle": "-|>", "color": style.DARK_GREY})
-    style.label(axes, (6.0, 5.85), "forward: from the row to the loss", style.DARK_GREY)
+    axes.annotate("", (10.5, 6.45), (1.5, 6.45), arrowprops={"arrowstyle": "-|>", "color": style.DARK_GREY})
+    style.label(axes, (6.0, 6.45), "forward: from the row to the loss", style.DARK_GREY)
     style.save(made, "forward_pass", folder)
 
 

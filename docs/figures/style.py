@@ -40,25 +40,25 @@ def weighted(weights, values, digits: int, bias: float) -> str:
 
 def circle(axes: Axes, at: tuple[float, float], text: str, colour: str) -> None:
     """Draw a unit with what it holds."""
-    axes.plot(*at, "o", markersize=52, markerfacecolor="white", markeredgecolor=colour, markeredgewidth=2.0)
-    axes.text(*at, text, ha="center", va="center", fontsize=11.5, linespacing=1.25)
+    axes.plot(*at, "o", markersize=56, markerfacecolor="white", markeredgecolor=colour, markeredgewidth=2.0)
+    axes.text(*at, text, ha="center", va="center", fontsize=12.5, linespacing=1.2)
 
 
 def label(axes: Axes, at: tuple[float, float], text: str, colour: str) -> None:
     """Write on a line, which is hidden behind the text."""
     behind = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none"}
-    axes.text(*at, text, ha="center", va="center", fontsize=12, color=colour, bbox=behind)
+    axes.text(*at, text, ha="center", va="center", fontsize=13, color=colour, bbox=behind)
 
 
 def note(axes: Axes, at: tuple[float, float], text: str, is_above: bool = False) -> None:
     """Write below a unit, or above it."""
     behind = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"}
-    axes.text(*at, text, ha="center", va="bottom" if is_above else "top", fontsize=10, color=DARK_GREY, bbox=behind)
+    axes.text(*at, text, ha="center", va="bottom" if is_above else "top", fontsize=11.5, color=DARK_GREY, bbox=behind)
 
 
 def arrow(axes: Axes, start, end, text: str, colour: str, along: float = 0.3, is_backward: bool = False) -> None:
     """Draw an arrow between two units, either way, with a number on it."""
-    shape = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.5, "shrinkA": 28, "shrinkB": 28}
+    shape = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.5, "shrinkA": 30, "shrinkB": 30}
     axes.annotate("", *((start, end) if is_backward else (end, start)), arrowprops=shape, zorder=0)
     if text:
         label(axes, tuple(a + (b - a) * along for a, b in zip(start, end, strict=True)), text, colour)
