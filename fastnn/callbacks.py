@@ -100,7 +100,7 @@ class LambdaCallback(Callback):
 
 
 class EarlyStopping(Callback):
-    """Ends a run that has stopped getting better, and puts the best parameters back.
+    """Ends a run that no longer improves, and restores the best parameters.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ class EarlyStopping(Callback):
     min_delta : float, default 0.0
         What counts as an improvement: more than this.
     restore_best : bool, default True
-        Whether the network has the parameters of the best epoch when a ``fit`` has ended in order.
+        Whether the network gets the parameters of the best epoch when a ``fit`` ends without an error.
     mode : {"auto", "min", "max"}
         What is better; ``"auto"``: smaller, except for accuracies, top-k and R².
 
@@ -128,12 +128,13 @@ class EarlyStopping(Callback):
 
     Notes
     -----
-    A run that ended for another reason goes on with the same bits as an unbroken one when the same callback is passed
-    again (after ``Trainer.load``: a new one with the same arguments): it keeps the last parameters too, and puts them
-    back first, unless the network was changed meanwhile. After it has stopped a run, the next ``fit`` for more
-    ``epochs`` goes on from the best parameters and counts anew; one with ``max_epochs`` ends at once, for it is the
-    same run. If Ctrl-C, or a save, came between its decision to stop and the end of that ``fit``, the next one ends at
-    once with the best parameters, as the unbroken run would have.
+    To resume a run that ended for another reason, pass the same callback again (after ``Trainer.load``: a new one with
+    the same arguments). The run then has the same bits as an uninterrupted one: the callback keeps the last parameters
+    too, and restores them first, unless the network was changed meanwhile.
+
+    After it has stopped a run, the next ``fit`` for more ``epochs`` starts from the best parameters and counts anew;
+    one with ``max_epochs`` ends at once, since it is the same run. If Ctrl-C or a save came between the decision to
+    stop and the end of that ``fit``, the next one ends at once with the best parameters, as the uninterrupted run would.
     """
 
     def __init__(
@@ -224,10 +225,10 @@ class EarlyStopping(Callback):
 
 
 class Checkpoint(Callback):
-    """Saves the trainer while it trains, so that a run that dies can go on from there with the same bits.
+    """Saves the trainer during training, so that a run that dies can be resumed from there with the same bits.
 
-    Every save replaces the file in one go and keeps the one before it beside it (``.previous``), which
-    `fastnn.Trainer.load` takes, and says so, if the newer one is damaged.
+    Every save replaces the file in one go, and keeps the old one beside it (``.previous``). If the newer one is
+    damaged, `fastnn.Trainer.load` reads the old one, with a warning.
 
     Parameters
     ----------
@@ -240,7 +241,7 @@ class Checkpoint(Callback):
     seconds : float, optional
         Save when so much time has passed since the latest save, within an epoch too.
     monitor : str, optional
-        Save only after epochs in which this column of the history is better than ever. No other interval then.
+        Save only after epochs in which this column of the history reaches a new best. Excludes the other intervals.
     mode : {"auto", "min", "max"}
         What is better; ``"auto"``: smaller, except for accuracies, top-k and R².
 
@@ -251,8 +252,8 @@ class Checkpoint(Callback):
 
     Notes
     -----
-    Unless it monitors a column, it saves at the end of a ``fit`` as well. Place it last among the callbacks: what those
-    after it do at the same moment is not in the file, though a run that goes on from it tells them first.
+    Unless it monitors a column, it also saves at the end of a ``fit``. Place it last among the callbacks: what later
+    ones do at the same moment is not in the file, though a resumed run calls them first.
 
     Examples
     --------

@@ -49,12 +49,12 @@ def contours():
     design = np.column_stack([X[:, 0], np.ones(len(X))])
     middle = np.linalg.solve(design.T @ design, design.T @ y)
     least = ((y - design @ middle) ** 2).mean()
-    curvature, axes = np.linalg.eigh(design.T @ design / len(X))
+    to_circle = np.linalg.cholesky(design.T @ design / len(X))
     angles = np.linspace(0.0, 2 * np.pi, 73)
     for level in LEVELS:
         if level > least:
-            radii = np.sqrt((level - least) / curvature)
-            yield middle + (np.column_stack([np.cos(angles), np.sin(angles)]) * radii) @ axes.T
+            circle = np.sqrt(level - least) * np.column_stack([np.cos(angles), np.sin(angles)])
+            yield middle + np.linalg.solve(to_circle.T, circle.T).T
 
 
 def points_of(points):

@@ -57,7 +57,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     verbose : bool or int, default False
         Whether to print the loss of each epoch.
     warm_start : bool, default False
-        Whether ``fit`` goes on from the parameters of the last one.
+        Whether ``fit`` starts from the parameters of the previous one.
     momentum : float, default 0.9
     nesterovs_momentum : bool, default True
     early_stopping : bool, default False
@@ -231,7 +231,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     @available_if(has_epochs)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> MLPClassifier:
-        """Train for one epoch over the rows; the optimizer goes on from where it stood.
+        """Train for one epoch over the rows; the optimizer continues from where it stood.
 
         Parameters
         ----------

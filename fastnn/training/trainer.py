@@ -136,35 +136,35 @@ class Trainer:
     ) -> History:
         """Train until ``epochs`` more epochs are completed, or ``max_epochs`` in all.
 
-        Goes on from where the trainer stands: ``fit(epochs=5)`` and ``fit(epochs=20)`` give the bits of
-        ``fit(epochs=25)``. An epoch left unfinished, by Ctrl-C, ``max_seconds``, a callback or a save in its middle, is
-        finished first and counts; the data have to be the same ones.
+        Training continues from where the trainer stands: ``fit(epochs=5)`` and then ``fit(epochs=20)`` give the bits of
+        ``fit(epochs=25)``. An epoch left unfinished by Ctrl-C, ``max_seconds``, a callback or a save in its middle is
+        finished first, with the same data, and counts.
 
         Parameters
         ----------
         X : array_like or sparse matrix, shape (n, n_features)
-            Real numbers; in the network's dtype they are used where they lie, whatever the strides, memory maps too.
-            Sparse matrices and arrays as those of SciPy are used as they are in CSR, with the result that dense rows
-            of the same values have, and converted to it from other formats.
+            Real numbers. In the network's dtype they are used in place, whatever their strides, memory maps too. Sparse
+            matrices and arrays such as SciPy's are used in place in CSR, and converted to it from other formats. They
+            give the same result as dense rows of the same values.
         y : array_like
             Targets, as the loss takes them.
         epochs : int, optional
-            So many more; 1 unless ``max_epochs`` is given. 0 trains nothing: it only lets callbacks finish a run that
-            was interrupted at its very end.
+            Number of additional epochs; default 1 unless ``max_epochs`` is given. 0 trains nothing: it only lets
+            callbacks finish a run that was interrupted at its very end.
         max_epochs : int, optional
-            So many in all, those of earlier calls included, instead: the same call begins a run, goes on with one that
-            was broken off, and leaves one that is at its end, by `EarlyStopping` too, as it is.
+            Instead of ``epochs``, the number of epochs in all, those of earlier calls included. So the same call starts
+            a run, resumes an interrupted one, and leaves one as it is that has ended, by `EarlyStopping` too.
         sample_weight : array_like, shape (n,), optional
             At least 0, not all 0.
         validation_data : (X, y) or (X, y, sample_weight), optional
             Evaluated after each epoch, in the columns ``"val_…"`` of the history.
         validation_fraction : float, optional
-            Holds out this share of the rows, chosen by the seed, instead. Both parts are copies.
+            Instead of ``validation_data``, the share of the rows to hold out, by the seed. Both parts are copies.
         callbacks : sequence of Callback, optional
         progress : bool or "auto", default False
-            Whether to show a bar; ``"auto"``: in terminals and notebooks, if tqdm is installed.
+            Whether to show a progress bar; ``"auto"``: in terminals and notebooks, if tqdm is installed.
         max_seconds : float, optional
-            Stop after this time, in the middle of an epoch if need be; the next ``fit`` goes on from there.
+            Stop after this time, in the middle of an epoch if need be. The next ``fit`` continues from there.
 
         Returns
         -------
@@ -174,16 +174,16 @@ class Trainer:
         Raises
         ------
         TypeError, ValueError
-            If an argument does not fit; nothing has changed then.
+            If an argument does not fit. Nothing has changed then.
         DivergedError
-            If the loss or a parameter becomes NaN or infinite; the network holds the last finite parameters.
+            If the loss or a parameter becomes NaN or infinite. The network holds the last finite parameters.
         KeyboardInterrupt
-            On Ctrl-C, within a fraction of a second, at a point from which ``fit`` can go on.
+            On Ctrl-C, within a fraction of a second, at a point from which ``fit`` can continue.
 
         Reproducibility
         ---------------
-        The bits depend on the values and the dtype of the data and on their order, not on how they lie in memory, nor
-        on where a run was broken off and taken up. float64 data are rounded to a float32 network's dtype once.
+        The bits depend on the values, the dtype and the order of the data. They do not depend on how the data lie in
+        memory, nor on where a run was interrupted. For a float32 network, float64 data are rounded once.
         """
         state = self.state
         if state.is_fitting:
@@ -278,10 +278,10 @@ class Trainer:
         return evaluate(self, datasets.dataset(self.network, self.loss, X, y, sample_weight))
 
     def save(self, path: str | os.PathLike[str], keep_previous: bool = False) -> None:
-        """Write all that a run needs to go on to a safetensors file; an existing one is replaced in one go.
+        """Write all that is needed to resume the run to a safetensors file; an existing one is replaced in one go.
 
-        Network, optimizer, seeds, history, the place in the epoch and the state of callbacks; not the data, and not the
-        callbacks themselves: both have to be passed to `fit` again. It may be called by a callback, at any point.
+        The file holds network, optimizer, seeds, history, the place in the epoch and the state of callbacks. The data
+        and the callbacks themselves have to be passed to `fit` again. A callback may call this at any point.
 
         Parameters
         ----------
@@ -299,8 +299,8 @@ class Trainer:
 
         Reproducibility
         ---------------
-        The run that goes on from the file, in another process, by another instruction set or number of threads, ends
-        with the bits of the unbroken run.
+        Resumed from the file, in another process, by another instruction set or number of threads, the run ends bit for
+        bit like an uninterrupted one.
         """
         from fastnn.training import checkpoints  # here, as `import fastnn` does without it
 
@@ -308,7 +308,7 @@ class Trainer:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], threads: int | str | None = None) -> Trainer:
-        """Read a trainer that `save` wrote: it goes on with the bits that an unbroken run would have.
+        """Read a trainer that `save` wrote; its run ends bit for bit like an uninterrupted one.
 
         If the file is missing or damaged and the one before it was kept, that one is read, with a warning.
 
@@ -371,7 +371,7 @@ class Trainer:
         ----------
         rate : float
         scales_momentum : bool, default False
-            Whether what SGD has gathered goes on at the rate at which it was gathered.
+            Whether the momentum that SGD has gathered keeps its effect, rather than changing with the rate.
         """
         scales = checks.boolean(scales_momentum, "scales_momentum") and self.optimizer.kind == "sgd"
         rate = checks.number(rate, "rate", 0.0, above=scales)
@@ -381,9 +381,9 @@ class Trainer:
         self.state.follow(self.optimizer.schedule)
 
     def abandon(self) -> None:
-        """Give up the `fit` that was broken off: forget its callbacks, and that an epoch was under way.
+        """Give up an interrupted `fit`: forget its callbacks, and that an epoch was under way.
 
-        The next `fit` begins an epoch, with other data if it likes.
+        The next `fit` begins a new epoch, which may have other data.
         """
         if self.state.is_fitting:
             raise RuntimeError("abandon cannot be called while this trainer is fitting")
