@@ -134,7 +134,8 @@ class EarlyStopping(Callback):
 
     After it has stopped a run, the next ``fit`` for more ``epochs`` starts from the best parameters and counts anew;
     one with ``max_epochs`` ends at once, since it is the same run. If Ctrl-C or a save came between the decision to
-    stop and the end of that ``fit``, the next one ends at once with the best parameters, as the uninterrupted run would.
+    stop and the end of that ``fit``, the next one ends at once with the best parameters, as an uninterrupted run
+    would.
     """
 
     def __init__(
