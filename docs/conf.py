@@ -1,6 +1,8 @@
 """How the site is built: ``sphinx-build -W -n --keep-going docs build/docs``."""
 
+import html
 import re
+from pathlib import Path
 
 from sphinx.util.nodes import make_refnode
 
@@ -48,6 +50,24 @@ def link_pages(app, page, source):
         source[0] = re.sub(rf"\]\((?:\.\./)+{re.escape(path)}", f"]({target}", source[0])
 
 
+def inline_animations(app, page, source):
+    """Put drawings that move into the page itself, with a switch that stops them: an image cannot be stopped."""
+    if app.builder.format == "html":
+        folder = Path(app.env.doc2path(page)).parent
+        source[0] = re.sub(
+            r"^!\[([^\]]+)\]\((\S+\.svg)\)$", lambda found: inlined(found, folder), source[0], flags=re.M
+        )
+
+
+def inlined(found, folder):
+    alt, path = found.groups()
+    drawing = (folder / path).read_text(encoding="utf-8")
+    drawing = re.sub(r'aria-labelledby="[^"]*"', f'aria-label="{html.escape(alt)}"', drawing)
+    drawing = re.sub(r"<title.*?</title>\n", "", drawing)
+    switch = '<label><input type="checkbox"> Pause</label>'
+    return f'```{{raw}} html\n<div class="animation">{switch}\n{drawing}</div>\n```'
+
+
 def link_numerics(app, what, name, obj, options, lines):
     """Make links of what docstrings, which are read elsewhere too, say about the numerics contract."""
     lines[:] = [line.replace("docs/numerics.md", ":doc:`the numerics contract </numerics>`") for line in lines]
@@ -81,6 +101,7 @@ def row_of(entry):
 
 def setup(app):
     app.connect("source-read", link_pages)
+    app.connect("source-read", inline_animations)
     app.connect("missing-reference", link_by_ending)
     app.connect("autodoc-process-docstring", link_numerics)
     app.connect("autodoc-process-docstring", list_activations, priority=600)  # after sections have become markup

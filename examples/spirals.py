@@ -1,8 +1,8 @@
 """Watches a network bend its decision boundary around three spirals, as an animation.
 
-No straight line separates the arms of a spiral, so this is what hidden layers are for. Training goes on for some
-epochs, a frame is drawn, training goes on: `Trainer.fit` can be called as often as one likes, and the network is the
-same, to the last bit, as after a single call.
+No straight line separates the arms of a spiral, so this is what hidden layers are for. The network trains for some
+epochs, a frame is drawn, and so on. You can call `Trainer.fit` as often as you like: the network is the same, to the
+last bit, as after a single call.
 
 Run it with ``python examples/spirals.py``; the extra ``plot`` is needed. It writes ``spirals.gif``.
 """

@@ -111,7 +111,7 @@ class EarlyStopping(Callback):
     min_delta : float, default 0.0
         Smallest change that counts as an improvement: it must be larger than this.
     restore_best : bool, default True
-        Whether the network has the parameters of the best epoch when a ``fit`` has ended in order.
+        Whether the network gets the parameters of the best epoch when a ``fit`` ends without an error.
     mode : {"auto", "min", "max"}
         Whether smaller or larger is better; ``"auto"``: smaller, except for accuracies, top-k and R².
 
@@ -242,7 +242,7 @@ class Checkpoint(Callback):
     seconds : float, optional
         Time between saves, which may fall within an epoch.
     monitor : str, optional
-        Save only after epochs in which this column of the history is better than ever. No other interval then.
+        Save only after epochs in which this column of the history reaches a new best. Excludes the other intervals.
     mode : {"auto", "min", "max"}
         Whether smaller or larger is better; ``"auto"``: smaller, except for accuracies, top-k and R².
 

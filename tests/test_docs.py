@@ -88,12 +88,31 @@ def test_scripts_draw_their_pictures(script, tmp_path, monkeypatch):
         for name in set(sys.modules) - modules:
             if name in {path.stem for path in FIGURES}:
                 del sys.modules[name]
-    name = f"{script.stem}.png"
+    [name] = [path.name for path in PICTURES if path.stem == script.stem]
     assert [path.name for path in tmp_path.iterdir()] == [name]
+    if name.endswith(".svg"):
+        assert (tmp_path / name).read_text(encoding="utf-8") == (DOCS / "pictures" / name).read_text(encoding="utf-8")
+        return
     # Another version of matplotlib may draw the same lines a little otherwise.
     expected, found = (matplotlib.image.imread(folder / name)[..., :3] for folder in (DOCS / "pictures", tmp_path))
     assert expected.shape == found.shape
     assert np.abs(expected - found).mean() < 0.02
+
+
+def test_drawings_that_move_can_be_stopped():
+    pytest.importorskip("sphinx")
+    page = DOCS / "tour" / "learning.md"
+    app = types.SimpleNamespace(
+        builder=types.SimpleNamespace(format="html"), env=types.SimpleNamespace(doc2path=lambda name: page)
+    )
+    source = [page.read_text(encoding="utf-8")]
+    runpy.run_path(str(DOCS / "conf.py"))["inline_animations"](app, "tour/learning", source)
+    [drawing] = re.findall(r"^```\{raw\} html\n(.*?)^```$", source[0], re.MULTILINE | re.DOTALL)
+    assert '<input type="checkbox"> Pause' in drawing
+    assert 'aria-label="Three paths over the same contour lines' in drawing
+    assert drawing.index("@media (prefers-reduced-motion:no-preference)") < drawing.index("animation:")
+    assert "<script" not in drawing
+    assert not re.search(r"]\(\S+\.svg\)", source[0])
 
 
 # ----------------------------------------------------------------- reference

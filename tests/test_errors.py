@@ -96,6 +96,7 @@ ROWS = [
     (fastnn.plot.confusion_matrix, {"y_true": [1.5], "y_pred": [1]}, "y_true", "integers or strings", "float64"),
     (fastnn.plot.learning_curve, {"history": {"loss": [1.0]}, "metric": "x"}, "metric", "column of history", "'x'"),
     (fastnn.plot.network, {"network": 5}, "network", "Network", "int 5"),
+    (fastnn.plot.network, {"network": NET, "kind": "unit"}, "kind", "'layers'", "'unit'"),
     (fastnn.plot.weights, {"network": NET, "shape": 7}, "shape", "height, width", "7"),
     (fastnn.plot.schedule, {"schedule": "x", "epochs": 2, "steps_per_epoch": 1}, "schedule", "chedule", "'x'"),
     (fastnn.plot.predicted, {"y_true": ["a"], "y_pred": [1.0]}, "y_true", "real numbers", "str|U1"),

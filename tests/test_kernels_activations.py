@@ -138,8 +138,10 @@ def test_at_zero(isa, dtype, kind):
     y = forward(isa, dtype, kind, z)
     at_zero = float(activation(kind, mp.mpf(0), ALPHA.get(kind, 0)))
     np.testing.assert_allclose(y, at_zero, rtol=2 * EPSILON[dtype])
-    if at_zero == 0:
-        np.testing.assert_array_equal(np.signbit(y), np.signbit(z))
+    # The sign of a zero goes through a function that passes 0 upwards, and is turned by one that passes it downwards.
+    below, above = (activation(kind, mp.mpf(side) / 2**40, ALPHA.get(kind, 0)) for side in (-1, 1))
+    if at_zero == 0 and above != below:
+        np.testing.assert_array_equal(np.signbit(y), np.signbit(z) ^ (above < below))
     slope = backward(isa, dtype, kind, z, y, np.ones(z.size, dtype))
     expected = oracles.activation_derivative(kind, np.zeros(1), ALPHA.get(kind, 0))
     np.testing.assert_allclose(slope, np.broadcast_to(expected, z.size), rtol=4 * EPSILON[dtype])
@@ -157,9 +159,12 @@ def test_the_far_ends(isa, dtype, kind):
     expected = np.array([float(v) for v in truth(kind, z)])
     # At infinity a formula, or that of the derivative, may come to infinity times 0, or over itself.
     known = np.isfinite(z) | (~np.isnan(expected) & (not reads_z(kind)))
+    with np.errstate(over="ignore"):  # what grows faster than z may be infinite in float32
+        expected = expected.astype(dtype).astype(np.float64)
     np.testing.assert_allclose(y[known], expected[known], rtol=2 * EPSILON[dtype], atol=HALF_DENORMAL[dtype])
     slope = backward(isa, dtype, kind, z, y, np.ones(z.size, dtype))
-    assert np.isfinite(slope[known]).all()
+    is_steep = np.resize(np.abs(expected[:2]) > 1e36, z.size)  # towards either end: its slope is infinite there
+    assert np.isfinite(slope[known & ~is_steep]).all()
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if not reads_z(kind)])

@@ -1,4 +1,4 @@
-"""Pictures of networks: diagrams, weights, activations, gradients; and of learning rates."""
+"""Pictures of networks: diagrams of layers, weights, activations, gradients; and of learning rates."""
 
 import re
 
@@ -7,6 +7,7 @@ import pytest
 
 import fastnn as fn
 from fastnn import gradients, inspection, plot
+from fastnn.plot import _style
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -67,13 +68,23 @@ def test_the_figure_has_room_for_all_layers(depth):
     from matplotlib import pyplot
 
     deep = fn.Network([fn.Input(10**6), *[fn.Dense(3, "leaky_relu")] * depth])
-    ax = plot.network(deep)
+    ax = plot.network(deep, kind="layers")
     ax.figure.canvas.draw()
     boxes = [text.get_window_extent() for text in ax.texts if text.get_text()]
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
     assert all(ax.figure.bbox.contains(*point) for box in boxes for point in box.corners())
     assert min(text.get_fontsize() for text in ax.texts) > 8
     pyplot.close(ax.figure)
+
+
+def test_text_in_boxes_can_be_read_on_dark_figures(network):
+    from matplotlib import pyplot
+
+    with pyplot.style.context("dark_background"):
+        ax = plot.network(network)
+        pyplot.close(ax.figure)
+    inside = {text.get_color() for text in ax.texts if text.get_text().startswith(("Dense", "Input"))}
+    assert inside == {_style.DARK.surface}
 
 
 @pytest.mark.parametrize("function", [plot.network, plot.weights])

@@ -249,7 +249,7 @@ CALLS = [
     (fastnn.plot.best_epoch, {"values": [1.0, 0.5], "larger_is_better": True}),
     (fastnn.plot.learning_curve, {"history": {"loss": [1.0, 0.5]}, "ax": AXES, "metric": "loss"}),
     (fastnn.plot.learning_curves, {"runs": {"a": {"loss": [1.0, 0.5]}}, "metric": "loss", "ax": AXES}),
-    (fastnn.plot.network, {"network": NET, "ax": AXES}),
+    (fastnn.plot.network, {"network": NET, "ax": AXES, "kind": "units"}),
     (fastnn.plot.activations, {"network": NET, "X": X, "ax": AXES}),
     (fastnn.plot.gradients, {"network": NET, "loss": "cross_entropy", **DATA, "ax": AXES, "seed": 0}),
     (

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fastnn._input import checks
 from fastnn.layers import Activation, Dense, Dropout, Input, activation_of
 from fastnn.network import Network
-from fastnn.plot import _style
+from fastnn.plot import _style, _units
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,30 +20,58 @@ _CENTRE = 0.25
 _COLUMNS = (("activation", 0.53, "left"), ("output", 0.82, "right"), ("parameters", 0.99, "right"))
 
 
-def network(network: Network, ax: Axes | None = None) -> Axes:
-    """Draw a network: its layers from the top down, with activations, shapes of their outputs and parameter counts.
+def network(network: Network, ax: Axes | None = None, kind: Literal["auto", "units", "layers"] = "auto") -> Axes:
+    """Draw a network: each unit and each weight of a small one, the layers of a larger one.
 
     Parameters
     ----------
     network : Network
     ax : matplotlib Axes, optional
-        By default a new figure's, which is as high as the layers take.
+        By default a new figure's. For layers it is as high as they need.
+    kind : {"auto", "units", "layers"}
+        What is drawn. ``"auto"`` draws units where no layer has more than 16 of them and no more than 6 layers have
+        units; layers otherwise.
 
     Returns
     -------
     matplotlib Axes
-        A box is the wider, the more units a layer has, on a logarithmic scale.
 
     Raises
     ------
     TypeError
         If ``network`` is no Network.
+    ValueError
+        If there is no such kind.
     ImportError
         If matplotlib is missing; the message says how to install it.
+
+    Notes
+    -----
+    **Units** are circles in columns, from the inputs on the left to the outputs on the right. Weights are lines, and
+    the ring of a circle is the unit's bias: blue above 0, orange below, and the wider, the further from 0. The numbers
+    are written beside them where no layer has more than 3 units. Of a layer of more than 16 units, the first and the
+    last are drawn.
+
+    **Layers** are boxes from the top down, with activations, shapes of their outputs and parameter counts. A box is
+    the wider, the more units a layer has, on a logarithmic scale.
+
+    Examples
+    --------
+    >>> fn.plot.network(net, kind="units")
     """
     checks.instance(network, Network, "network")
-    rows = network.plan.rows
+    checks.choice(kind, ("auto", "units", "layers"), "kind")
+    if kind == "units" or (kind == "auto" and _units.is_small(network)):
+        ax = _style.axes(ax)
+        _units.draw(network, ax, _notes)
+        return ax
     ax = _style.axes(ax, size_of(network))
+    _draw_layers(network, ax)
+    return ax
+
+
+def _draw_layers(network: Network, ax: Axes) -> None:
+    rows = network.plan.rows
     available = ax.get_window_extent().height / ax.figure.dpi  # inches
     size = max(3.0, min(10.0, 72 * 0.5 * available / (len(rows) + 2)))
     colours = _style.palette(ax)
@@ -68,7 +96,6 @@ def network(network: Network, ax: Axes | None = None) -> Axes:
     total = f"{network.n_parameters:,}"
     ax.text(0.99, len(rows) + 0.15, total, ha="right", va="center", fontsize=size, weight="bold", color=colours.ink)
     ax.text(0.53, len(rows) + 0.15, "in all", ha="left", va="center", fontsize=size, color=colours.muted)
-    return ax
 
 
 def size_of(network: Network) -> tuple[float, float]:
@@ -92,6 +119,14 @@ def activation(layer: Any) -> str:
     found = activation_of(layer)
     name = "" if found.name == "identity" else found.name.replace("_", " ")
     return name if found.is_default else f"{name}, α = {found.alpha:g}"
+
+
+def _notes(layer: Any) -> list[str]:
+    """Return what is written below a column of units of a layer that belongs to it."""
+    name = activation(layer)
+    if isinstance(layer, (Dense, Activation)):
+        return [name] if name else []
+    return [named(layer, 0)]
 
 
 def _filling(layer: Any, is_last: bool, colours: _style.Palette) -> str | None:

@@ -22,7 +22,7 @@ from fastnn._version import __version__
 from fastnn.layers import Dense
 from fastnn.losses import BinaryCrossEntropy, CrossEntropy, Loss, Pinball
 from fastnn.metrics import is_maximised
-from fastnn.plot import _diagram, _distributions, _html, _run, _style
+from fastnn.plot import _diagram, _distributions, _html, _run, _style, _units
 from fastnn.plot._boundary import decision_boundary
 from fastnn.plot._confusion import confusion_matrix
 from fastnn.plot._curves import best_epoch, learning_curve
@@ -148,8 +148,12 @@ def _panels(
     """Yield heading, caption, size and drawing of each picture; what there is none of goes to ``missing``."""
     network, size = run.network, _style.FIGURE_SIZE
     yield from _of_history(run, missing)
-    diagram = "From the input at the top to the output; a box is the wider, the more units a layer has."
-    yield "Network", diagram, _diagram.size_of(network), lambda ax: _diagram.network(network, ax)
+    if run.is_trained and _units.is_small(network):
+        units = "Lines are weights, the wider the larger: blue above 0, orange below. The ring of a unit is its bias."
+        yield "Network", units, size, lambda ax: _diagram.network(network, ax, "units")
+    else:
+        diagram = "From the input at the top to the output; a box is the wider, the more units a layer has."
+        yield "Network", diagram, _diagram.size_of(network), lambda ax: _diagram.network(network, ax, "layers")
     if not run.is_trained:
         missing.append(f"No weights, activations and gradients: there is no {_run.MODEL} beside the record.")
     else:

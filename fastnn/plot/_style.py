@@ -75,14 +75,16 @@ def axes(ax: Axes | None, size: tuple[float, float] = FIGURE_SIZE) -> Axes:
     return ax
 
 
+def background(ax: Axes) -> Any:
+    """Return the colour behind what is drawn on ``ax``: white where that is transparent."""
+    faces = map(matplotlib("colors").to_rgba, (ax.get_facecolor(), ax.figure.get_facecolor()))
+    return next((face for face in faces if face[3] > 0.5), (1.0, 1.0, 1.0, 1.0))
+
+
 def palette(ax: Axes) -> Palette:
     """Return the colours for the background of ``ax``."""
-    to_rgba = matplotlib("colors").to_rgba
-    for face in (ax.get_facecolor(), ax.figure.get_facecolor()):
-        red, green, blue, alpha = to_rgba(face)
-        if alpha > 0.5:
-            return DARK if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else LIGHT
-    return LIGHT
+    red, green, blue, _ = background(ax)
+    return DARK if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else LIGHT
 
 
 def parameters(colours: Palette) -> dict[str, Any]:

@@ -230,7 +230,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     @available_if(has_epochs)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
-        """Train for one epoch over the rows; the optimizer goes on from where it stood.
+        """Train for one epoch over the rows; the optimizer continues from where it stood.
 
         Parameters
         ----------

@@ -144,9 +144,9 @@ class Trainer:
         Parameters
         ----------
         X : array_like or sparse matrix, shape (n, n_features)
-            Real numbers; in the network's dtype they are used where they lie, whatever the strides, memory maps too.
-            Sparse matrices and arrays as those of SciPy are used as they are in CSR, with the result that dense rows
-            of the same values have, and converted to it from other formats.
+            Real numbers. In the network's dtype they are used in place, whatever their strides, memory maps too. Sparse
+            matrices and arrays such as SciPy's are used in place in CSR, and converted to it from other formats. They
+            give the same result as dense rows of the same values.
         y : array_like
             Targets, as the loss takes them.
         epochs : int, optional
@@ -163,7 +163,7 @@ class Trainer:
             Share of the rows to hold out for validation instead, chosen by the seed. Both parts are copies.
         callbacks : sequence of Callback, optional
         progress : bool or "auto", default False
-            Whether to show a bar; ``"auto"``: in terminals and notebooks, if tqdm is installed.
+            Whether to show a progress bar; ``"auto"``: in terminals and notebooks, if tqdm is installed.
         max_seconds : float, optional
             Stop after this time, in the middle of an epoch if need be; the next ``fit`` continues from there.
 
@@ -175,11 +175,11 @@ class Trainer:
         Raises
         ------
         TypeError, ValueError
-            If an argument does not fit; nothing has changed then.
+            If an argument does not fit. Nothing has changed then.
         DivergedError
-            If the loss or a parameter becomes NaN or infinite; the network holds the last finite parameters.
+            If the loss or a parameter becomes NaN or infinite. The network holds the last finite parameters.
         KeyboardInterrupt
-            On Ctrl-C, within a fraction of a second, at a point from which ``fit`` can go on.
+            On Ctrl-C, within a fraction of a second, at a point from which ``fit`` can continue.
 
         Reproducibility
         ---------------
