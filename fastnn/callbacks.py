@@ -15,6 +15,7 @@ import numpy as np
 from fastnn import metrics
 from fastnn._engine.environment import standard_environment
 from fastnn._input import checks
+from fastnn._input.calls import explained
 from fastnn._storage import durable
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class LambdaCallback(Callback):
     >>> fn.LambdaCallback(on_epoch_end=lambda trainer, epoch, values: print(epoch, values["loss"]))
     """
 
+    @explained
     def __init__(
         self,
         *,
@@ -136,6 +138,7 @@ class EarlyStopping(Callback):
     once with the best parameters, as the unbroken run would have.
     """
 
+    @explained
     def __init__(
         self,
         patience: int = 5,
@@ -263,6 +266,7 @@ class Checkpoint(Callback):
     >>> trainer.fit(X, y, max_epochs=100, callbacks=[fn.EarlyStopping(), fn.Checkpoint("run.safetensors", seconds=30)])
     """
 
+    @explained
     def __init__(
         self,
         path: str | os.PathLike[str],

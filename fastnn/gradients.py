@@ -12,6 +12,7 @@ from fastnn._engine import random
 from fastnn._engine.environment import standard_environment
 from fastnn._engine.training import Training
 from fastnn._input import checks
+from fastnn._input.calls import explained
 from fastnn._lowering import random_streams
 from fastnn.losses import LOSSES, Loss
 from fastnn.network import Network
@@ -51,6 +52,7 @@ class GradientCheck(Mapping[str, float]):
         return f"GradientCheck({', '.join(f'{name}: {value:.1e}' for name, value in self.items())})"
 
 
+@explained
 def gradient_check(
     network: Network,
     loss: str | Loss,
@@ -100,6 +102,7 @@ def gradient_check(
         return GradientCheck(_differences(training, copy, gradients, data, epsilon, seed))
 
 
+@explained
 def gradient(
     network: Network,
     loss: str | Loss,

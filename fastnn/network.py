@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from fastnn._engine.environment import standard_environment
 from fastnn._engine.model import Model
 from fastnn._engine.random import first_nonfinite
 from fastnn._input import checks, memory_maps, rows, sparse
+from fastnn._input.calls import explained
 from fastnn._lowering import random_streams
 from fastnn._lowering.plan import Plan
 from fastnn._runtime import instruction_sets
@@ -69,6 +70,7 @@ class Network:
     (128, 64)
     """
 
+    @explained
     def __init__(self, layers: Sequence[Layer], seed: int = 0, dtype: str = "float32") -> None:
         self._build(layers, seed, dtype)
         with standard_environment():
@@ -338,6 +340,16 @@ class Network:
         if description.get("digest") != network.digest():
             raise ValueError(f"{name!r} is damaged: its parameters do not have the digest it states")
         return network
+
+    if not TYPE_CHECKING:  # type checkers find such mistakes by themselves
+
+        def __getattr__(self, name: str) -> NoReturn:
+            from fastnn._input import suggestions
+
+            raise suggestions.missing_attribute("'Network' object", name, dir(self), "Network")
+
+        def __call__(self, *_args: Any, **_keywords: Any) -> NoReturn:
+            raise TypeError("a Network is not called: net.predict(X) computes its outputs")
 
     def __reduce__(self) -> tuple[Any, ...]:
         arguments = (self.layers, self.seed, self.dtype, dict(self.parameters))

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastnn import data, losses, metrics, optimizers, records
 from fastnn._input import checks
+from fastnn._input.calls import explained
 from fastnn._storage import descriptions
 from fastnn.callbacks import Callback, EarlyStopping
 from fastnn.network import Network
@@ -47,6 +48,7 @@ class Reproduction:
         return self.expected == self.found
 
 
+@explained
 def reproduce(
     record: str | os.PathLike[str] | Mapping[str, Any],
     X: ArrayLike,

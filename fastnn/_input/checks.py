@@ -27,11 +27,18 @@ LISTED = 100  # names in an error message
 
 
 def nearest(value: str, choices: Iterable[str]) -> str:
-    """Return a hint naming the choice most like ``value``, or nothing."""
-    import difflib
+    """Return a hint naming the choice that is spelt most like ``value``, or nothing; for names of the user's own."""
+    from fastnn._input import suggestions  # here, as only errors need it
 
-    found = difflib.get_close_matches(value.lower(), list(choices), 1, 0.5)
-    return f" (did you mean {found[0]!r}?)" if found else ""
+    found = suggestions.nearest(value, choices)
+    return "" if found is None else f" (did you mean {found!r}?)"
+
+
+def hint(value: str, choices: Iterable[str], argument: str) -> str:
+    """Return a hint at what a name that is none of ``choices``, which are ours, was meant for, or nothing."""
+    from fastnn._input import suggestions
+
+    return suggestions.hint(value, choices, argument)
 
 
 def listing(names: Collection[str]) -> str:
@@ -47,7 +54,7 @@ def choice(value: Any, choices: Iterable[str], argument: str) -> str:
         raise TypeError(f"{argument} must be one of {', '.join(map(repr, choices))}; got {described(value)}")
     if value not in choices:
         listed = ", ".join(map(repr, choices))
-        raise ValueError(f"{argument} must be one of {listed}; got {value!r}{nearest(value, choices)}")
+        raise ValueError(f"{argument} must be one of {listed}; got {value!r}{hint(value, choices, argument)}")
     return value
 
 
@@ -86,8 +93,12 @@ def number(
     *,
     above: bool = False,
     below: bool = False,
+    hint: str = "",
 ) -> float:
-    """Return ``value`` as a finite float from ``low`` to ``high``; ``above`` and ``below`` exclude the ends."""
+    """Return ``value`` as a finite float from ``low`` to ``high``; ``above`` and ``below`` exclude the ends.
+
+    ``hint`` ends the error about a number that is out of range.
+    """
     try:
         if isinstance(value, (bool, np.bool_, str, bytes)):
             raise TypeError
@@ -105,7 +116,7 @@ def number(
         if high < math.inf:
             bounds.append(f"{'below' if below else 'at most'} {high:g}")
         raise ValueError(
-            f"{argument} must be a finite number{' ' * bool(bounds)}{' and '.join(bounds)}; got {result!r}"
+            f"{argument} must be a finite number{' ' * bool(bounds)}{' and '.join(bounds)}; got {result!r}{hint}"
         )
     return result
 

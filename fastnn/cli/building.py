@@ -26,10 +26,7 @@ def network(n_features: int, n_outputs: int, activation: str, chosen: Hyperparam
 
 def steps_per_epoch(chosen: Hyperparameters, rows: int) -> int:
     """Count the updates of an epoch."""
-    batch_size = rows if chosen.batch_size == "full" else int(chosen.batch_size)
-    if batch_size > rows:
-        raise ValueError(f"--batch-size must be at most the {rows} rows to train on, or full; got {batch_size}")
-    return -(-rows // batch_size)
+    return 1 if chosen.batch_size == "full" else -(-rows // int(chosen.batch_size))
 
 
 def optimizer(chosen: Hyperparameters, steps_per_epoch: int) -> optimizers.Optimizer:

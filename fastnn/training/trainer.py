@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from fastnn._engine.random import first_nonfinite
 from fastnn._engine.training import Diverged
 from fastnn._input import checks, rows
+from fastnn._input.calls import explained
 from fastnn.callbacks import Callback
 from fastnn.history import History
 from fastnn.losses import LOSSES, Loss
@@ -45,7 +46,8 @@ class Trainer:
     optimizer : str or Optimizer, default "adam"
         A name of `fastnn.optimizers.OPTIMIZERS`, or an object of `fastnn.optimizers`, which takes parameters.
     batch_size : int or "full", default 32
-        Rows of an update; ``"full"``: all of them. A ragged last batch is trained on. The loss of a batch is the mean
+        Rows of an update; ``"full"``, and any number above that of the rows: all of them. A ragged last batch is
+        trained on. The loss of a batch is the mean
         of its rows, weighted by their sample weights.
     seed : int, default 0
         Decides the order of the rows, the dropout masks and the rows that ``validation_fraction`` holds out.
@@ -90,6 +92,7 @@ class Trainer:
     >>> history = trainer.fit(X, y, epochs=20, validation_data=(X_val, y_val), callbacks=[fn.EarlyStopping(patience=5)])
     """
 
+    @explained
     def __init__(
         self,
         network: Network,
@@ -120,6 +123,7 @@ class Trainer:
 
     # ------------------------------------------------------------------- training
 
+    @explained
     def fit(
         self,
         X: ArrayLike,
@@ -261,6 +265,7 @@ class Trainer:
         if self.state.is_fitting:
             self.state.training.interrupt()
 
+    @explained
     def evaluate(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> dict[str, float]:
         """Compute loss, accuracy (classifiers) and metrics on data, dropout off, penalties left out.
 
@@ -328,6 +333,13 @@ class Trainer:
         from fastnn.training import checkpoints
 
         return checkpoints.load(cls, path, threads)
+
+    if not TYPE_CHECKING:  # type checkers find such mistakes by themselves
+
+        def __getattr__(self, name: str) -> NoReturn:
+            from fastnn._input import suggestions
+
+            raise suggestions.missing_attribute("'Trainer' object", name, dir(self), "Trainer")
 
     def __reduce__(self) -> tuple[Any, ...]:
         from fastnn.training import checkpoints

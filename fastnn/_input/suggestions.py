@@ -1,0 +1,95 @@
+"""What an error adds about a name that is not known: what was meant, or how it is done here.
+
+A hint must not mislead. A name of another library leads to ours by `fastnn._input.synonyms`; what is spelt nearly like
+one of ours leads to that; for anything else there is no hint.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from fastnn._input.synonyms import ELSEWHERE, LACKING, SYNONYMS
+
+_LIKE = 0.75  # how alike a slip is to what was meant, by difflib's ratio
+
+
+def plain(name: str) -> str:
+    """Return a name without what differs from library to library."""
+    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def nearest(value: str, choices: Iterable[str], like: float = 0.6) -> str | None:
+    """Return the choice that is spelt most like ``value``, if one is."""
+    by_plain = {plain(choice): choice for choice in reversed(list(choices))}
+    found = difflib.get_close_matches(plain(value), by_plain, 1, like)
+    return by_plain[found[0]] if found else None
+
+
+def hint(name: str, choices: Iterable[str], place: str = "") -> str:
+    """Return what to add to an error about ``name``, which is none of ``choices``; nothing if there is nothing to say.
+
+    Parameters
+    ----------
+    name : str
+    choices : iterable of str
+    place : str
+        A key of ``ELSEWHERE``.
+    """
+    choices = list(choices)
+    meant = SYNONYMS.get(plain(name), ())
+    if (sentence := _elsewhere(place, name)) is not None:
+        return f": {sentence}"
+    for names in (alternative.split(" and ") for alternative in meant):
+        if set(names) <= set(choices):
+            return f" (did you mean {' and '.join(map(repr, names))}?)"
+    for other in meant:
+        if (sentence := _elsewhere(place, other)) is not None:
+            return f": {sentence}"
+    if plain(name) in LACKING:
+        return ""
+    near = nearest(name, choices, _LIKE)
+    if near is not None:
+        return f" (did you mean {near!r}?)"
+    near = nearest(name, ELSEWHERE.get(place, ()), _LIKE)
+    return "" if near is None else f": {_elsewhere(place, near)}"
+
+
+def _elsewhere(place: str, name: str) -> str | None:
+    """Return what to do instead of ``name`` at a place."""
+    return next((text for key, text in ELSEWHERE.get(place, {}).items() if plain(key) == plain(name)), None)
+
+
+def bad_call(
+    name: str, unknown: Iterable[str], missing: Iterable[str], names: list[str], n_positional: int, n_given: int
+) -> TypeError:
+    """Make the error of a call whose arguments do not fit.
+
+    Parameters
+    ----------
+    name : str
+        Of what was called.
+    unknown, missing : iterable of str
+        Arguments that it does not take, and that it lacks.
+    names : list of str
+        What it takes.
+    n_positional, n_given : int
+        How many of them may stand without their names, and how many did.
+    """
+    place = f"{name}()"
+    for given in unknown:
+        added = hint(given, names, place) or (f"; it takes {', '.join(names)}" if names else "; it takes none")
+        return TypeError(f"{place} got an unexpected argument {given!r}{added}")
+    for lacking in missing:
+        sentence = _elsewhere(place, lacking)
+        return TypeError(f"{place} is missing the argument {lacking!r}{'' if sentence is None else f': {sentence}'}")
+    sentence = _elsewhere(place, "*")
+    added = "" if sentence is None else f": {sentence}"
+    return TypeError(f"{place} takes at most {n_positional} positional arguments; got {n_given}{added}")
+
+
+def missing_attribute(owner: str, name: str, choices: Iterable[str], place: str) -> AttributeError:
+    """Make the error of an attribute that ``owner`` lacks; what begins with an underscore gets no hint."""
+    added = "" if name.startswith("_") else hint(name, [choice for choice in choices if choice[0] != "_"], place)
+    # The name is told to Python without the object: it would add a guess of its own.
+    return AttributeError(f"{owner} has no attribute {name!r}{added}", name=name)
