@@ -26,6 +26,17 @@ def nearest(value: str, choices: Iterable[str], like: float = 0.6) -> str | None
     return by_plain[found[0]] if found else None
 
 
+def meant(name: str, choices: Iterable[str]) -> tuple[str, ...]:
+    """Return those of ``choices`` that ``name``, which is none of them, was meant for; mostly one, or none."""
+    choices = list(choices)
+    for alternative in SYNONYMS.get(plain(name), ()):
+        names = tuple(alternative.split(" and "))
+        if set(names) <= set(choices):
+            return names
+    near = None if plain(name) in LACKING else nearest(name, choices, _LIKE)
+    return () if near is None else (near,)
+
+
 def hint(name: str, choices: Iterable[str], place: str = "") -> str:
     """Return what to add to an error about ``name``, which is none of ``choices``; nothing if there is nothing to say.
 
@@ -36,23 +47,16 @@ def hint(name: str, choices: Iterable[str], place: str = "") -> str:
     place : str
         A key of ``ELSEWHERE``.
     """
-    choices = list(choices)
-    meant = SYNONYMS.get(plain(name), ())
-    if (sentence := _elsewhere(place, name)) is not None:
-        return f": {sentence}"
-    for names in (alternative.split(" and ") for alternative in meant):
-        if set(names) <= set(choices):
-            return f" (did you mean {' and '.join(map(repr, names))}?)"
-    for other in meant:
-        if (sentence := _elsewhere(place, other)) is not None:
-            return f": {sentence}"
-    if plain(name) in LACKING:
-        return ""
-    near = nearest(name, choices, _LIKE)
-    if near is not None:
-        return f" (did you mean {near!r}?)"
-    near = nearest(name, ELSEWHERE.get(place, ()), _LIKE)
-    return "" if near is None else f": {_elsewhere(place, near)}"
+    sentence = _elsewhere(place, name)
+    if sentence is None and (names := meant(name, choices)):
+        return f" (did you mean {' and '.join(map(repr, names))}?)"
+    if sentence is None:
+        sentences = (_elsewhere(place, other) for other in SYNONYMS.get(plain(name), ()))
+        sentence = next((found for found in sentences if found is not None), None)
+    if sentence is None and plain(name) not in LACKING:
+        near = nearest(name, ELSEWHERE.get(place, ()), _LIKE)
+        sentence = None if near is None else ELSEWHERE[place][near]
+    return "" if sentence is None else f": {sentence}"
 
 
 def _elsewhere(place: str, name: str) -> str | None:

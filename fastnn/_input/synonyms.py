@@ -81,7 +81,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "randomseed": ("seed", "random_state"),
     "seed": ("random_state",),
     "precision": ("dtype",),
-    "hiddenlayersizes": ("layers", "units"),
+    "hiddenlayersizes": ("layers", "units", "hidden"),
     "hiddenunits": ("layers", "units", "hidden", "hidden_layer_sizes"),
     "units": ("features", "layers", "hidden", "hidden_layer_sizes"),
     "layers": ("hidden", "hidden_layer_sizes"),
@@ -111,6 +111,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "layernormalization": ("layer_norm", "LayerNorm"),
     # of optimizers and schedules
     "lr": ("learning_rate_init", "learning_rate"),
+    "rate": ("learning_rate", "dropout"),
     "eta": ("learning_rate_init", "learning_rate"),
     "eta0": ("learning_rate_init", "learning_rate"),
     "stepsize": ("every", "decay_every", "learning_rate"),
@@ -186,6 +187,16 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "earlystoppingrounds": ("patience", "n_iter_no_change"),
     "patience": ("n_iter_no_change",),
     "restorebestweights": ("restore_best",),
+    # commands
+    "fit": ("train",),
+    "score": ("evaluate",),
+    "test": ("evaluate",),
+    "eval": ("evaluate",),
+    "infer": ("predict",),
+    "apply": ("predict",),
+    "summary": ("info",),
+    "show": ("info",),
+    "check": ("verify",),
     # names of the package
     "linear": ("Dense",),
     "reducelronplateau": ("ReduceOnPlateau",),
