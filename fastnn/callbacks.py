@@ -19,6 +19,7 @@ from fastnn._input.calls import explained
 from fastnn._storage import durable
 
 if TYPE_CHECKING:
+    from fastnn._input.names import ModeName
     from fastnn.training import Trainer
 
 
@@ -145,7 +146,7 @@ class EarlyStopping(Callback):
         monitor: str | None = None,
         min_delta: float = 0.0,
         restore_best: bool = True,
-        mode: str = "auto",
+        mode: ModeName = "auto",
     ) -> None:
         _check_monitor(monitor)
         self.patience = checks.integer(patience, "patience")
@@ -275,7 +276,7 @@ class Checkpoint(Callback):
         steps: int | None = None,
         seconds: float | None = None,
         monitor: str | None = None,
-        mode: str = "auto",
+        mode: ModeName = "auto",
     ) -> None:
         self.path = checks.path(path)
         _check_monitor(monitor)

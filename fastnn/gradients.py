@@ -22,6 +22,8 @@ from fastnn.training.datasets import Dataset, dataset
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from fastnn._input.names import DtypeName, LossName
+
 _MAX_ENTRIES = 64  # of a tensor that are tried; all of a smaller one
 _DOUBTFUL = 1e-6
 
@@ -55,7 +57,7 @@ class GradientCheck(Mapping[str, float]):
 @explained
 def gradient_check(
     network: Network,
-    loss: str | Loss,
+    loss: LossName | Loss,
     X: ArrayLike,
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,
@@ -105,7 +107,7 @@ def gradient_check(
 @explained
 def gradient(
     network: Network,
-    loss: str | Loss,
+    loss: LossName | Loss,
     X: ArrayLike,
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,
@@ -146,12 +148,12 @@ def gradient(
 
 def _prepared(
     network: Network,
-    loss: str | Loss,
+    loss: LossName | Loss,
     X: ArrayLike,
     y: ArrayLike,
     sample_weight: ArrayLike | None,
     seed: int,
-    dtype: str | None = None,
+    dtype: DtypeName | None = None,
 ) -> tuple[Training, Network, Dataset]:
     """Return a copy of the network, a training of it that stands before its first update, and the checked data."""
     checks.instance(network, Network, "network")

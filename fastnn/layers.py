@@ -10,6 +10,7 @@ from fastnn.activations import ACTIVATIONS as ACTIVATIONS
 from fastnn.initializers import INITIALIZERS, Constant, Initializer, Zeros, resolved
 
 if TYPE_CHECKING:
+    from fastnn._input.names import ActivationName, InitializerName
     from fastnn._lowering.program import Program
 
 _ALIASES = {None: "identity", "linear": "identity"}
@@ -65,7 +66,7 @@ class Activation(Layer):
     >>> fn.Dense(32, activation=fn.Activation("leaky_relu", alpha=0.2))
     """
 
-    name: str
+    name: ActivationName
     alpha: float | None = None
 
     def __post_init__(self) -> None:
@@ -115,9 +116,9 @@ class Dense(Layer):
     """
 
     units: int
-    activation: str | Activation | None = "identity"
-    weight_initializer: str | Initializer = "auto"
-    bias_initializer: str | Initializer = "zeros"
+    activation: ActivationName | Activation | None = "identity"
+    weight_initializer: InitializerName | Initializer = "auto"
+    bias_initializer: InitializerName | Initializer = "zeros"
 
     def __post_init__(self) -> None:
         activation = self.activation

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from fastnn._engine.sparse import SparseMatrix
+    from fastnn._input.names import DtypeName
 
 _empty, _ndarray, _may_share_memory = np.empty, np.ndarray, np.may_share_memory  # looked up faster
 
@@ -71,7 +72,7 @@ class Network:
     """
 
     @explained
-    def __init__(self, layers: Sequence[Layer], seed: int = 0, dtype: str = "float32") -> None:
+    def __init__(self, layers: Sequence[Layer], seed: int = 0, dtype: DtypeName = "float32") -> None:
         self._build(layers, seed, dtype)
         with standard_environment():
             self._initialise()
@@ -90,7 +91,7 @@ class Network:
         self.layers = self.plan.layers
         self.metadata: dict[str, Any] = {}
         self.seed = checks.seed(seed)
-        self.dtype = self.plan.dtype.name
+        self.dtype: DtypeName = self.plan.dtype.name  # type: ignore[assignment]
         if parameters is not None:
             self.plan.check_shapes(parameters)
         self.plan.check_size()
@@ -215,7 +216,7 @@ class Network:
         """
         return files.digest(self.parameters)
 
-    def astype(self, dtype: str) -> Network:
+    def astype(self, dtype: DtypeName) -> Network:
         """Return a copy with parameters rounded, or widened, to ``dtype``."""
         target = np.dtype(checks.dtype_name(dtype))
         return Network._restored(

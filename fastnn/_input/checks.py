@@ -22,6 +22,8 @@ from fastnn._input import NUMERIC_KINDS, interruptible, memory_maps
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from fastnn._input.names import DtypeName
+
 MAX_SEED = 2**64 - 1
 LISTED = 100  # names in an error message
 
@@ -47,7 +49,7 @@ def listing(names: Collection[str]) -> str:
     return ", ".join(itertools.islice(names, LISTED)) + more
 
 
-def choice(value: Any, choices: Iterable[str], argument: str) -> str:
+def choice(value: Any, choices: Iterable[str], argument: str) -> Any:
     """Return ``value``, if it is one of the strings ``choices``."""
     choices = tuple(choices)
     if not isinstance(value, str):
@@ -152,7 +154,7 @@ def mapping(value: Any, argument: str) -> Mapping[Any, Any]:
     return value
 
 
-def dtype_name(value: Any, argument: str = "dtype") -> str:
+def dtype_name(value: Any, argument: str = "dtype") -> DtypeName:
     """Return ``"float32"`` or ``"float64"``."""
     if isinstance(value, str):
         return choice(value, ("float32", "float64"), argument)
@@ -162,7 +164,7 @@ def dtype_name(value: Any, argument: str = "dtype") -> str:
         name = ""
     if name not in ("float32", "float64"):
         raise TypeError(f"{argument} must be 'float32' or 'float64'; got {value!r}")
-    return name
+    return name  # type: ignore[return-value]
 
 
 def one_of(value: Any, base: type, choices: dict[str, Any], argument: str) -> Any:

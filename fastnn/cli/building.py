@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn import callbacks, layers, optimizers, schedules
 from fastnn.cli.hyperparameters import MOMENTA, Hyperparameters
 from fastnn.network import Network
 
+if TYPE_CHECKING:
+    from fastnn._input.names import ActivationName
 
-def network(n_features: int, n_outputs: int, activation: str, chosen: Hyperparameters) -> Network:
+
+def network(n_features: int, n_outputs: int, activation: ActivationName, chosen: Hyperparameters) -> Network:
     """Build the network, which ends in ``activation``."""
     stack: list[layers.Layer] = [layers.Input(n_features)]
     for units in chosen.hidden:

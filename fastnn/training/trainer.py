@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import numpy as np
 
@@ -29,6 +29,8 @@ from fastnn.training.usual_targets import UsualTargets
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+    from fastnn._input.names import LossName, MetricName, OptimizerName
 
 _ndarray = np.ndarray  # looked up faster
 
@@ -96,14 +98,14 @@ class Trainer:
     def __init__(
         self,
         network: Network,
-        loss: str | Loss,
-        optimizer: str | Optimizer = "adam",
-        batch_size: int | str = 32,
+        loss: LossName | Loss,
+        optimizer: OptimizerName | Optimizer = "adam",
+        batch_size: int | Literal["full"] = 32,
         seed: int = 0,
-        threads: int | str = "auto",
+        threads: int | Literal["auto"] = "auto",
         shuffle: bool = True,
-        metrics: Sequence[str | Metric] | str | Metric = (),
-        class_weight: Mapping[int, float] | ArrayLike | str | None = None,
+        metrics: Sequence[MetricName | Metric] | MetricName | Metric = (),
+        class_weight: Mapping[int, float] | ArrayLike | Literal["balanced"] | None = None,
     ) -> None:
         checks.instance(network, Network, "network")
         self.network = network
@@ -135,7 +137,7 @@ class Trainer:
         validation_data: Sequence[ArrayLike] | None = None,
         validation_fraction: float | None = None,
         callbacks: Iterable[Callback] | Callback = (),
-        progress: bool | str = False,
+        progress: bool | Literal["auto"] = False,
         max_seconds: float | None = None,
     ) -> History:
         """Train until ``epochs`` more epochs are completed, or ``max_epochs`` in all.
@@ -312,7 +314,7 @@ class Trainer:
         checkpoints.save(self, path, checks.boolean(keep_previous, "keep_previous"))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], threads: int | str | None = None) -> Trainer:
+    def load(cls, path: str | os.PathLike[str], threads: int | Literal["auto"] | None = None) -> Trainer:
         """Read a trainer that `save` wrote: it goes on with the bits that an unbroken run would have.
 
         If the file is missing or damaged and the one before it was kept, that one is read, with a warning.
