@@ -361,7 +361,9 @@ def monitored(column: str | None, values: Collection[str]) -> str:
     if column is None:
         return "val_loss" if "val_loss" in values else "loss"
     if column not in values:
-        raise ValueError(f"monitor must be a column of the history, {', '.join(values)}; got {column!r}")
+        is_of_validation = column.startswith("val_") and "val_loss" not in values
+        hint = ": fit has no validation data" if is_of_validation else checks.hint(column, values, "monitor")
+        raise ValueError(f"monitor must be a column of the history, {', '.join(values)}; got {column!r}{hint}")
     return column
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ClassVar
 
 from fastnn._input import checks
@@ -42,6 +43,9 @@ class Input(Layer):
     features: int
 
     def __post_init__(self) -> None:
+        if isinstance(self.features, (tuple, list)) and all(isinstance(size, int) for size in self.features):
+            hint = f"fn.Input({math.prod(self.features)}) takes rows of as many numbers, X.reshape(len(X), -1)"
+            raise TypeError(f"Input features must be an integer; got {checks.described(self.features)}: {hint}")
         self._set(features=checks.integer(self.features, "Input features"))
 
     def lower(self, program: Program) -> None:
@@ -126,6 +130,8 @@ class Dense(Layer):
             if activation is not None and not isinstance(activation, str):
                 came = checks.described(activation)
                 hint = ": the layer before says how wide the rows are" if isinstance(activation, int) else ""
+                if not hint and not isinstance(activation, type):
+                    hint = checks.hint(getattr(activation, "__name__", type(activation).__name__), ACTIVATIONS, "")
                 raise TypeError(f"activation must be a name, such as 'relu', or an Activation; got {came}{hint}")
             activation = Activation(activation)  # type: ignore[arg-type]
         for argument in ("weight_initializer", "bias_initializer"):

@@ -13,7 +13,7 @@ from fastnn._engine.environment import standard_environment
 from fastnn._engine.model import Model
 from fastnn._engine.random import first_nonfinite
 from fastnn._input import checks, memory_maps, rows, sparse
-from fastnn._input.calls import explained
+from fastnn._input.calls import Hinting, explained
 from fastnn._lowering import random_streams
 from fastnn._lowering.plan import Plan
 from fastnn._runtime import instruction_sets
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _empty, _ndarray, _may_share_memory = np.empty, np.ndarray, np.may_share_memory  # looked up faster
 
 
-class Network:
+class Network(Hinting):
     """A feed-forward network: a sequence of layers, and the parameters that training changes.
 
     Parameters
@@ -343,11 +343,6 @@ class Network:
         return network
 
     if not TYPE_CHECKING:  # type checkers find such mistakes by themselves
-
-        def __getattr__(self, name: str) -> NoReturn:
-            from fastnn._input import suggestions
-
-            raise suggestions.missing_attribute("'Network' object", name, dir(self), "Network")
 
         def __call__(self, *_args: Any, **_keywords: Any) -> NoReturn:
             raise TypeError("a Network is not called: net.predict(X) computes its outputs")

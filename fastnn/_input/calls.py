@@ -1,12 +1,23 @@
-"""Calls with arguments that do not fit: an error that says what was meant."""
+"""Calls with arguments that do not fit, and attributes that are not there: errors that say what was meant."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class Hinting:
+    """The base of classes whose objects are asked for what other libraries have."""
+
+    if not TYPE_CHECKING:  # type checkers find such mistakes by themselves
+
+        def __getattr__(self, name: str) -> NoReturn:
+            from fastnn._input import suggestions
+
+            raise suggestions.missing_attribute(f"{type(self).__name__!r} object", name, dir(self), type(self).__mro__)
 
 
 def explained(function: _Function) -> _Function:

@@ -176,7 +176,8 @@ def one_of(value: Any, base: type, choices: dict[str, Any], argument: str) -> An
     if isinstance(value, type) and issubclass(value, base):
         raise TypeError(f"{argument} must be an object, not a class: write {value.__name__}(...)")
     listed = ", ".join(map(repr, choices))
-    raise TypeError(f"{argument} must be one of {listed}, or a {base.__name__}; got {described(value)}")
+    article = "an" if base.__name__[0] in "AEIOU" else "a"
+    raise TypeError(f"{argument} must be one of {listed}, or {article} {base.__name__}; got {described(value)}")
 
 
 def listed(value: Any, single: type | tuple[type, ...], argument: str) -> tuple[Any, ...]:
@@ -189,10 +190,10 @@ def listed(value: Any, single: type | tuple[type, ...], argument: str) -> tuple[
         raise TypeError(f"{argument} must be a sequence; got {described(value)}") from None
 
 
-def instance(value: Any, cls: type, argument: str) -> None:
-    """Raise unless ``value`` is a ``cls``."""
+def instance(value: Any, cls: type, argument: str, hint: str = "") -> None:
+    """Raise unless ``value`` is a ``cls``; ``hint`` ends the error."""
     if not isinstance(value, cls):
-        raise TypeError(f"{argument} must be a {cls.__name__}; got {described(value)}")
+        raise TypeError(f"{argument} must be a {cls.__name__}; got {described(value)}{hint}")
 
 
 def described(value: Any) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from fastnn._engine.random import first_nonfinite
 from fastnn._engine.training import Diverged
 from fastnn._input import checks, rows
-from fastnn._input.calls import explained
+from fastnn._input.calls import Hinting, explained
 from fastnn.callbacks import Callback
 from fastnn.history import History
 from fastnn.losses import LOSSES, Loss
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _ndarray = np.ndarray  # looked up faster
 
 
-class Trainer:
+class Trainer(Hinting):
     """Trains a network: batch, stochastic or mini-batch gradient descent, by ``batch_size``.
 
     Parameters
@@ -48,15 +48,13 @@ class Trainer:
     optimizer : str or Optimizer, default "adam"
         A name of `fastnn.optimizers.OPTIMIZERS`, or an object of `fastnn.optimizers`, which takes parameters.
     batch_size : int or "full", default 32
-        Rows of an update; ``"full"``, and any number above that of the rows: all of them. A ragged last batch is
-        trained on. The loss of a batch is the mean
-        of its rows, weighted by their sample weights.
+        Rows of an update, at most all of them; ``"full"``: all. A ragged last batch is trained on. The loss of a batch
+        is the mean of its rows, weighted by their sample weights.
     seed : int, default 0
         Decides the order of the rows, the dropout masks and the rows that ``validation_fraction`` holds out.
     threads : int or "auto", default "auto"
-        At most so many; ``"auto"``: `get_num_threads` at most, and one for little work. Where several may be used, both
-        ways are timed while training, and one thread is used for as long as it is faster. The result does not depend on
-        it.
+        At most so many; ``"auto"``: `get_num_threads` at most, and one for little work. Both ways are timed while
+        training, and one thread is used for as long as it is faster. The result does not depend on it.
     shuffle : bool, default True
         Whether each epoch has an order of its own.
     metrics : sequence of (str or Metric), default ()
@@ -107,7 +105,7 @@ class Trainer:
         metrics: Sequence[MetricName | Metric] | MetricName | Metric = (),
         class_weight: Mapping[int, float] | ArrayLike | Literal["balanced"] | None = None,
     ) -> None:
-        checks.instance(network, Network, "network")
+        checks.instance(network, Network, "network", ": fn.Network(layers) makes one")
         self.network = network
         self.loss: Loss = checks.one_of(loss, Loss, LOSSES, "loss")
         self.loss.check_outputs(network.n_outputs, network.plan.output_activation)
@@ -122,8 +120,6 @@ class Trainer:
         # What `step` looks at for every batch, within reach.
         self._dtype, self._n_features = network.plan.dtype, network.n_features
         self._usual_targets = UsualTargets(self.loss, network.n_outputs, self._dtype).taken
-
-    # ------------------------------------------------------------------- training
 
     @explained
     def fit(
@@ -336,13 +332,6 @@ class Trainer:
 
         return checkpoints.load(cls, path, threads)
 
-    if not TYPE_CHECKING:  # type checkers find such mistakes by themselves
-
-        def __getattr__(self, name: str) -> NoReturn:
-            from fastnn._input import suggestions
-
-            raise suggestions.missing_attribute("'Trainer' object", name, dir(self), "Trainer")
-
     def __reduce__(self) -> tuple[Any, ...]:
         from fastnn.training import checkpoints
 
@@ -405,7 +394,5 @@ class Trainer:
         self.state.callbacks, self.state.untold = (), None
 
     def __repr__(self) -> str:
-        return (
-            f"Trainer({self.network!r}, loss={self.loss!r}, optimizer={self.optimizer!r}, "
-            f"batch_size={self.batch_size!r}, seed={self.seed}, epoch={self.epoch}, steps={self.steps})"
-        )
+        given = f"loss={self.loss!r}, optimizer={self.optimizer!r}, batch_size={self.batch_size!r}, seed={self.seed}"
+        return f"Trainer({self.network!r}, {given}, epoch={self.epoch}, steps={self.steps})"
