@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from command_line import run
 
 import fastnn as fn
 from fastnn import records, reproduction
@@ -71,3 +72,13 @@ def test_an_epoch_that_was_broken_off_is_finished_with_its_rows():
         one.fit(XOR[0][:3], XOR[1][:3])
     one.fit(*XOR)
     assert one.epoch == 1
+
+
+def test_the_command_takes_a_batch_of_more_than_the_rows(tmp_path):
+    digests = []
+    for size in ("full", "5000"):
+        arguments = ("--hidden", "4", "--epochs", "2", "--batch-size", size, "-q", "-o", tmp_path / size)
+        result = run("train", "digits", *arguments)
+        assert result.exit_code == 0, result.output
+        digests.append(fn.Network.load(tmp_path / size / "model.safetensors").digest())
+    assert digests[0] == digests[1]
