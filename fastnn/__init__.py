@@ -7,6 +7,8 @@
 >>> history = trainer.fit(X, y, epochs=20, validation_fraction=0.2)
 """
 
+from typing import TYPE_CHECKING
+
 import fastnn._runtime.extensions as _extensions  # noqa: F401 (first: it says what to do where they are missing)
 from fastnn import callbacks as callbacks
 from fastnn import data as data
@@ -58,3 +60,16 @@ from fastnn.schedules import OneCycle as OneCycle
 from fastnn.schedules import ReduceOnPlateau as ReduceOnPlateau
 from fastnn.schedules import Warmup as Warmup
 from fastnn.training import Trainer as Trainer
+
+if TYPE_CHECKING:
+    from fastnn import inspection as inspection
+    from fastnn import onnx as onnx
+    from fastnn import plot as plot
+    from fastnn import records as records
+    from fastnn import reproduction as reproduction
+    from fastnn import sklearn as sklearn
+    from fastnn import tables as tables
+    from fastnn import torch as torch
+else:  # these load on first use; type checkers go by what stands above, and take no other name
+    from fastnn._runtime.lazy import listed as __dir__  # noqa: F401
+    from fastnn._runtime.lazy import load as __getattr__  # noqa: F401

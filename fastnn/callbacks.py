@@ -15,9 +15,11 @@ import numpy as np
 from fastnn import metrics
 from fastnn._engine.environment import standard_environment
 from fastnn._input import checks
+from fastnn._input.calls import explained
 from fastnn._storage import durable
 
 if TYPE_CHECKING:
+    from fastnn._input.names import ModeName
     from fastnn.training import Trainer
 
 
@@ -74,6 +76,7 @@ class LambdaCallback(Callback):
     >>> fn.LambdaCallback(on_epoch_end=lambda trainer, epoch, values: print(epoch, values["loss"]))
     """
 
+    @explained
     def __init__(
         self,
         *,
@@ -138,13 +141,14 @@ class EarlyStopping(Callback):
     have.
     """
 
+    @explained
     def __init__(
         self,
         patience: int = 5,
         monitor: str | None = None,
         min_delta: float = 0.0,
         restore_best: bool = True,
-        mode: str = "auto",
+        mode: ModeName = "auto",
     ) -> None:
         _check_monitor(monitor)
         self.patience = checks.integer(patience, "patience")
@@ -265,6 +269,7 @@ class Checkpoint(Callback):
     >>> trainer.fit(X, y, max_epochs=100, callbacks=[fn.EarlyStopping(), fn.Checkpoint("run.safetensors", seconds=30)])
     """
 
+    @explained
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -273,7 +278,7 @@ class Checkpoint(Callback):
         steps: int | None = None,
         seconds: float | None = None,
         monitor: str | None = None,
-        mode: str = "auto",
+        mode: ModeName = "auto",
     ) -> None:
         self.path = checks.path(path)
         _check_monitor(monitor)
@@ -358,7 +363,9 @@ def monitored(column: str | None, values: Collection[str]) -> str:
     if column is None:
         return "val_loss" if "val_loss" in values else "loss"
     if column not in values:
-        raise ValueError(f"monitor must be a column of the history, {', '.join(values)}; got {column!r}")
+        is_of_validation = column.startswith("val_") and "val_loss" not in values
+        hint = ": fit has no validation data" if is_of_validation else checks.hint(column, values, "monitor")
+        raise ValueError(f"monitor must be a column of the history, {', '.join(values)}; got {column!r}{hint}")
     return column
 
 

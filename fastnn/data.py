@@ -9,6 +9,7 @@ import numpy as np
 from fastnn._engine import random
 from fastnn._engine.environment import standard_environment
 from fastnn._input import checks, sparse
+from fastnn._input.calls import explained
 from fastnn._lowering import random_streams
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def load_digits() -> tuple[np.ndarray, np.ndarray]:
         return arrays["pixels"].astype(np.float32), arrays["labels"].astype(np.int64)
 
 
+@explained
 def split(
     X: Any, y: ArrayLike, fraction: float = 0.2, seed: int = 0, stratify: bool = False
 ) -> tuple[Any, Any, np.ndarray, np.ndarray]:

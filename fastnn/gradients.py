@@ -12,6 +12,7 @@ from fastnn._engine import random
 from fastnn._engine.environment import standard_environment
 from fastnn._engine.training import Training
 from fastnn._input import checks
+from fastnn._input.calls import explained
 from fastnn._lowering import random_streams
 from fastnn.losses import LOSSES, Loss
 from fastnn.network import Network
@@ -20,6 +21,8 @@ from fastnn.training.datasets import Dataset, dataset
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+    from fastnn._input.names import DtypeName, LossName
 
 _MAX_ENTRIES = 64  # of a tensor that are tried; all of a smaller one
 _DOUBTFUL = 1e-6
@@ -51,9 +54,10 @@ class GradientCheck(Mapping[str, float]):
         return f"GradientCheck({', '.join(f'{name}: {value:.1e}' for name, value in self.items())})"
 
 
+@explained
 def gradient_check(
     network: Network,
-    loss: str | Loss,
+    loss: LossName | Loss,
     X: ArrayLike,
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,
@@ -100,9 +104,10 @@ def gradient_check(
         return GradientCheck(_differences(training, copy, gradients, data, epsilon, seed))
 
 
+@explained
 def gradient(
     network: Network,
-    loss: str | Loss,
+    loss: LossName | Loss,
     X: ArrayLike,
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,
@@ -143,12 +148,12 @@ def gradient(
 
 def _prepared(
     network: Network,
-    loss: str | Loss,
+    loss: LossName | Loss,
     X: ArrayLike,
     y: ArrayLike,
     sample_weight: ArrayLike | None,
     seed: int,
-    dtype: str | None = None,
+    dtype: DtypeName | None = None,
 ) -> tuple[Training, Network, Dataset]:
     """Return a copy of the network, a training of it that stands before its first update, and the checked data."""
     checks.instance(network, Network, "network")

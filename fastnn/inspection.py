@@ -8,6 +8,7 @@ import numpy as np
 
 from fastnn._engine.model import Model
 from fastnn._input import checks
+from fastnn._input.calls import explained
 from fastnn._lowering.lowering import lowered
 from fastnn._runtime import instruction_sets
 from fastnn.layers import Input
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _BLOCK_ROWS = 4096
 
 
+@explained
 def activations(network: Network, X: ArrayLike) -> dict[int, np.ndarray]:
     """Return the outputs of each layer, as in `Network.predict`: dropout is off.
 
@@ -49,6 +51,7 @@ def activations(network: Network, X: ArrayLike) -> dict[int, np.ndarray]:
     return _Layers(network).outputs(_rows(network, X))
 
 
+@explained
 def dead_units(network: Network, X: ArrayLike) -> dict[int, np.ndarray]:
     """Return the units whose output is 0 for every row: with ReLU they learn nothing from these data either.
 

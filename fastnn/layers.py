@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ClassVar
 
 from fastnn._input import checks
@@ -10,6 +11,7 @@ from fastnn.activations import ACTIVATIONS as ACTIVATIONS
 from fastnn.initializers import INITIALIZERS, Constant, Initializer, Zeros, resolved
 
 if TYPE_CHECKING:
+    from fastnn._input.names import ActivationName, InitializerName
     from fastnn._lowering.program import Program
 
 _ALIASES = {None: "identity", "linear": "identity"}
@@ -41,6 +43,9 @@ class Input(Layer):
     features: int
 
     def __post_init__(self) -> None:
+        if isinstance(self.features, (tuple, list)) and all(isinstance(size, int) for size in self.features):
+            hint = f"fn.Input({math.prod(self.features)}) takes rows of as many numbers, X.reshape(len(X), -1)"
+            raise TypeError(f"Input features must be an integer; got {checks.described(self.features)}: {hint}")
         self._set(features=checks.integer(self.features, "Input features"))
 
     def lower(self, program: Program) -> None:
@@ -65,7 +70,7 @@ class Activation(Layer):
     >>> fn.Dense(32, activation=fn.Activation("leaky_relu", alpha=0.2))
     """
 
-    name: str
+    name: ActivationName
     alpha: float | None = None
 
     def __post_init__(self) -> None:
@@ -115,13 +120,19 @@ class Dense(Layer):
     """
 
     units: int
-    activation: str | Activation | None = "identity"
-    weight_initializer: str | Initializer = "auto"
-    bias_initializer: str | Initializer = "zeros"
+    activation: ActivationName | Activation | None = "identity"
+    weight_initializer: InitializerName | Initializer = "auto"
+    bias_initializer: InitializerName | Initializer = "zeros"
 
     def __post_init__(self) -> None:
         activation = self.activation
         if not isinstance(activation, Activation):
+            if activation is not None and not isinstance(activation, str):
+                came = checks.described(activation)
+                hint = ": the layer before says how wide the rows are" if isinstance(activation, int) else ""
+                if not hint and not isinstance(activation, type):
+                    hint = checks.hint(getattr(activation, "__name__", type(activation).__name__), ACTIVATIONS, "")
+                raise TypeError(f"activation must be a name, such as 'relu', or an Activation; got {came}{hint}")
             activation = Activation(activation)  # type: ignore[arg-type]
         for argument in ("weight_initializer", "bias_initializer"):
             value = getattr(self, argument)
@@ -169,7 +180,9 @@ class Dropout(Layer):
     predicts = False
 
     def __post_init__(self) -> None:
-        self._set(rate=checks.number(self.rate, "Dropout rate", 0.0, 1.0, below=True))
+        is_percentage = isinstance(self.rate, (int, float)) and 1 < self.rate < 100
+        hint = f": {self.rate:g} % are fn.Dropout({self.rate / 100:g})" if is_percentage else ""
+        self._set(rate=checks.number(self.rate, "Dropout rate", 0.0, 1.0, below=True, hint=hint))
 
     def lower(self, program: Program) -> None:
         program.add("dropout", rate=self.rate, stream=program.stream)
@@ -185,13 +198,13 @@ class LayerNorm(Layer):
     Parameters
     ----------
     epsilon : float, default 1e-5
-        Added to the variance.
+        Added to the variance; above 0 and below 1. How wide the rows are is known from the layer before.
     """
 
     epsilon: float = 1e-5
 
     def __post_init__(self) -> None:
-        self._set(epsilon=checks.number(self.epsilon, "LayerNorm epsilon", 0.0, above=True))
+        self._set(epsilon=_epsilon(self))
 
     def lower(self, program: Program) -> None:
         size = (program.current,)
@@ -208,19 +221,26 @@ class RMSNorm(Layer):
     Parameters
     ----------
     epsilon : float, default 1e-5
-        Added to the mean of the squares.
+        Added to the mean of the squares; above 0 and below 1. How wide the rows are is known from the layer before.
     """
 
     epsilon: float = 1e-5
 
     def __post_init__(self) -> None:
-        self._set(epsilon=checks.number(self.epsilon, "RMSNorm epsilon", 0.0, above=True))
+        self._set(epsilon=_epsilon(self))
 
     def lower(self, program: Program) -> None:
         program.add("rms_norm", {"weight": ((program.current,), Constant(1.0))}, epsilon=self.epsilon)
 
 
 LAYERS = (Input, Dense, Activation, Dropout, LayerNorm, RMSNorm)
+
+
+def _epsilon(layer: LayerNorm | RMSNorm) -> float:
+    """Return the epsilon of a normalisation; 1 or more is what the width of the rows looks like."""
+    name = type(layer).__name__
+    hint = f": the layer before says how wide the rows are, fn.{name}() is enough"
+    return checks.number(layer.epsilon, f"{name} epsilon", 0.0, 1.0, above=True, below=True, hint=hint)
 
 
 def activation_of(layer: Dense | Activation) -> Activation:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from fastnn._engine import elementary
-from fastnn._input import checks
+from fastnn._input import checks, target_hints
 from fastnn._storage.descriptions import Description, description
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ class Loss(Description):
             If its shape or a value does not fit the loss; the message names the row.
         """
         n_outputs, dtype = _asked(n_outputs, dtype)
-        array = checks.numeric(y, argument)
-        values = self._in_columns(array, self.n_targets(n_outputs), argument)
+        array = self._numbers(y, argument)
+        values = self._in_columns(array, n_outputs, argument)
         result = checks.converted(values, dtype)
         checks.finite(result if array.ndim == 2 else result[:, 0], argument, values if array.ndim == 2 else array)
         self._check_range(result, argument)
@@ -71,13 +71,21 @@ class Loss(Description):
         """Tell how many targets a row has for a network of ``n_outputs``."""
         return n_outputs
 
-    def _in_columns(self, array: np.ndarray, n_targets: int, argument: str) -> np.ndarray:
+    def _numbers(self, y: ArrayLike, argument: str) -> np.ndarray:
+        try:
+            return checks.numeric(y, argument)
+        except TypeError as error:
+            raise TypeError(f"{error}{target_hints.of_texts(y, self.classifies)}") from None
+
+    def _in_columns(self, array: np.ndarray, n_outputs: int, argument: str) -> np.ndarray:
+        n_targets = self.n_targets(n_outputs)
         if array.ndim == 1 and n_targets == 1:
             return array[:, None]
         if array.ndim != 2 or array.shape[1] != n_targets:
             expected = f"(n, {n_targets})" + (" or (n,)" if n_targets == 1 else "")
             raise ValueError(
                 f"{argument} must have shape {expected} for the loss {self.kind!r}; got shape {array.shape}"
+                f"{target_hints.of_shape(array, n_targets, n_outputs // n_targets, self.classifies)}"
             )
         return array
 
@@ -91,6 +99,7 @@ class Loss(Description):
             raise ValueError(
                 f"{argument} must be {expected} for the loss {self.kind!r}; "
                 f"got {targets[row, column]} in row {row}, column {column}"
+                f"{target_hints.of_two_classes(targets) if self.classifies else ''}"
             )
 
 
@@ -223,14 +232,14 @@ class CrossEntropy(Loss):
 
     def targets(self, y: ArrayLike, n_outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
         n_outputs, dtype = _asked(n_outputs, dtype)
-        array = checks.numeric(y, argument)
+        array = self._numbers(y, argument)
         if array.ndim == 2 and array.shape[1] == n_outputs:
             return super().targets(array, n_outputs, dtype, argument)
         is_labels = array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1)
         if not is_labels or array.dtype.kind == "f":
             raise ValueError(
                 f"{argument} must hold integer labels of shape (n,) or probabilities of shape (n, {n_outputs}) for the "
-                f"loss 'cross_entropy'; got {array.dtype} of shape {array.shape}"
+                f"loss 'cross_entropy'; got {array.dtype} of shape {array.shape}{target_hints.of_labels(array)}"
             )
         array = array.reshape(-1)
         outside = (array < 0) | (array >= n_outputs)
@@ -238,7 +247,7 @@ class CrossEntropy(Loss):
             row = int(outside.argmax())
             raise ValueError(
                 f"{argument} must hold labels from 0 to {n_outputs - 1}, the network having {n_outputs} outputs; "
-                f"got {array[row]} in row {row}"
+                f"got {array[row]} in row {row}{target_hints.of_numbering(array, n_outputs)}"
             )
         return array.astype(np.int64, copy=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from fastnn._engine.environment import standard_environment
 from fastnn._engine.model import Model
 from fastnn._engine.random import first_nonfinite
 from fastnn._input import checks, memory_maps, rows, sparse
+from fastnn._input.calls import Hinting, explained
 from fastnn._lowering import random_streams
 from fastnn._lowering.plan import Plan
 from fastnn._runtime import instruction_sets
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from fastnn._engine.sparse import SparseMatrix
+    from fastnn._input.names import DtypeName
 
 _empty, _ndarray, _may_share_memory = np.empty, np.ndarray, np.may_share_memory  # looked up faster
 
 
-class Network:
+class Network(Hinting):
     """A feed-forward network: a sequence of layers, and the parameters that training changes.
 
     Parameters
@@ -69,7 +71,8 @@ class Network:
     (128, 64)
     """
 
-    def __init__(self, layers: Sequence[Layer], seed: int = 0, dtype: str = "float32") -> None:
+    @explained
+    def __init__(self, layers: Sequence[Layer], seed: int = 0, dtype: DtypeName = "float32") -> None:
         self._build(layers, seed, dtype)
         with standard_environment():
             self._initialise()
@@ -88,7 +91,7 @@ class Network:
         self.layers = self.plan.layers
         self.metadata: dict[str, Any] = {}
         self.seed = checks.seed(seed)
-        self.dtype = self.plan.dtype.name
+        self.dtype: DtypeName = self.plan.dtype.name  # type: ignore[assignment]
         if parameters is not None:
             self.plan.check_shapes(parameters)
         self.plan.check_size()
@@ -213,7 +216,7 @@ class Network:
         """
         return files.digest(self.parameters)
 
-    def astype(self, dtype: str) -> Network:
+    def astype(self, dtype: DtypeName) -> Network:
         """Return a copy with parameters rounded, or widened, to ``dtype``."""
         target = np.dtype(checks.dtype_name(dtype))
         return Network._restored(
@@ -338,6 +341,11 @@ class Network:
         if description.get("digest") != network.digest():
             raise ValueError(f"{name!r} is damaged: its parameters do not have the digest it states")
         return network
+
+    if not TYPE_CHECKING:  # type checkers find such mistakes by themselves
+
+        def __call__(self, *_args: Any, **_keywords: Any) -> NoReturn:
+            raise TypeError("a Network is not called: net.predict(X) computes its outputs")
 
     def __reduce__(self) -> tuple[Any, ...]:
         arguments = (self.layers, self.seed, self.dtype, dict(self.parameters))

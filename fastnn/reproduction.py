@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from fastnn import data, losses, metrics, optimizers, records
 from fastnn._input import checks
+from fastnn._input.calls import explained
 from fastnn._storage import descriptions
 from fastnn.callbacks import Callback, EarlyStopping
 from fastnn.network import Network
@@ -47,6 +48,7 @@ class Reproduction:
         return self.expected == self.found
 
 
+@explained
 def reproduce(
     record: str | os.PathLike[str] | Mapping[str, Any],
     X: ArrayLike,
@@ -55,7 +57,7 @@ def reproduce(
     sample_weight: ArrayLike | None = None,
     validation_data: Sequence[ArrayLike] | None = None,
     callbacks: Iterable[Callback] | Callback = (),
-    threads: int | str = "auto",
+    threads: int | Literal["auto"] = "auto",
 ) -> Reproduction:
     """Repeat a run from its record and the data, and compare the digests.
 
@@ -133,7 +135,7 @@ def reproduce(
     return Reproduction(record["network"]["digest"], trainer.network.digest(), trainer, difference)
 
 
-def _rebuilt(record: Mapping[str, Any], name: str, threads: int | str) -> Trainer:
+def _rebuilt(record: Mapping[str, Any], name: str, threads: int | Literal["auto"]) -> Trainer:
     """Return the trainer before its first update."""
     network, training, seeds = record["network"], record["training"], record["seeds"]
 

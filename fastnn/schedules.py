@@ -12,7 +12,7 @@ package's own exp, log and cos; powers are products. It is the same on every mac
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from fastnn._engine.environment import standard_environment
 from fastnn._input import checks
 from fastnn._storage.descriptions import Description, description
 
+if TYPE_CHECKING:
+    from fastnn._input.names import ModeName, UnitName
+
 UNITS = ("step", "epoch")
 
 
@@ -28,7 +31,7 @@ class Schedule(Description):
     """The base of every schedule."""
 
     learning_rate: float
-    unit: str
+    unit: UnitName
 
     def __post_init__(self) -> None:
         self._set(
@@ -81,7 +84,7 @@ class Constant(Schedule):
     """The same rate throughout."""
 
     learning_rate: float
-    unit: ClassVar[str] = "step"  # type: ignore[misc]
+    unit: ClassVar[UnitName] = "step"  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         self._set(learning_rate=checks.number(self.learning_rate, "learning_rate", 0.0))
@@ -105,7 +108,7 @@ class Step(Schedule):
     learning_rate: float
     every: int
     factor: float = 0.1
-    unit: str = "epoch"
+    unit: UnitName = "epoch"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -131,7 +134,7 @@ class Exponential(Schedule):
 
     learning_rate: float
     factor: float
-    unit: str = "epoch"
+    unit: UnitName = "epoch"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -159,7 +162,7 @@ class Cosine(Schedule):
     learning_rate: float
     steps: int
     minimum: float = 0.0
-    unit: str = "step"
+    unit: UnitName = "step"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -199,7 +202,7 @@ class OneCycle(Schedule):
     warmup_fraction: float = 0.3
     start_divisor: float = 25.0
     end_divisor: float = 1e4
-    unit: str = "step"
+    unit: UnitName = "step"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -236,7 +239,7 @@ class InverseScaling(Schedule):
 
     learning_rate: float
     power: float = 0.5
-    unit: str = "step"
+    unit: UnitName = "step"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -278,8 +281,8 @@ class ReduceOnPlateau(Schedule):
     cooldown: int = 0
     minimum: float = 0.0
     monitor: str | None = None
-    mode: str = "auto"
-    unit: ClassVar[str] = "epoch"  # type: ignore[misc]
+    mode: ModeName = "auto"
+    unit: ClassVar[UnitName] = "epoch"  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -330,7 +333,7 @@ class Warmup(Schedule):
     schedule: Schedule | float
     steps: int
     start: float = 0.0
-    unit: str = "step"
+    unit: UnitName = "step"
 
     def __post_init__(self) -> None:
         schedule = self.schedule

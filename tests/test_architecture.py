@@ -26,11 +26,13 @@ from kernels import KERNEL_STRUCTS
 
 # Methods of the core that are doors to an adapter: they import it when they are called.
 DOORS = {"fastnn.network": {"fastnn.torch"}}
+# What ``python -m fastnn`` runs, which nothing imports.
+MAIN = {"fastnn.__main__": {"fastnn.cli"}}
 # What the core may import from outside: files need safetensors, and the progress bar, when asked for, tqdm.
 CORE_OUTSIDE = {"fastnn._storage.files": {"safetensors"}, "fastnn.training.progress": {"tqdm"}}
 LAZY = {"tqdm", "safetensors"}
-# Imports that may point up, for types only: a callback says what it watches.
-UPWARDS = {("fastnn.callbacks", "fastnn.training.trainer")}
+# Imports that may point up, for types only: a callback says what it watches, and the package what it loads on use.
+UPWARDS = {("fastnn.callbacks", "fastnn.training.trainer"), ("fastnn", "fastnn.sklearn")}
 # What the Python layer may ask of the engine; the rest is the engine's own.
 ENGINE_FACE = {
     f"fastnn._engine.{name}"
@@ -91,9 +93,10 @@ def test_verification_stands_on_the_core_and_the_core_does_without_it():
 @pytest.mark.parametrize("path", PYTHON, ids=identity)
 def test_the_core_imports_no_adapter(path):
     if adapter_of(module_of(path)) is None:
-        doors = DOORS.get(module_of(path), set())
+        doors, run = DOORS.get(module_of(path), set()), MAIN.get(module_of(path), set())
         for module, at_import in python_imports(path).items():
-            assert adapter_of(module) is None or (adapter_of(module) in doors and not at_import), module
+            adapter = adapter_of(module)
+            assert adapter is None or adapter in run or (adapter in doors and not at_import), module
 
 
 @pytest.mark.parametrize("path", PYTHON, ids=identity)
@@ -135,16 +138,15 @@ def circles(graph):
 
 def test_python_without_circles():
     """Among the modules of the Python layer: imports within functions, and those for types alone, count."""
-    graph, used = {}, set()
-    for path in PYTHON:
-        module = module_of(path)
+    graph, used, paths = {}, set(), {module_of(path): path for path in PYTHON}
+    for module, path in paths.items():
         imports = {name for name in python_imports(path, types=True) if name.split(".")[0] == "fastnn"} - {module}
         used |= {(module, name) for name in imports} & UPWARDS
         graph[module] = {name for name in imports if (module, name) not in UPWARDS}
     assert circles(graph) == []
     assert used == UPWARDS
     for module, name in UPWARDS:
-        assert name not in python_imports(PACKAGE.joinpath(*module.split(".")[1:]).with_suffix(".py")), "types only"
+        assert name not in python_imports(paths[module]), "types only"
 
 
 def test_engine_without_circles():
@@ -158,10 +160,14 @@ def test_engine_without_circles():
 
 
 def test_public_names_hold_no_logic():
-    """``fastnn/__init__.py`` is imports and a docstring."""
+    """``fastnn/__init__.py`` is imports and a docstring; some of them are for type checkers alone."""
     body = ast.parse((PACKAGE / "__init__.py").read_text()).body
     assert isinstance(body[0], ast.Expr)
-    assert all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in body[1:])
+    *imports, for_types = body[1:]
+    assert isinstance(for_types, ast.If)
+    assert ast.unparse(for_types.test) == "TYPE_CHECKING"
+    imports += for_types.body + for_types.orelse
+    assert all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in imports)
 
 
 # ----------------------------------------------------------------------- flags

@@ -118,7 +118,6 @@ def test_bad_data_change_nothing(call, X, y, sample_weight, error, fragments):
         ({"validation_data": (X, Y, np.zeros(12))}, ValueError, ["validation sample_weight", "every row"]),
         ({"validation_fraction": 1.0}, ValueError, ["validation_fraction", "below 1"]),
         ({"validation_fraction": 0.01}, ValueError, ["validation_fraction", "at least one row", "0.01 of 12"]),
-        ({"validation_fraction": 0.75}, ValueError, ["batch_size", "rows to train on, 3", "got 4"]),
         ({"validation_fraction": 0.5, "validation_data": (X, Y)}, ValueError, ["exclude each other"]),
         ({"callbacks": 3}, TypeError, ["callbacks", "int 3"]),
     ],
@@ -131,15 +130,6 @@ def test_bad_fits_change_nothing(options, error, fragments):
     for fragment in fragments:
         assert fragment in str(caught.value)
     assert (trainer.network.digest(), trainer.steps, trainer.epoch, len(trainer.history)) == (before, 0, 0, 0)
-
-
-def test_a_batch_larger_than_the_data():
-    trainer = classifier()
-    with pytest.raises(
-        ValueError, match="batch_size must be at most the number of rows to train on, 3, or 'full'; got 4"
-    ):
-        trainer.fit(X[:3], Y[:3])
-    trainer.step(X[:3], Y[:3])
 
 
 def test_class_weights_that_do_not_fit_the_targets():

@@ -49,12 +49,19 @@ def test_the_command_in_a_process_of_its_own(tmp_path):
     assert failed.stderr.startswith("Error: ")
 
 
+def test_the_package_runs_as_the_command():
+    done = process("-m", "fastnn", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == process("-m", "fastnn.cli", "--help").stdout
+
+
 @pytest.mark.parametrize("missing", ["click", "rich", "matplotlib"])
-def test_without_a_library_the_command_names_it(missing):
-    code = f"import sys; sys.modules[{missing!r}] = None; from fastnn.cli import main; main()"
+@pytest.mark.parametrize("run", ["from fastnn.cli import main; main()", "import fastnn.__main__"])
+def test_without_a_library_the_command_names_it(missing, run):
+    code = f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['fastnn', '--help']; {run}"
     done = process("-c", code)
     assert done.returncode == 2
-    assert done.stderr.strip() == f"fastnn: the command needs {missing}: pip install click rich matplotlib"
+    assert done.stderr.strip() == f"fastnn: the command needs {missing}: pip install click rich matplotlib polars"
 
 
 def test_the_core_imports_nothing_of_the_command():

@@ -217,7 +217,6 @@ def test_default_folder(tmp_path, monkeypatch):
         (["digits", "--weight-decay", "-1"], "at least 0"),
         (["digits", "--batch-size", "0"], "'full'"),
         (["digits", "--batch-size", "all"], "'full'"),
-        (["digits", "--batch-size", "5000"], "at most the 1294 rows"),
         (["digits", "--epochs", "0"], "x>=1"),
         (["digits", "--seed", "-1"], "range"),
         (["digits", "--threads", "1000"], "threads"),

@@ -50,6 +50,7 @@ NOT_CALLED = {
         r"optimizers\.Optimizer",
         r"initializers\.Initializer\.values",
         r"metrics\.Metric\.__call__",
+        r"network\.Network\.__call__",
         r"parameters\.Parameters\.__delitem__",
     ),
     "modules of the library share them; the reference has none of them": (

@@ -5,7 +5,7 @@ alone a wheel by each Python. ``python tools/release.py check --folder dist`` co
 and installs each wheel in new virtual environments: one with the newest dependencies, one with exactly the lower bounds
 in ``pyproject.toml`` (of a Python for which those had wheels), each by itself and with the extras. There it imports,
 recomputes golden digests and runs the tests, those of the sdist, that need no more than is installed. A row is printed
-for each environment; the exit status is 0 if all is well. Needs what ``pip install 'fastnn[release]'`` brings.
+for each environment; the exit status is 0 if all is well. Needs what ``pip install '.[release]'`` brings.
 """
 
 from __future__ import annotations

@@ -40,8 +40,13 @@ def as_numbers(value: Any, argument: str) -> np.ndarray:
     if _has(value, "toarray"):
         raise TypeError(f"{argument} must be a dense array; got a sparse {type(value).__name__}: use .toarray()")
     if array.ndim == 0 and array.dtype.kind == "O":
-        hint = ": pyarrow.table() makes a table of it" if _has(value, "__arrow_c_stream__") else ""
-        raise TypeError(f"{argument} must be an array of real numbers; got a {type(value).__name__}{hint}")
+        hint = ""
+        if _has(value, "__arrow_c_stream__"):
+            hint = ": pyarrow.table() makes a table of it"
+        elif _has(value, "__iter__"):
+            hint = ": np.array(list(…)) makes an array of all rows, and Trainer.step takes one batch after the other"
+        came = "None" if value is None else f"a {type(value).__name__}"
+        raise TypeError(f"{argument} must be an array of real numbers; got {came}{hint}")
     is_plain = isinstance(value, (np.ndarray, list, tuple))
     came = f"an array of dtype {array.dtype}" if is_plain else f"a {_named(value)}"
     raise TypeError(f"{argument} must hold real numbers; got {came}{_missing_among(array)}")

@@ -22,16 +22,25 @@ from fastnn._input import NUMERIC_KINDS, interruptible, memory_maps
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from fastnn._input.names import DtypeName
+
 MAX_SEED = 2**64 - 1
 LISTED = 100  # names in an error message
 
 
 def nearest(value: str, choices: Iterable[str]) -> str:
-    """Return a hint naming the choice most like ``value``, or nothing."""
-    import difflib
+    """Return a hint naming the choice that is spelt most like ``value``, or nothing; for names of the user's own."""
+    from fastnn._input import suggestions  # here, as only errors need it
 
-    found = difflib.get_close_matches(value.lower(), list(choices), 1, 0.5)
-    return f" (did you mean {found[0]!r}?)" if found else ""
+    found = suggestions.nearest(value, choices)
+    return "" if found is None else f" (did you mean {found!r}?)"
+
+
+def hint(value: str, choices: Iterable[str], argument: str) -> str:
+    """Return a hint at what a name that is none of ``choices``, which are ours, was meant for, or nothing."""
+    from fastnn._input import suggestions
+
+    return suggestions.hint(value, choices, argument)
 
 
 def listing(names: Collection[str]) -> str:
@@ -40,14 +49,14 @@ def listing(names: Collection[str]) -> str:
     return ", ".join(itertools.islice(names, LISTED)) + more
 
 
-def choice(value: Any, choices: Iterable[str], argument: str) -> str:
+def choice(value: Any, choices: Iterable[str], argument: str) -> Any:
     """Return ``value``, if it is one of the strings ``choices``."""
     choices = tuple(choices)
     if not isinstance(value, str):
         raise TypeError(f"{argument} must be one of {', '.join(map(repr, choices))}; got {described(value)}")
     if value not in choices:
         listed = ", ".join(map(repr, choices))
-        raise ValueError(f"{argument} must be one of {listed}; got {value!r}{nearest(value, choices)}")
+        raise ValueError(f"{argument} must be one of {listed}; got {value!r}{hint(value, choices, argument)}")
     return value
 
 
@@ -86,8 +95,12 @@ def number(
     *,
     above: bool = False,
     below: bool = False,
+    hint: str = "",
 ) -> float:
-    """Return ``value`` as a finite float from ``low`` to ``high``; ``above`` and ``below`` exclude the ends."""
+    """Return ``value`` as a finite float from ``low`` to ``high``; ``above`` and ``below`` exclude the ends.
+
+    ``hint`` ends the error about a number that is out of range.
+    """
     try:
         if isinstance(value, (bool, np.bool_, str, bytes)):
             raise TypeError
@@ -105,7 +118,7 @@ def number(
         if high < math.inf:
             bounds.append(f"{'below' if below else 'at most'} {high:g}")
         raise ValueError(
-            f"{argument} must be a finite number{' ' * bool(bounds)}{' and '.join(bounds)}; got {result!r}"
+            f"{argument} must be a finite number{' ' * bool(bounds)}{' and '.join(bounds)}; got {result!r}{hint}"
         )
     return result
 
@@ -141,7 +154,7 @@ def mapping(value: Any, argument: str) -> Mapping[Any, Any]:
     return value
 
 
-def dtype_name(value: Any, argument: str = "dtype") -> str:
+def dtype_name(value: Any, argument: str = "dtype") -> DtypeName:
     """Return ``"float32"`` or ``"float64"``."""
     if isinstance(value, str):
         return choice(value, ("float32", "float64"), argument)
@@ -151,7 +164,7 @@ def dtype_name(value: Any, argument: str = "dtype") -> str:
         name = ""
     if name not in ("float32", "float64"):
         raise TypeError(f"{argument} must be 'float32' or 'float64'; got {value!r}")
-    return name
+    return name  # type: ignore[return-value]
 
 
 def one_of(value: Any, base: type, choices: dict[str, Any], argument: str) -> Any:
@@ -163,7 +176,8 @@ def one_of(value: Any, base: type, choices: dict[str, Any], argument: str) -> An
     if isinstance(value, type) and issubclass(value, base):
         raise TypeError(f"{argument} must be an object, not a class: write {value.__name__}(...)")
     listed = ", ".join(map(repr, choices))
-    raise TypeError(f"{argument} must be one of {listed}, or a {base.__name__}; got {described(value)}")
+    article = "an" if base.__name__[0] in "AEIOU" else "a"
+    raise TypeError(f"{argument} must be one of {listed}, or {article} {base.__name__}; got {described(value)}")
 
 
 def listed(value: Any, single: type | tuple[type, ...], argument: str) -> tuple[Any, ...]:
@@ -176,10 +190,10 @@ def listed(value: Any, single: type | tuple[type, ...], argument: str) -> tuple[
         raise TypeError(f"{argument} must be a sequence; got {described(value)}") from None
 
 
-def instance(value: Any, cls: type, argument: str) -> None:
-    """Raise unless ``value`` is a ``cls``."""
+def instance(value: Any, cls: type, argument: str, hint: str = "") -> None:
+    """Raise unless ``value`` is a ``cls``; ``hint`` ends the error."""
     if not isinstance(value, cls):
-        raise TypeError(f"{argument} must be a {cls.__name__}; got {described(value)}")
+        raise TypeError(f"{argument} must be a {cls.__name__}; got {described(value)}{hint}")
 
 
 def described(value: Any) -> str:

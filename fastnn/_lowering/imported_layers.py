@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastnn.layers import Activation, Dense, Dropout, Input, Layer, activation_of
+
+if TYPE_CHECKING:
+    from fastnn._input.names import DtypeName
 
 
 class ImportedLayers:
@@ -53,7 +58,7 @@ class ImportedLayers:
 
     def activation(self, name: str, alpha: float | None = None) -> None:
         """Add an activation; right after a dense layer it becomes part of that."""
-        activation = Activation(name, alpha)
+        activation = Activation(name, alpha)  # type: ignore[arg-type]
         self._check_open()
         self._ended = activation.name == "softmax"
         last = self.layers[-1] if self.layers else None
@@ -62,9 +67,9 @@ class ImportedLayers:
         else:
             self.layers.append(activation)
 
-    def complete(self) -> tuple[list[Layer], list[np.ndarray], str]:
+    def complete(self) -> tuple[list[Layer], list[np.ndarray], DtypeName]:
         """Return all layers, the input among them, their parameters in the order of a network's, and the dtype."""
-        return [Input(self.features or 1), *self.layers], self._tensors, self.dtype or "float32"
+        return [Input(self.features or 1), *self.layers], self._tensors, self.dtype or "float32"  # type: ignore[return-value]
 
     def _take(self, inputs: int) -> None:
         self._check_open()

@@ -16,13 +16,18 @@ _MOST_OUTPUTS = sys.maxsize >> 18  # bytes for a row: no buffer for the rows of 
 def checked(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     """Return the layers as a tuple, if they make a network."""
     if isinstance(layers, (str, Layer)) or not hasattr(layers, "__iter__"):
-        raise TypeError(f"layers must be a sequence of layers; got {checks.described(layers)}")
+        hint = ": they go in a list, fn.Network([fn.Input(30), fn.Dense(1)])" if isinstance(layers, Layer) else ""
+        raise TypeError(f"layers must be a sequence of layers; got {checks.described(layers)}{hint}")
     result = tuple(layers)
     for position, layer in enumerate(result):
         if not isinstance(layer, Layer):
-            raise TypeError(f"layers must hold layers only; got {checks.described(layer)} at position {position}")
+            came = f"the class {layer.__name__}" if isinstance(layer, type) else checks.described(layer)
+            raise TypeError(f"layers must hold layers only; got {came} at position {position}{_meant(result, layer)}")
         if isinstance(layer, Input) != (position == 0):
-            raise ValueError(f"layers must begin with an Input and hold no other; got {layer!r} at position {position}")
+            hint = "" if position else ": fn.Input(features) says how many numbers a row of the data holds"
+            raise ValueError(
+                f"layers must begin with an Input and hold no other; got {layer!r} at position {position}{hint}"
+            )
         if layer.activation_name == "softmax" and position < len(result) - 1:
             raise ValueError(
                 f"the activation 'softmax' must be at the end of a network; got {layer!r} at position {position}"
@@ -30,6 +35,19 @@ def checked(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     if not any(isinstance(layer, Dense) for layer in result):
         raise ValueError(f"layers must hold at least one Dense; got {list(result)}")
     return result
+
+
+def _meant(layers: tuple[object, ...], layer: object) -> str:
+    """Return a hint at the layer that something else was meant for, or nothing."""
+    if isinstance(layer, type) and issubclass(layer, Layer):
+        return f": write fn.{layer.__name__}(…)"
+    if isinstance(layer, str):
+        return f": an activation is fn.Activation({layer!r})"
+    if len(layers) > 1 and all(type(size) is int for size in layers):
+        first, *hidden, last = layers
+        inner = "".join(f"fn.Dense({size}, 'relu'), " for size in hidden)
+        return f": fn.Network([fn.Input({first}), {inner}fn.Dense({last})]) has these sizes"
+    return ""
 
 
 def lowered(layers: tuple[Layer, ...]) -> Program:

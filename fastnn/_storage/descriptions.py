@@ -47,22 +47,31 @@ class Description:
         name, fields = type(self).__name__, dataclasses.fields(self)
         positional = [field.name for field in fields if not field.kw_only]
         if len(args) > len(positional):
-            raise TypeError(f"{name}() takes at most {len(positional)} positional arguments; got {len(args)}")
+            raise self._bad_call(len(args))
         given = dict(zip(positional, args, strict=False))
         for key, value in kwargs.items():
             if key in given:
                 raise TypeError(f"{name}() got multiple values for argument {key!r}")
             given[key] = value
+        missing = []
         for field in fields:
             value = given.pop(field.name, field.default)
             if value is dataclasses.MISSING:
-                raise TypeError(f"{name}() is missing the argument {field.name!r}")
+                missing.append(field.name)
+                continue
             object.__setattr__(self, field.name, value)
-        if given:
-            unknown, names = next(iter(given)), [field.name for field in fields]
-            raise TypeError(f"{name}() got an unexpected argument {unknown!r}{checks.nearest(unknown, names)}")
+        if given or missing:
+            raise self._bad_call(len(args), given, missing)
         if hasattr(self, "__post_init__"):
             self.__post_init__()
+
+    def _bad_call(self, n_given: int, unknown: Iterable[str] = (), missing: Iterable[str] = ()) -> TypeError:
+        from fastnn._input import suggestions  # here, as only errors need it
+
+        fields = dataclasses.fields(self)
+        n_positional = sum(not field.kw_only for field in fields)
+        names = [field.name for field in sorted(fields, key=lambda field: bool(field.kw_only))]
+        return suggestions.bad_call(type(self).__name__, unknown, missing, names, n_positional, n_given)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in vars(self) or name not in self.__dataclass_fields__:

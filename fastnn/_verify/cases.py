@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastnn._storage import files
 
+if TYPE_CHECKING:
+    from fastnn._input.names import DtypeName
+
 Arrays = Mapping[str, np.ndarray]
-DTYPES = ("float32", "float64")
+DTYPES: tuple[DtypeName, ...] = ("float32", "float64")
 
 
 @dataclass(frozen=True)

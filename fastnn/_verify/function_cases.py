@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from fastnn._storage import files
 from fastnn._verify.cases import DTYPES, Arrays, Case, arrays_of, single
 from fastnn._verify.inputs import FIRST_ACTIVATIONS, fractions, integers, reals, scaled, specials, with_specials
 from fastnn.training.plateau import PlateauState
+
+if TYPE_CHECKING:
+    from fastnn._input.names import DtypeName
 
 LENGTHS = (1, 2, 15, 16, 17, 31, 100, 2500)
 
@@ -113,7 +116,7 @@ def first_nonfinite() -> Arrays:
 @function("functions/digest")
 def digest() -> Arrays:
     """Digest arrays of every byte order, every kind of NaN, several axes and orders of axes."""
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for dtype in DTYPES:
         x = with_specials((7, 12), "digest", dtype)
         unsigned = f"u{x.dtype.itemsize}"
@@ -143,7 +146,7 @@ def initializer_cases() -> dict[str, Callable[[], Arrays]]:
         shapes: tuple[tuple[int, ...], ...] = ((1, 1), (3, 7), (17, 5), (16, 16), (40, 33))
         found[f"initializers/{cls.__name__}"] = of(initializer, shapes if is_matrix else (*shapes, (19,)))
 
-    def automatic(dtype: str) -> Callable[[], Arrays]:
+    def automatic(dtype: DtypeName) -> Callable[[], Arrays]:
         def compute() -> Arrays:
             names = ("identity", *FIRST_ACTIVATIONS)
             layers = [fn.Input(3), *(fn.Dense(5, name) for name in names), fn.LayerNorm(), fn.Dense(2, "softmax")]
@@ -253,11 +256,11 @@ def metric_cases() -> dict[str, Callable[[], Arrays]]:
 
 
 def network_functions() -> dict[str, Callable[[], Arrays]]:
-    def network(dtype: str, units: int = 131) -> fn.Network:
+    def network(dtype: DtypeName, units: int = 131) -> fn.Network:
         layers = [fn.Input(9), fn.Dense(units, "relu"), fn.LayerNorm(), fn.Dropout(0.3), fn.Dense(4)]
         return fn.Network(layers, seed=21, dtype=dtype)
 
-    def predict(dtype: str) -> Callable[[], Arrays]:
+    def predict(dtype: DtypeName) -> Callable[[], Arrays]:
         """Predict many rows and one, in the network's dtype and another, in and out of order."""
 
         def compute() -> Arrays:
@@ -272,7 +275,7 @@ def network_functions() -> dict[str, Callable[[], Arrays]]:
 
         return compute
 
-    def gradient(dtype: str) -> Callable[[], Arrays]:
+    def gradient(dtype: DtypeName) -> Callable[[], Arrays]:
         """Compute gradients, on dropout masks, and central differences."""
 
         def compute() -> Arrays:
@@ -287,7 +290,7 @@ def network_functions() -> dict[str, Callable[[], Arrays]]:
 
         return compute
 
-    def steps(dtype: str) -> Callable[[], Arrays]:
+    def steps(dtype: DtypeName) -> Callable[[], Arrays]:
         """Take single steps, on batches of any size, with and without weights."""
 
         def compute() -> Arrays:

@@ -8,8 +8,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from fastnn._input.names import ActivationName
 
 # Of the dtype: its unsigned integers, the stored bits of the significand, the bias of the exponent.
 _FORMATS = {"float32": (np.uint32, 23, 127), "float64": (np.uint64, 52, 1023)}
@@ -17,7 +21,7 @@ _FORMATS = {"float32": (np.uint32, 23, 127), "float64": (np.uint64, 52, 1023)}
 Shape = int | tuple[int, ...]
 
 # The activations of the cases that have them all, when their digests were fixed; later ones have cases of their own.
-FIRST_ACTIVATIONS = (
+FIRST_ACTIVATIONS: tuple[ActivationName, ...] = (
     *("relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish"),
     *("tanh", "sigmoid", "softplus"),
 )

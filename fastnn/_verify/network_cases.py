@@ -10,7 +10,7 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from fastnn._verify.inputs import FIRST_ACTIVATIONS, fractions, integers, reals
 from fastnn.losses import LOSSES
 from fastnn.optimizers import OPTIMIZERS
 from fastnn.training import checkpoints
+
+if TYPE_CHECKING:
+    from fastnn._input.names import ActivationName, DtypeName, OptimizerName
 
 STEPS = (1, 10, 400)
 LONG = 10  # steps that any number of threads does from the beginning
@@ -37,7 +40,7 @@ class Training:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-Builder = Callable[[str, int], Training]
+Builder = Callable[[Any, int], Training]
 _builders: dict[str, tuple[Builder, tuple[int, ...]]] = {}
 
 
@@ -51,7 +54,7 @@ def network(steps: tuple[int, ...] = STEPS) -> Callable[[Builder], Builder]:
     return declare
 
 
-def built(dtype: str, threads: int) -> dict[str, Training]:
+def built(dtype: DtypeName, threads: int) -> dict[str, Training]:
     """Return every case's training, before its first step."""
     return {name: function(dtype, threads) for name, (function, _) in _builders.items()}
 
@@ -68,7 +71,7 @@ def cases() -> Iterator[Case]:
             yield Case(goldens, run, threaded=True)
 
 
-def trained(builder: Builder, dtype: str, threads: int, steps: tuple[int, ...]) -> Iterator[Arrays]:
+def trained(builder: Builder, dtype: DtypeName, threads: int, steps: tuple[int, ...]) -> Iterator[Arrays]:
     """Yield what `standing` says after each of ``steps``.
 
     The long way is gone by one thread. Any number of them, slow where they outnumber the processors, resumes just
@@ -85,7 +88,9 @@ def trained(builder: Builder, dtype: str, threads: int, steps: tuple[int, ...]) 
 
 
 @functools.lru_cache(1)  # for one number of threads after the other
-def before_the_end(builder: Builder, dtype: str, isa: str, step: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def before_the_end(
+    builder: Builder, dtype: DtypeName, isa: str, step: int
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return a trainer as plain data, after ``step`` updates by one thread."""
     training = builder(dtype, 1)
     train_to(training, step)
@@ -127,11 +132,11 @@ def standing(training: Training) -> Arrays:
 # ------------------------------------------------------------------------ data
 
 
-def rows_of(n: int, features: int, dtype: str) -> np.ndarray:
+def rows_of(n: int, features: int, dtype: DtypeName) -> np.ndarray:
     return reals((n, features), "rows", dtype)
 
 
-def numbers(n: int, k: int, dtype: str) -> np.ndarray:
+def numbers(n: int, k: int, dtype: DtypeName) -> np.ndarray:
     return reals((n, k), "targets", dtype)
 
 
@@ -147,7 +152,7 @@ def weights(n: int) -> np.ndarray:
 
 
 @network()
-def every_activation(dtype: str, threads: int) -> Training:
+def every_activation(dtype: DtypeName, threads: int) -> Training:
     layers: list[fn.layers.Layer] = [fn.Input(5)]
     for name in FIRST_ACTIVATIONS:
         layers += [fn.Dense(9, name), fn.LayerNorm()]
@@ -157,10 +162,10 @@ def every_activation(dtype: str, threads: int) -> Training:
     return Training(trainer, rows_of(38, 5, dtype), numbers(38, 3, dtype))
 
 
-def with_activation(name: str) -> Builder:
+def with_activation(name: ActivationName) -> Builder:
     """Within a dense layer, and as a layer of its own."""
 
-    def build(dtype: str, threads: int) -> Training:
+    def build(dtype: DtypeName, threads: int) -> Training:
         layers = [fn.Input(5), fn.Dense(9, name), fn.LayerNorm(), fn.Dense(6), fn.Activation(name), fn.Dense(3)]
         net = fn.Network(layers, seed=1, dtype=dtype)
         trainer = fn.Trainer(net, "mean_squared", fn.Adam(0.003), 10, seed=2, threads=threads)
@@ -172,11 +177,11 @@ def with_activation(name: str) -> Builder:
 
 for later in fn.layers.ACTIVATIONS:
     if later not in ("identity", "softmax", *FIRST_ACTIVATIONS):
-        network((1, 10))(with_activation(later))
+        network((1, 10))(with_activation(later))  # type: ignore[arg-type]
 
 
 @network()
-def classifier(dtype: str, threads: int) -> Training:
+def classifier(dtype: DtypeName, threads: int) -> Training:
     layers = [fn.Input(6), fn.Dropout(0.1), fn.Dense(35, "relu"), fn.Dropout(0.4), fn.Dense(5, "softmax")]
     rates = fn.Warmup(fn.schedules.Cosine(0.02, steps=300, minimum=1e-3), steps=7)
     optimizer = fn.AdamW(rates, weight_decay=0.1, clip_norm=0.5)  # type: ignore[arg-type,misc]
@@ -195,7 +200,7 @@ def classifier(dtype: str, threads: int) -> Training:
 
 
 @network()
-def rms_norms(dtype: str, threads: int) -> Training:
+def rms_norms(dtype: DtypeName, threads: int) -> Training:
     layers = [fn.Input(7), fn.RMSNorm(), fn.Dense(35, "relu"), fn.RMSNorm(0.01), fn.Dropout(0.1), fn.Dense(3)]
     net = fn.Network([*layers, fn.RMSNorm()], seed=4, dtype=dtype)
     trainer = fn.Trainer(net, "huber", fn.NAdam(0.01, l2=0.001, decay_all=True), 70, seed=5, threads=threads)
@@ -203,7 +208,7 @@ def rms_norms(dtype: str, threads: int) -> Training:
 
 
 @network()
-def soft_targets(dtype: str, threads: int) -> Training:
+def soft_targets(dtype: DtypeName, threads: int) -> Training:
     net = fn.Network([fn.Input(3), fn.Dense(17, "gelu"), fn.Dense(4)], seed=5, dtype=dtype)
     optimizer = fn.Adam(fn.OneCycle(0.05, steps=300), amsgrad=True, l1=0.001, l2=0.01)
     trainer = fn.Trainer(net, "cross_entropy", optimizer, 7, threads=threads, metrics=["accuracy"])
@@ -211,7 +216,7 @@ def soft_targets(dtype: str, threads: int) -> Training:
 
 
 @network()
-def many_labels(dtype: str, threads: int) -> Training:
+def many_labels(dtype: DtypeName, threads: int) -> Training:
     layers = [fn.Input(4), fn.Dense(12, "selu"), fn.LayerNorm(), fn.Dense(3, "sigmoid")]
     rates = fn.ReduceOnPlateau(0.02, factor=0.5, patience=3, min_delta=0.01, minimum=1e-4)
     optimizer = fn.NAdam(rates, weight_decay=0.05, decay_all=True)
@@ -221,7 +226,7 @@ def many_labels(dtype: str, threads: int) -> Training:
 
 
 @network()
-def one_label(dtype: str, threads: int) -> Training:
+def one_label(dtype: DtypeName, threads: int) -> Training:
     net = fn.Network([fn.Input(4), fn.Dense(16, "silu"), fn.Dense(1)], seed=12, dtype=dtype)
     optimizer = fn.SGD(fn.schedules.Constant(0.1), momentum=0.8)
     weight = {0: 0.5, 1: 2.0}
@@ -232,7 +237,7 @@ def one_label(dtype: str, threads: int) -> Training:
 
 
 @network()
-def several_shards(dtype: str, threads: int) -> Training:
+def several_shards(dtype: DtypeName, threads: int) -> Training:
     net = fn.Network([fn.Input(4), fn.Dense(18, "tanh"), fn.Dense(2)], seed=7, dtype=dtype)
     rates = fn.schedules.Step(0.01, every=20, factor=0.5)
     optimizer = fn.RMSprop(rates, momentum=0.5, centered=True, clip_value=0.05)
@@ -241,7 +246,7 @@ def several_shards(dtype: str, threads: int) -> Training:
 
 
 @network()
-def quantiles(dtype: str, threads: int) -> Training:
+def quantiles(dtype: DtypeName, threads: int) -> Training:
     layers = [fn.Input(4), fn.Dense(10, "softplus", weight_initializer="orthogonal"), fn.Dense(6)]
     rates = fn.Warmup(fn.InverseScaling(0.5), steps=3, start=0.01, unit="epoch")
     optimizer = fn.Adagrad(rates, learning_rate_decay=0.01, initial_accumulator=0.1)
@@ -251,7 +256,7 @@ def quantiles(dtype: str, threads: int) -> Training:
 
 
 @network()
-def counts(dtype: str, threads: int) -> Training:
+def counts(dtype: DtypeName, threads: int) -> Training:
     initializer = fn.initializers.HeUniform()
     layers = [fn.Input(3), fn.Dense(8, "sigmoid", weight_initializer=initializer), fn.Dense(1)]
     rates = fn.schedules.Exponential(0.02, factor=0.99, unit="step")
@@ -262,14 +267,14 @@ def counts(dtype: str, threads: int) -> Training:
 
 
 @network()
-def single_rows(dtype: str, threads: int) -> Training:
+def single_rows(dtype: DtypeName, threads: int) -> Training:
     net = fn.Network([fn.Input(2), fn.Dense(5, fn.Activation("elu", alpha=0.7)), fn.Dense(1)], seed=10, dtype=dtype)
     trainer = fn.Trainer(net, "mean_absolute", fn.RMSprop(0.003, momentum=0.9), 1, threads=threads)
     return Training(trainer, rows_of(40, 2, dtype), numbers(40, 1, dtype))
 
 
 @network((1, 4))
-def several_chunks(dtype: str, threads: int) -> Training:
+def several_chunks(dtype: DtypeName, threads: int) -> Training:
     """Train on five chunks, the last one ragged: fewer would make a tree that says little."""
     layers = [fn.Input(3), fn.LayerNorm(), fn.Dense(40, "elu"), fn.LayerNorm(), fn.Dropout(0.2), fn.Dense(2)]
     net = fn.Network(layers, seed=11, dtype=dtype)
@@ -278,7 +283,7 @@ def several_chunks(dtype: str, threads: int) -> Training:
 
 
 @network((1, 10))
-def narrow(dtype: str, threads: int) -> Training:
+def narrow(dtype: DtypeName, threads: int) -> Training:
     """Train few outputs over activations that make something of their padding, with a norm over all gradients."""
     layers = [fn.Input(5), fn.Dense(10, "sigmoid"), fn.Dense(3, "softplus"), fn.Dense(1)]
     net = fn.Network(layers, seed=15, dtype=dtype)
@@ -287,7 +292,7 @@ def narrow(dtype: str, threads: int) -> Training:
 
 
 @network()
-def total_penalty(dtype: str, threads: int) -> Training:
+def total_penalty(dtype: DtypeName, threads: int) -> Training:
     """Train with a penalty that rows share by their weights, beside one that they do not; a ragged last batch."""
     net = fn.Network([fn.Input(4), fn.Dense(9, "tanh"), fn.Dense(3)], seed=16, dtype=dtype)
     trainer = fn.Trainer(net, "cross_entropy", fn.Adam(0.02, l2=0.001, l2_total=0.3), 13, seed=8, threads=threads)
@@ -295,14 +300,14 @@ def total_penalty(dtype: str, threads: int) -> Training:
 
 
 @network((1, 10))
-def wide(dtype: str, threads: int) -> Training:
+def wide(dtype: DtypeName, threads: int) -> Training:
     net = fn.Network([fn.Input(70), fn.Dense(131, "relu"), fn.Dense(67, "mish"), fn.Dense(10)], seed=13, dtype=dtype)
     trainer = fn.Trainer(net, "cross_entropy", fn.Adam(0.001), 66, seed=5, threads=threads)
     return Training(trainer, rows_of(140, 70, dtype), labels(140, 10))
 
 
 @network((1, 10))
-def tiny_numbers(dtype: str, threads: int) -> Training:
+def tiny_numbers(dtype: DtypeName, threads: int) -> Training:
     """Train where the squares of gradients are denormal."""
     net = fn.Network([fn.Input(5), fn.Dense(9, "tanh"), fn.Dense(3)], seed=14, dtype=dtype)
     trainer = fn.Trainer(net, "cross_entropy", fn.Adam(0.01), 20, seed=6, threads=threads)
@@ -313,7 +318,7 @@ def tiny_numbers(dtype: str, threads: int) -> Training:
 # ------------------------------------- every loss and optimizer by its name
 
 
-def by_loss(name: str, dtype: str, threads: int) -> Training:
+def by_loss(name: str, dtype: DtypeName, threads: int) -> Training:
     loss = LOSSES[name]()
     net = fn.Network([fn.Input(4), fn.Dense(9, "tanh"), fn.Dense(3)], seed=17, dtype=dtype)
     trainer = fn.Trainer(net, loss, fn.SGD(0.1), 20, threads=threads)
@@ -327,11 +332,11 @@ for _name in LOSSES:
     _builders[f"loss {_name}"] = functools.partial(by_loss, _name), (1, 10)
 
 
-def by_optimizer(name: str, dtype: str, threads: int) -> Training:
+def by_optimizer(name: OptimizerName, dtype: DtypeName, threads: int) -> Training:
     net = fn.Network([fn.Input(4), fn.Dense(9, "tanh"), fn.Dense(3)], seed=18, dtype=dtype)
     trainer = fn.Trainer(net, "cross_entropy", name, 20, threads=threads)
     return Training(trainer, rows_of(50, 4, dtype), labels(50, 3))
 
 
 for _name in OPTIMIZERS:
-    _builders[f"optimizer {_name}"] = functools.partial(by_optimizer, _name), STEPS
+    _builders[f"optimizer {_name}"] = functools.partial(by_optimizer, _name), STEPS  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The command ``fastnn``: see ``fastnn --help``. Needs click, rich and matplotlib."""
+"""The command ``fastnn``: see ``fastnn --help``. Needs click, rich and matplotlib; for tables in files, Polars."""
 
 import sys
 
@@ -14,7 +14,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in OUTSIDE:
             raise
-        print(f"fastnn: the command needs {error.name}: pip install {' '.join(OUTSIDE)}", file=sys.stderr)
+        print(f"fastnn: the command needs {error.name}: pip install {' '.join(OUTSIDE)} polars", file=sys.stderr)
         raise SystemExit(2) from None
 
     from fastnn.cli.commands import fastnn

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn import callbacks, layers, optimizers, schedules
 from fastnn.cli.hyperparameters import MOMENTA, Hyperparameters
 from fastnn.network import Network
 
+if TYPE_CHECKING:
+    from fastnn._input.names import ActivationName
 
-def network(n_features: int, n_outputs: int, activation: str, chosen: Hyperparameters) -> Network:
+
+def network(n_features: int, n_outputs: int, activation: ActivationName, chosen: Hyperparameters) -> Network:
     """Build the network, which ends in ``activation``."""
     stack: list[layers.Layer] = [layers.Input(n_features)]
     for units in chosen.hidden:
@@ -26,10 +29,7 @@ def network(n_features: int, n_outputs: int, activation: str, chosen: Hyperparam
 
 def steps_per_epoch(chosen: Hyperparameters, rows: int) -> int:
     """Count the updates of an epoch."""
-    batch_size = rows if chosen.batch_size == "full" else int(chosen.batch_size)
-    if batch_size > rows:
-        raise ValueError(f"--batch-size must be at most the {rows} rows to train on, or full; got {batch_size}")
-    return -(-rows // batch_size)
+    return 1 if chosen.batch_size == "full" else -(-rows // int(chosen.batch_size))
 
 
 def optimizer(chosen: Hyperparameters, steps_per_epoch: int) -> optimizers.Optimizer:

@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 import numpy as np
@@ -117,7 +117,7 @@ def _description(run: Run) -> dict[str, Any]:
     )
 
 
-def _load(path: Path, threads: int | str) -> tuple[Trainer, dict[str, Any]]:
+def _load(path: Path, threads: int | Literal["auto"]) -> tuple[Trainer, dict[str, Any]]:
     """Load the trainer of a checkpoint, and what the checkpoint says of the run."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

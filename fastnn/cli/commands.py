@@ -11,13 +11,14 @@ from fastnn.cli.info import info
 from fastnn.cli.plot import page
 from fastnn.cli.predict import predict
 from fastnn.cli.reproduce import reproduce
+from fastnn.cli.suggesting import SuggestingGroup
 from fastnn.cli.train import train
 from fastnn.cli.verify import verify
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
-@click.group(context_settings=SETTINGS)
+@click.group(cls=SuggestingGroup, context_settings=SETTINGS)
 @click.version_option(__version__, "-V", "--version", prog_name="fastnn", message="%(prog)s %(version)s")
 def fastnn() -> None:
     """Neural networks on CPUs: fast for small and medium networks, and the same bits on every machine."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fastnn import layers
 from fastnn.cli import objectives
 from fastnn.optimizers import OPTIMIZERS
+
+if TYPE_CHECKING:
+    from fastnn._input.names import ActivationName, DtypeName
 
 HIDDEN_ACTIVATIONS = tuple(name for name in layers.ACTIVATIONS if name != "softmax")
 # Of the optimizers that do well with others than their own defaults.
@@ -28,10 +31,10 @@ class Hyperparameters:
     """What ``fastnn train --help`` describes."""
 
     hidden: tuple[int, ...]
-    activation: str
+    activation: ActivationName
     dropout: float
     layer_norm: bool
-    dtype: str
+    dtype: DtypeName
     loss: str
     label_smoothing: float
     optimizer: str
@@ -44,14 +47,14 @@ class Hyperparameters:
     momentum: float
     weight_decay: float
     clip_norm: float | None
-    batch_size: int | str
+    batch_size: int | Literal["full"]
     epochs: int
     patience: int | None
     test_fraction: float
     validation_fraction: float
     seed: int
     split_seed: int
-    threads: int | str
+    threads: int | Literal["auto"]
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Hyperparameters:

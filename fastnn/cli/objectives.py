@@ -6,11 +6,14 @@ those that take any numbers.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn.losses import LOSSES, Loss, MeanSquaredError
+
+if TYPE_CHECKING:
+    from fastnn._input.names import ActivationName
 
 
 def _taking(parameter: str) -> tuple[str, ...]:
@@ -36,7 +39,7 @@ def named(name: str, **parameters: Any) -> Loss:
     return cls(**{key: value for key, value in parameters.items() if key in cls.__dataclass_fields__})
 
 
-def activation(loss: Loss) -> str:
+def activation(loss: Loss) -> ActivationName:
     """Name the activation that makes probabilities of what a loss takes, if any: a network for the loss ends in it."""
     if not loss.classifies:
         return "identity"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import math
 import re
 from typing import Any
 
 import click
+
+from fastnn._input import suggestions
 
 
 class Name(click.Choice):
@@ -19,8 +20,7 @@ class Name(click.Choice):
             return super().convert(value, param, ctx)
         except click.BadParameter:
             choices = [str(choice) for choice in self.choices]
-            near = difflib.get_close_matches(str(value).lower(), choices, 1, 0.5)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            hint = suggestions.hint(str(value), choices)
             self.fail(f"{value!r} is not one of {', '.join(choices)}{hint}", param, ctx)
 
     def get_metavar(self, *_args: Any, **_keywords: Any) -> str:

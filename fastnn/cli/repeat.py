@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from fastnn import callbacks, records, reproduction
 from fastnn.cli import opening
@@ -52,7 +52,7 @@ def epochs(record: Mapping[str, Any]) -> int:
 def reproduce(
     path: str,
     record: Mapping[str, Any],
-    threads: int | str,
+    threads: int | Literal["auto"],
     watching: Iterable[callbacks.Callback],
     table: str | None = None,
 ) -> reproduction.Reproduction:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import click
 from rich.markup import escape
 
@@ -18,7 +20,7 @@ from fastnn.cli.progress import ShowProgress
 @click.option("--data", "table", metavar="FILE", help="The table, if it is not where the record says.")
 @click.option("--quiet", "-q", is_flag=True, help="Print one line at the end.")
 @click.pass_context
-def reproduce(ctx: click.Context, record: str, threads: int | str, table: str | None, quiet: bool) -> None:
+def reproduce(ctx: click.Context, record: str, threads: int | Literal["auto"], table: str | None, quiet: bool) -> None:
     """Repeat a run from its record alone and compare the bits.
 
     RECORD is the record.json that `fastnn train` wrote, here or on another machine; a table has to have the values that

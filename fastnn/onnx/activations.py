@@ -36,7 +36,7 @@ def write_activation(graph: Graph, activation: Activation, value: str) -> str:
             formula,
             graph.add,
             graph.number,
-            lambda inner, given: write_activation(graph, Activation(inner), given),
+            lambda inner, given: write_activation(graph, Activation(inner), given),  # type: ignore[arg-type]
             x=value,
             **numbers,
         )

@@ -58,7 +58,7 @@ def _activated(network: Network, activation: str | None) -> Network:
     checks.choice(activation, ("softmax", "sigmoid"), "activation")
     if _ends_in_probabilities(network):
         raise ValueError(f"activation must be None: the network ends in {network.layers[-1]!r}; got {activation!r}")
-    layers = [*network.layers, Activation(activation)]
+    layers = [*network.layers, Activation(activation)]  # type: ignore[arg-type]
     result = Network(layers, network.seed, network.dtype)
     result.parameters.update(network.parameters)
     result.metadata = network.metadata

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
 
+    from fastnn._input.names import LossName
     from fastnn.losses import Loss
     from fastnn.network import Network
 
@@ -89,7 +90,7 @@ def activations(network: Network, X: ArrayLike, ax: Axes | None = None) -> Axes:
 
 def gradients(
     network: Network,
-    loss: str | Loss,
+    loss: LossName | Loss,
     X: ArrayLike,
     y: ArrayLike,
     ax: Axes | None = None,

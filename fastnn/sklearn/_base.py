@@ -127,7 +127,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         return {}
 
     def _begin(
-        self, settings: Settings, X: Any, n_outputs: int, output: str, out_activation: str, first: bool, again: bool
+        self, settings: Settings, X: Any, n_outputs: int, output: Any, out_activation: str, first: bool, again: bool
     ) -> None:
         """Set up a new network, or the one there is, and its fitted attributes."""
         if again and not first:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from fastnn.losses import Loss
 from fastnn.network import Network
 from fastnn.optimizers import OPTIMIZERS, SGD, SMALLEST_EPSILON, Adam, Optimizer
 from fastnn.sklearn._parameters import Settings
+
+if TYPE_CHECKING:
+    from fastnn._input.names import ActivationName, DtypeName
 
 _LARGEST_MOMENTUM = math.nextafter(1.0, 0.0)
 
@@ -52,7 +56,7 @@ def objective(loss: Loss, n_outputs: int) -> Objective:
     return Objective(loss, slope, reported)
 
 
-def layers(settings: Settings, n_features: int, n_outputs: int, output: str) -> list[Layer]:
+def layers(settings: Settings, n_features: int, n_outputs: int, output: ActivationName) -> list[Layer]:
     """Return the layers of the network, which ends in the activation ``output``."""
     found: list[Layer] = [Input(n_features)]
     hidden = zip(settings.hidden_layer_sizes, settings.activations, settings.dropouts, strict=True)
@@ -63,7 +67,7 @@ def layers(settings: Settings, n_features: int, n_outputs: int, output: str) -> 
     return [*found, Dense(n_outputs, output, "glorot_uniform")]
 
 
-def network(settings: Settings, described: list[Layer], seed: int, dtype: str) -> Network:
+def network(settings: Settings, described: list[Layer], seed: int, dtype: DtypeName) -> Network:
     """Return a network that begins like scikit-learn's: weights and biases uniform within Glorot's limit.
 
     Where the activation is the logistic function, that limit is smaller by the root of 3.

@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from fastnn import metrics
 from fastnn._input import checks
+from fastnn._input.calls import explained
 from fastnn.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from fastnn.optimizers import Optimizer
 from fastnn.sklearn import _classes
@@ -142,6 +143,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     classes_: np.ndarray
 
+    @explained
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),

@@ -22,8 +22,10 @@ class InvalidParameterError(ValueError, TypeError):
     """A parameter of an estimator is not what it has to be; both kinds of error, as scikit-learn's."""
 
 
-def _number(low: float = -math.inf, high: float = math.inf, **ends: bool) -> Callable[[Any, str], float]:
-    return lambda value, name: checks.number(value, name, low, high, **ends)
+def _number(
+    low: float = -math.inf, high: float = math.inf, above: bool = False, below: bool = False
+) -> Callable[[Any, str], float]:
+    return lambda value, name: checks.number(value, name, low, high, above=above, below=below)
 
 
 def _integer(value: Any, name: str) -> int:

@@ -11,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 
 from fastnn import elementary, losses, metrics
 from fastnn._input import checks
+from fastnn._input.calls import explained
 from fastnn.losses import Huber, Loss, MeanAbsoluteError, MeanSquaredError, Pinball, Poisson
 from fastnn.optimizers import Optimizer
 from fastnn.sklearn._base import BaseMLP, has_epochs
@@ -142,6 +143,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     >>> regressor.predict(X_new)
     """
 
+    @explained
     def __init__(
         self,
         loss: str | Loss = "squared_error",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,8 +14,11 @@ from fastnn._lowering.imported_layers import ImportedLayers
 from fastnn.layers import Dense, Layer, LayerNorm, RMSNorm
 from fastnn.torch.activations import MODULES
 
+if TYPE_CHECKING:
+    from fastnn._input.names import DtypeName
 
-def layers_of(module: nn.Module) -> tuple[list[Layer], list[np.ndarray], str]:
+
+def layers_of(module: nn.Module) -> tuple[list[Layer], list[np.ndarray], DtypeName]:
     """Read a module of layers in sequence; see `fastnn.Network.from_torch`.
 
     Returns

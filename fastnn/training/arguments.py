@@ -125,11 +125,7 @@ def _rows_of_a_batch(run: Run, n: int) -> int:
         )
     if isinstance(run.batch_size, str):
         return n
-    if run.batch_size > n:
-        raise ValueError(
-            f"batch_size must be at most the number of rows to train on, {n}, or 'full'; got {run.batch_size}"
-        )
-    return run.batch_size
+    return min(run.batch_size, n)
 
 
 def _columns(run: Run, validates: bool) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import FunctionType
 from typing import Any
 
 from fastnn._input import checks
@@ -58,9 +59,11 @@ def overrides(callback: Callback, name: str) -> bool:
 
 def checked_callbacks(callbacks: Any) -> tuple[Callback, ...]:
     """Return ``callbacks`` as a tuple; one callback stands for itself."""
-    given = checks.listed(callbacks, (Callback, type), "callbacks")
+    given = checks.listed(callbacks, (Callback, type, str, FunctionType), "callbacks")
     for callback in given:
         if not isinstance(callback, Callback):
             hint = f": write {callback.__name__}(...)" if isinstance(callback, type) else ""
+            if isinstance(callback, FunctionType):
+                hint = ": fn.LambdaCallback(on_epoch_end=…) makes one of a function"
             raise TypeError(f"callbacks must hold fastnn.Callback objects; got {checks.described(callback)}{hint}")
     return given

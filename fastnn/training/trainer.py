@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from fastnn._engine.random import first_nonfinite
 from fastnn._engine.training import Diverged
 from fastnn._input import checks, rows
+from fastnn._input.calls import Hinting, explained
 from fastnn.callbacks import Callback
 from fastnn.history import History
 from fastnn.losses import LOSSES, Loss
@@ -29,10 +30,12 @@ from fastnn.training.usual_targets import UsualTargets
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from fastnn._input.names import LossName, MetricName, OptimizerName
+
 _ndarray = np.ndarray  # looked up faster
 
 
-class Trainer:
+class Trainer(Hinting):
     """Trains a network: batch, stochastic or mini-batch gradient descent, by ``batch_size``.
 
     Parameters
@@ -91,19 +94,20 @@ class Trainer:
     >>> history = trainer.fit(X, y, epochs=20, validation_data=(X_val, y_val), callbacks=[fn.EarlyStopping(patience=5)])
     """
 
+    @explained
     def __init__(
         self,
         network: Network,
-        loss: str | Loss,
-        optimizer: str | Optimizer = "adam",
-        batch_size: int | str = 32,
+        loss: LossName | Loss,
+        optimizer: OptimizerName | Optimizer = "adam",
+        batch_size: int | Literal["full"] = 32,
         seed: int = 0,
-        threads: int | str = "auto",
+        threads: int | Literal["auto"] = "auto",
         shuffle: bool = True,
-        metrics: Sequence[str | Metric] | str | Metric = (),
-        class_weight: Mapping[int, float] | ArrayLike | str | None = None,
+        metrics: Sequence[MetricName | Metric] | MetricName | Metric = (),
+        class_weight: Mapping[int, float] | ArrayLike | Literal["balanced"] | None = None,
     ) -> None:
-        checks.instance(network, Network, "network")
+        checks.instance(network, Network, "network", ": fn.Network(layers) makes one")
         self.network = network
         self.loss: Loss = checks.one_of(loss, Loss, LOSSES, "loss")
         self.loss.check_outputs(network.n_outputs, network.plan.output_activation)
@@ -119,8 +123,7 @@ class Trainer:
         self._dtype, self._n_features = network.plan.dtype, network.n_features
         self._usual_targets = UsualTargets(self.loss, network.n_outputs, self._dtype).taken
 
-    # ------------------------------------------------------------------- training
-
+    @explained
     def fit(
         self,
         X: ArrayLike,
@@ -132,7 +135,7 @@ class Trainer:
         validation_data: Sequence[ArrayLike] | None = None,
         validation_fraction: float | None = None,
         callbacks: Iterable[Callback] | Callback = (),
-        progress: bool | str = False,
+        progress: bool | Literal["auto"] = False,
         max_seconds: float | None = None,
     ) -> History:
         """Train until ``epochs`` more epochs are completed, or ``max_epochs`` in all.
@@ -262,6 +265,7 @@ class Trainer:
         if self.state.is_fitting:
             self.state.training.interrupt()
 
+    @explained
     def evaluate(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> dict[str, float]:
         """Compute loss, accuracy (classifiers) and metrics on data, dropout off, penalties left out.
 
@@ -309,7 +313,7 @@ class Trainer:
         checkpoints.save(self, path, checks.boolean(keep_previous, "keep_previous"))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], threads: int | str | None = None) -> Trainer:
+    def load(cls, path: str | os.PathLike[str], threads: int | Literal["auto"] | None = None) -> Trainer:
         """Read a trainer that `save` wrote; its run resumes with the bits of an uninterrupted one.
 
         If the file is missing or damaged and the one before it was kept, that one is read, with a warning.
@@ -393,7 +397,5 @@ class Trainer:
         self.state.callbacks, self.state.untold = (), None
 
     def __repr__(self) -> str:
-        return (
-            f"Trainer({self.network!r}, loss={self.loss!r}, optimizer={self.optimizer!r}, "
-            f"batch_size={self.batch_size!r}, seed={self.seed}, epoch={self.epoch}, steps={self.steps})"
-        )
+        given = f"loss={self.loss!r}, optimizer={self.optimizer!r}, batch_size={self.batch_size!r}, seed={self.seed}"
+        return f"Trainer({self.network!r}, {given}, epoch={self.epoch}, steps={self.steps})"

@@ -1,0 +1,5 @@
+"""``python -m fastnn``: the command ``fastnn``."""
+
+from fastnn.cli import main
+
+main()

@@ -1,0 +1,67 @@
+"""Calls with arguments that do not fit, and attributes that are not there: errors that say what was meant."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class Hinting:
+    """The base of classes whose objects are asked for what other libraries have."""
+
+    if not TYPE_CHECKING:  # type checkers find such mistakes by themselves
+
+        def __getattr__(self, name: str) -> NoReturn:
+            from fastnn._input import suggestions
+
+            raise suggestions.missing_attribute(f"{type(self).__name__!r} object", name, dir(self), type(self).__mro__)
+
+
+def explained(function: _Function) -> _Function:
+    """Make calls of ``function`` with an unknown or a missing argument say what was meant.
+
+    A call that fits costs one more call of Python; `Network.predict` and `Trainer.step`, which may take less than a
+    microsecond, go without. The signature and the types stay as they are.
+    Not for functions that take ``*args`` or ``**keywords``.
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **keywords: Any) -> Any:
+        try:
+            return function(*args, **keywords)
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise  # from within the function
+            raise _explanation(function, args, keywords, error) from None
+
+    return call  # type: ignore[return-value]
+
+
+def _explanation(
+    function: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any], error: TypeError
+) -> TypeError:
+    """Return the error of a call that did not get as far as the function."""
+    import inspect
+
+    from fastnn._input import suggestions
+
+    parameters = list(inspect.signature(function).parameters.values())
+    name = function.__qualname__.removesuffix(".__init__")
+    if parameters and parameters[0].name in ("self", "cls"):
+        parameters, args = parameters[1:], args[1:]
+    if any(parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) for parameter in parameters):
+        return error
+    names = [parameter.name for parameter in parameters]
+    positional = [parameter.name for parameter in parameters if parameter.kind is not parameter.KEYWORD_ONLY]
+    taken = {*positional[: len(args)], *keywords}
+    for twice in set(positional[: len(args)]) & keywords.keys():
+        return TypeError(f"{name}() got multiple values for argument {twice!r}")
+    unknown = [given for given in keywords if given not in names]
+    required = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
+    missing = [lacking for lacking in required if lacking not in taken]
+    if not unknown and not missing and len(args) <= len(positional):
+        return error
+    return suggestions.bad_call(name, unknown, missing, names, len(positional), len(args))
