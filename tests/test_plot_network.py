@@ -162,7 +162,7 @@ def histogram_of(ridge):
 
 
 def with_dead_units(network, dead):
-    bias = network.parameters["0.bias"]
+    bias = network.parameters["0.bias"].copy()
     bias[dead] = -1e6
     network.parameters["0.bias"] = bias
     return network
