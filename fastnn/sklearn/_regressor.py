@@ -94,6 +94,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     ----------
     network_ : Network
         What predicts. With the loss ``"poisson"`` it gives logarithms of the predicted values.
+    trainer_ : Trainer
+        What fitted it. Neither this nor the next one is there after ``"lbfgs"``.
+    history_ : History
+        ``loss_curve_`` as ``"loss"``, and ``validation_scores_``, if there are any, as ``"val_r2"``, or
+        ``"val_score"`` if ``scoring`` is given.
     seed_ : int
         See ``random_state``.
     coefs_, intercepts_ : list of ndarray
@@ -130,16 +135,17 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     - Sample weights are at least 0.
     - With ``solver="lbfgs"`` and several outputs, what is minimised adds up over outputs, as the gradient does there.
 
-    Reproducibility
-    ---------------
-    The same data and ``random_state`` give the same bits on every machine, by any number of threads or worker
-    processes, except with ``solver="lbfgs"``, whose vectors SciPy works on, ``max_seconds``, and scorers of others.
+    Reproducibility: the same data and ``random_state`` give the same bits on every machine, by any number of threads or
+    worker processes, except with ``solver="lbfgs"``, whose vectors SciPy works on, ``max_seconds``, and scorers of
+    others.
 
     Examples
     --------
     >>> regressor = MLPRegressor(loss="huber", dropout=0.1, early_stopping=True, random_state=0).fit(X, y)
     >>> regressor.predict(X_new)
     """
+
+    _score_name = "r2"
 
     def __init__(
         self,
