@@ -169,7 +169,7 @@ class Trainer:
         Returns
         -------
         History
-            Of all epochs so far: ``trainer.history``.
+            Of all epochs so far, as ``trainer.history`` is now. That one grows with the run; what is returned does not.
 
         Raises
         ------
@@ -200,7 +200,7 @@ class Trainer:
             Loop(self, given).run()
         finally:
             state.is_fitting = False
-        return state.history
+        return state.history.snapshot()
 
     def step(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Make one update on one batch, the same bits as inside `fit`.
@@ -346,7 +346,7 @@ class Trainer:
 
     @property
     def history(self) -> History:
-        """What every completed epoch came to."""
+        """What every completed epoch came to; it grows with the run."""
         return self.state.history
 
     @property
@@ -389,6 +389,22 @@ class Trainer:
             raise RuntimeError("abandon cannot be called while this trainer is fitting")
         self.state.end_epoch()
         self.state.callbacks, self.state.untold = (), None
+
+    def _repr_html_(self) -> str:
+        from fastnn._display import notebook  # here, as `import fastnn` does without it
+
+        latest = {name.replace("_", " "): notebook.number(value) for name, value in self.history.last().items()}
+        facts = {
+            "loss": repr(self.loss),
+            "optimizer": repr(self.optimizer),
+            "batch size": self.batch_size,
+            "seed": self.seed,
+            "network": f"{notebook.counted(self.network.n_parameters, 'parameter')}, {self.network.dtype}",
+            "trained": f"{notebook.counted(self.epoch, 'epoch')}, {notebook.counted(self.steps, 'step')}",
+            **({"latest epoch": ", ".join(f"{name} {value}" for name, value in latest.items())} if latest else {}),
+        }
+        layers = notebook.folded("Layers", self.network._repr_html_())
+        return notebook.shown(notebook.facts("Trainer", facts), layers)
 
     def __repr__(self) -> str:
         return (
