@@ -78,7 +78,9 @@ def test_the_figure_has_room_for_all_layers(depth):
 
 @pytest.mark.parametrize("function", [plot.network, plot.weights])
 def test_what_is_no_network(ax, function):
-    with pytest.raises(TypeError, match="network must be a Network; got str 'x'"):
+    with pytest.raises(
+        TypeError, match=r"network must be a Network, a Trainer or a fitted estimator of fastnn\.sklearn; got str 'x'"
+    ):
         function("x", ax=ax)
 
 

@@ -6,13 +6,16 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from fastnn._input import checks
 from fastnn.layers import Activation, Dense, Dropout, Input, activation_of
-from fastnn.network import Network
 from fastnn.plot import _style
+from fastnn.plot._arguments import network_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from fastnn.network import Network
+    from fastnn.plot._arguments import Estimator
+    from fastnn.training import Trainer
 
 _ROW = 0.42  # inches
 _WIDEST, _NARROWEST = 0.46, 0.2  # boxes, as shares of the width
@@ -20,12 +23,12 @@ _CENTRE = 0.25
 _COLUMNS = (("activation", 0.53, "left"), ("output", 0.82, "right"), ("parameters", 0.99, "right"))
 
 
-def network(network: Network, ax: Axes | None = None) -> Axes:
+def network(network: Network | Trainer | Estimator, ax: Axes | None = None) -> Axes:
     """Draw a network: its layers from the top down, with activations, shapes of their outputs and parameter counts.
 
     Parameters
     ----------
-    network : Network
+    network : Network, Trainer or fitted estimator of `fastnn.sklearn`
     ax : matplotlib Axes, optional
         By default a new figure's, which is as high as the layers take.
 
@@ -37,11 +40,11 @@ def network(network: Network, ax: Axes | None = None) -> Axes:
     Raises
     ------
     TypeError
-        If ``network`` is no Network.
+        If ``network`` has no network.
     ImportError
         If matplotlib is missing; the message says how to install it.
     """
-    checks.instance(network, Network, "network")
+    network = network_of(network)
     rows = network.plan.rows
     ax = _style.axes(ax, size_of(network))
     available = ax.get_window_extent().height / ax.figure.dpi  # inches
