@@ -358,7 +358,7 @@ class Network:
             (place, repr(row.layer), f"(n, {row.units:,})", f"{row.n_parameters:,}" if row.n_parameters else "")
             for place, row in enumerate(self.plan.rows)
         ]
-        columns = {"": True, "layer": False, "output shape": True, "parameters": True}
+        columns = {"#": True, "layer": False, "output shape": True, "parameters": True}
         total = ("", "total", "", f"{self.n_parameters:,}")
         return notebook.shown(notebook.table("Network", columns, rows, total, f"{self.dtype}, seed {self.seed}"))
 

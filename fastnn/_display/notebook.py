@@ -11,21 +11,24 @@ from typing import Any
 
 _MOST_ROWS = 24  # of a longer table, so many in all from both ends
 
-# Of all colours there are those of the text around, thinner or not: a theme may be dark where the system is light.
+# All colours are those of the text around, thinner or not: a theme may be dark where the system is light. The class is
+# named twice to count for more than the notebook's own rules for tables.
 _STYLE = """<style>
-.fastnn { max-width: 100%; overflow-x: auto; line-height: 1.45; }
-.fastnn table { border-collapse: collapse; margin: 0.3em 0 0.6em; font-size: 0.92em; border: none; color: inherit; }
-.fastnn caption { caption-side: top; text-align: left; padding: 0 0 0.3em; color: inherit; white-space: nowrap; }
-.fastnn th, .fastnn td { padding: 0.18em 0.9em 0.18em 0; text-align: left; vertical-align: top; color: inherit;
+.fastnn.fastnn { max-width: 100%; overflow-x: auto; line-height: 1.45; }
+.fastnn.fastnn table { border-collapse: collapse; margin: 0.3em 0 0.6em; font-size: 0.92em; border: none;
+  color: inherit; }
+.fastnn.fastnn caption { caption-side: top; text-align: left; padding: 0 0.6em 0.3em; color: inherit;
+  white-space: nowrap; }
+.fastnn.fastnn th, .fastnn.fastnn td { padding: 0.18em 0.6em; text-align: left; vertical-align: top; color: inherit;
   background: transparent; border: none; max-width: 44em; white-space: normal; overflow-wrap: anywhere; }
-.fastnn th { font-weight: 600; }
-.fastnn th[scope="row"] { font-weight: 400; white-space: nowrap; }
-.fastnn .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.fastnn thead th { border-bottom: 1px solid; border-color: color-mix(in srgb, currentColor 45%, transparent); }
-.fastnn tfoot th, .fastnn tfoot td { font-weight: 600; border-top: 1px solid;
+.fastnn.fastnn th { font-weight: 600; }
+.fastnn.fastnn th[scope="row"] { font-weight: 400; white-space: nowrap; }
+.fastnn.fastnn .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.fastnn.fastnn thead th { border-bottom: 1px solid; border-color: color-mix(in srgb, currentColor 45%, transparent); }
+.fastnn.fastnn tfoot th[scope="row"], .fastnn.fastnn tfoot td { font-weight: 600; border-top: 1px solid;
   border-color: color-mix(in srgb, currentColor 45%, transparent); }
-.fastnn .between td { opacity: 0.7; }
-.fastnn summary { cursor: pointer; }
+.fastnn.fastnn .between td { opacity: 0.7; }
+.fastnn.fastnn summary { cursor: pointer; padding: 0 0.6em; }
 </style>"""
 
 

@@ -394,12 +394,18 @@ class Trainer:
         from fastnn._display import notebook  # here, as `import fastnn` does without it
 
         latest = {name.replace("_", " "): notebook.number(value) for name, value in self.history.last().items()}
+        network = self.network
+        features, outputs, parameters = map(
+            notebook.counted,
+            (network.n_features, network.n_outputs, network.n_parameters),
+            ("feature", "output", "parameter"),
+        )
         facts = {
             "loss": repr(self.loss),
             "optimizer": repr(self.optimizer),
             "batch size": self.batch_size,
             "seed": self.seed,
-            "network": f"{notebook.counted(self.network.n_parameters, 'parameter')}, {self.network.dtype}",
+            "network": f"{features}, {outputs}, {parameters}",
             "trained": f"{notebook.counted(self.epoch, 'epoch')}, {notebook.counted(self.steps, 'step')}",
             **({"latest epoch": ", ".join(f"{name} {value}" for name, value in latest.items())} if latest else {}),
         }
