@@ -30,6 +30,7 @@ class History(dict[str, list[float]]):
     """
 
     __ne__ = object.__ne__  # the opposite of `__eq__`; that of a dict knows nothing of NaN
+    get = Mapping.get  # type: ignore[assignment]
     _loan: _Loan | None = None  # a snapshot's, while its lists are another's
     _lent: weakref.ref[_Loan] | None = None  # the other side of it
 
@@ -98,13 +99,6 @@ class History(dict[str, list[float]]):
 
     def __iter__(self) -> Iterator[str]:
         return dict.__iter__(self)  # of a dict without an `__iter__` of its own, `dict` takes the very lists
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return a column, or ``default`` if there is none of that name."""
-        try:
-            return self[name]
-        except KeyError:
-            return default
 
     def items(self) -> Any:
         """Return the columns with their names."""

@@ -51,6 +51,7 @@ NOT_CALLED = {
         r"initializers\.Initializer\.values",
         r"metrics\.Metric\.__call__",
         r"parameters\.Parameters\.__delitem__",
+        r"history\.History\._refuse",
     ),
     "modules of the library share them; the reference has none of them": (
         r"callbacks\.(is_better|monitored)",
