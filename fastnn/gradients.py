@@ -50,6 +50,13 @@ class GradientCheck(Mapping[str, float]):
     def __len__(self) -> int:
         return len(self._differences)
 
+    def _repr_html_(self) -> str:
+        from fastnn._display import notebook  # here, as `import fastnn` does without it
+
+        rows = [(name, f"{value:.1e}") for name, value in self.items()]
+        columns = {"parameter": False, "relative difference": True}
+        return notebook.shown(notebook.table("GradientCheck", columns, rows, ("largest", f"{self.max:.1e}")))
+
     def __repr__(self) -> str:
         return f"GradientCheck({', '.join(f'{name}: {value:.1e}' for name, value in self.items())})"
 
@@ -210,7 +217,7 @@ def _difference(
     scale: float,
 ) -> float:
     """Return the relative difference of one entry's gradient from (loss(w + h) - loss(w - h)) / 2h."""
-    values = network.parameters[name]
+    values = network.parameters[name].copy()
     middle = values[at]
     step = epsilon * max(1.0, abs(middle))
     losses = []

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from fastnn._input import checks
 
 
-class History(Mapping[str, list[float]]):
+class _Loan:
+    """What lives as long as a snapshot has the very lists of the history that it was taken of."""
+
+
+class History(dict[str, list[float]]):
     """What `fastnn.Trainer.fit` records: a mapping of column → list, one entry for each completed epoch.
 
     Columns: ``"loss"`` (the mean over the epoch while it was trained on, by sample weight), ``"accuracy"``
     (classifiers; likewise), ``"learning_rate"`` (of the epoch's last update), and with validation data ``"val_loss"``,
     ``"val_accuracy"`` and ``"val_…"`` for each metric. An epoch that has no value in a column holds NaN there. The
     lists are copies.
+
+    Notes
+    -----
+    It is a dict that is read-only, so pandas and Polars make a data frame of it: ``pd.DataFrame(history)`` and
+    ``pl.DataFrame(history)``. `to_dict` gives a dict to change. Two histories are equal if they have the same columns
+    with the same values; NaN equals NaN.
     """
+
+    __ne__ = object.__ne__  # the opposite of `__eq__`; that of a dict knows nothing of NaN
+    get = Mapping.get  # type: ignore[assignment]
+    _loan: _Loan | None = None  # a snapshot's, while its lists are another's
+    _lent: weakref.ref[_Loan] | None = None  # the other side of it
 
     def __init__(self, columns: Mapping[str, list[float]] | None = None) -> None:
         given = {} if columns is None else checks.mapping(columns, "columns")
@@ -25,42 +42,102 @@ class History(Mapping[str, list[float]]):
                     "columns must map names to lists of values; "
                     f"got {checks.described(values)} for {checks.described(name)}"
                 )
-        self._columns = {name: list(values) for name, values in given.items()}
+        lengths = {name: len(values) for name, values in given.items()}
+        if len(set(lengths.values())) > 1:
+            listed = ", ".join(f"{length} of {name!r}" for name, length in lengths.items())
+            raise ValueError(f"columns must hold one value for each epoch; got {listed}")
+        dict.__init__(self, {name: list(values) for name, values in given.items()})
 
     @property
     def epochs(self) -> int:
         """How many epochs have been completed."""
-        return len(next(iter(self._columns.values()), ()))
+        return len(next(iter(dict.values(self)), ()))
 
     def append(self, row: Mapping[str, float]) -> None:
         """Add an epoch."""
+        self._own_lists()
         epochs = self.epochs
         for name, value in row.items():
-            if name not in self._columns:
-                self._columns[name] = [math.nan] * epochs
-            self._columns[name].append(value)
-        for values in self._columns.values():
+            if not dict.__contains__(self, name):
+                dict.__setitem__(self, name, [math.nan] * epochs)
+            dict.__getitem__(self, name).append(value)
+        for values in dict.values(self):
             if len(values) == epochs:
                 values.append(math.nan)
 
+    def snapshot(self) -> History:
+        """Return a history of the epochs so far, which stays as it is when this one grows."""
+        loan = None if self._lent is None else self._lent()
+        if loan is None:
+            loan = _Loan()
+        taken = History()
+        dict.update(taken, dict.items(self))
+        taken._loan, self._lent = loan, weakref.ref(loan)
+        return taken
+
+    def _own_lists(self) -> None:
+        """Copy the lists if somebody else has them. Nobody has where a snapshot was not kept: epochs stay cheap."""
+        if self._loan is not None or (self._lent is not None and self._lent() is not None):
+            dict.update(self, self.to_dict())
+        self._loan = self._lent = None
+
     def last(self) -> dict[str, float]:
         """Return the latest epoch's values by column."""
-        return {name: values[-1] for name, values in self._columns.items()}
+        return {name: values[-1] for name, values in dict.items(self)} if self.epochs else {}
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Return the columns as a dict of lists, which is yours to change."""
+        return {name: list(values) for name, values in dict.items(self)}
+
+    copy = to_dict
 
     def __getitem__(self, name: str) -> list[float]:
         try:
-            return list(self._columns[name])
-        except KeyError:
-            raise KeyError(f"the columns are {', '.join(self._columns) or 'none yet'}; got {name!r}") from None
+            return list(super().__getitem__(name))
+        except (KeyError, TypeError):
+            raise KeyError(f"the columns are {', '.join(self) or 'none yet'}; got {name!r}") from None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._columns)
+        return dict.__iter__(self)  # of a dict without an `__iter__` of its own, `dict` takes the very lists
 
-    def __len__(self) -> int:
-        return len(self._columns)
+    def items(self) -> Any:
+        """Return the columns with their names."""
+        return self.to_dict().items()
+
+    def values(self) -> Any:
+        """Return the columns."""
+        return self.to_dict().values()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return self.keys() == other.keys() and all(_are_same(self[name], other[name]) for name in self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return History, (self.to_dict(),)
+
+    def _refuse(self, *arguments: Any, **named: Any) -> Any:
+        raise TypeError("a history is read-only: history.to_dict() gives a dict to change")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 
     def __repr__(self) -> str:
-        if not self._columns:
+        if not self.epochs:
             return "History(epochs=0)"
         latest = ", ".join(f"{name}={value:.4g}" for name, value in self.last().items())
         return f"History(epochs={self.epochs}, latest: {latest})"
+
+    def _repr_html_(self) -> str:
+        from fastnn._display import notebook  # here, as `import fastnn` does without it
+
+        columns = {"epoch": True, **{name.replace("_", " "): True for name in self}}
+        values = zip(*dict.values(self), strict=True)
+        rows = [(epoch, *map(notebook.number, row)) for epoch, row in enumerate(values, 1)]
+        return notebook.shown(notebook.table("History", columns, rows, note=notebook.counted(self.epochs, "epoch")))
+
+
+def _are_same(values: list[float], others: object) -> bool:
+    """Return whether two columns hold the same values, NaN in the same places."""
+    if not isinstance(others, list) or len(values) != len(others):
+        return False
+    return all(a == b or (a != a and b != b) for a, b in zip(values, others, strict=True))

@@ -150,7 +150,10 @@ def mean(values: np.ndarray, weights: np.ndarray | None = None) -> float:
     values = np.ascontiguousarray(values)
     if weights is None:
         return lane_sum(values) / len(values)
-    return lane_sum(values * weights) / lane_sum(weights)
+    total = lane_sum(weights)
+    if total == 0.0:
+        raise ValueError("weights must not be 0 in every row")
+    return lane_sum(values * weights) / total
 
 
 METRICS: dict[str, type[Metric]] = {
@@ -160,7 +163,7 @@ METRICS: dict[str, type[Metric]] = {
     "rmse": RootMeanSquaredError,
     "r2": R2,
 }
-_MAXIMISED = ("accuracy", "top_", "r2")
+_MAXIMISED = ("accuracy", "top_", "r2", "score")
 
 
 def is_maximised(column: str) -> bool:

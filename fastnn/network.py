@@ -359,5 +359,16 @@ class Network(Hinting):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def _repr_html_(self) -> str:
+        from fastnn._display import notebook  # here, as `import fastnn` does without it
+
+        rows = [
+            (place, repr(row.layer), f"(n, {row.units:,})", f"{row.n_parameters:,}" if row.n_parameters else "")
+            for place, row in enumerate(self.plan.rows)
+        ]
+        columns = {"#": True, "layer": False, "output shape": True, "parameters": True}
+        total = ("", "total", "", f"{self.n_parameters:,}")
+        return notebook.shown(notebook.table("Network", columns, rows, total, f"{self.dtype}, seed {self.seed}"))
+
     def __repr__(self) -> str:
         return f"Network([{', '.join(map(repr, self.layers))}], seed={self.seed}, dtype={self.dtype!r})"

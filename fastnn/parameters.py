@@ -28,7 +28,14 @@ class Parameters(MutableMapping[str, np.ndarray]):
     """The parameters of a network: names and shapes as in the equivalent ``torch.nn.Sequential``.
 
     Every `Dense`, every activation other than the identity, every `Dropout` and `LayerNorm` counts as a module; `Input`
-    does not. Weights have the shape (outputs, inputs). Reading an entry gives a copy; assigning to one sets it.
+    does not. Weights have the shape (outputs, inputs). Reading an entry gives a copy, which is read-only because
+    writing into it would change nothing. To change values, change a copy of your own and assign it to the entry.
+
+    Examples
+    --------
+    >>> bias = net.parameters["0.bias"].copy()
+    >>> bias[:3] = 1.0
+    >>> net.parameters["0.bias"] = bias
     """
 
     def __init__(self, network: _Network) -> None:
@@ -37,7 +44,9 @@ class Parameters(MutableMapping[str, np.ndarray]):
         self._network = network
 
     def __getitem__(self, name: str) -> np.ndarray:
-        return self._network.model.read(*self._tensor(name))
+        array = self._network.model.read(*self._tensor(name))
+        array.flags.writeable = False
+        return array
 
     def __setitem__(self, name: str, value: ArrayLike) -> None:
         self.update({name: value})

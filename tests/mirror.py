@@ -77,5 +77,5 @@ def torch_network(network):
         elif isinstance(layer, fn.RMSNorm):
             modules.append(torch.nn.RMSNorm(units, layer.epsilon))
     mirror = torch.nn.Sequential(*modules).to(getattr(torch, network.dtype))
-    mirror.load_state_dict({name: torch.from_numpy(array) for name, array in network.parameters.items()})
+    mirror.load_state_dict({name: torch.tensor(array) for name, array in network.parameters.items()})
     return mirror

@@ -81,7 +81,7 @@ def test_dead_units_are_exactly_those_that_are_0_in_every_row(rng):
     network = fn.Network([fn.Input(4), fn.Dense(50, "relu"), fn.Dropout(0.5), fn.Dense(9), fn.Activation("relu")])
     dead = {1: [0, 7, 8, 9, 49], 4: [2]}
     for name, place in (("0.bias", 1), ("3.bias", 4)):
-        bias = network.parameters[name]
+        bias = network.parameters[name].copy()
         bias[dead[place]] = -1e4
         bias[[i for i in range(len(bias)) if i not in dead[place]]] = 20 if place == 1 else 1e4
         network.parameters[name] = bias

@@ -105,3 +105,9 @@ def test_metrics_that_do_not_fit(loss, given, error, fragments):
         fn.Trainer(fn.Network([fn.Input(3), fn.Dense(4)]), loss, metrics=given)
     for fragment in fragments:
         assert fragment in str(caught.value)
+
+
+def test_a_mean_by_weights_of_0_says_so():
+    assert fn.metrics.mean(np.array([1.0, 3.0]), np.array([0.0, 2.0])) == 3.0
+    with pytest.raises(ValueError, match="weights must not be 0 in every row"):
+        fn.metrics.mean(np.array([1.0, 3.0]), np.zeros(2))

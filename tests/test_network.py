@@ -29,7 +29,7 @@ def test_predict_is_torchs(network, rng):
 
 
 def test_reading_parameters_gives_copies_and_setting_sets(network):
-    bias = network.parameters["0.bias"]
+    bias = network.parameters["0.bias"].copy()
     bias += 1
     assert not np.array_equal(network.parameters["0.bias"], bias)
     network.parameters["0.bias"] = bias
@@ -41,6 +41,15 @@ def test_reading_parameters_gives_copies_and_setting_sets(network):
     np.testing.assert_array_equal(network.parameters["0.bias"], np.arange(16))
     with pytest.raises(TypeError, match="removed"):
         del network.parameters["0.bias"]
+
+
+@pytest.mark.parametrize("change", [lambda a: a.__setitem__(0, 5.0), lambda a: a.__iadd__(1.0), lambda a: a.fill(0.0)])
+def test_writing_into_what_was_read_is_an_error_because_it_would_be_lost(change, network):
+    before = network.digest()
+    for array in (network.parameters["0.bias"], *network.parameters.values(), network.parameters.get("0.weight")):
+        with pytest.raises(ValueError, match="read-only"):
+            change(array)
+    assert network.digest() == before
 
 
 def test_update_sets_all_or_nothing(network):
@@ -114,7 +123,7 @@ def test_digest_tells_networks_apart(network):
     other = copy.deepcopy(network)
     assert other.digest() == network.digest()
     assert other == network
-    bias = other.parameters["5.bias"]
+    bias = other.parameters["5.bias"].copy()
     bias[1] = np.nextafter(bias[1], np.float32(1))
     other.parameters["5.bias"] = bias
     assert other.digest() != network.digest()

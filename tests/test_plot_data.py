@@ -241,7 +241,9 @@ def test_bad_planes(ax, network, X, y, options, message):
 
 
 def test_what_is_no_network(ax):
-    with pytest.raises(TypeError, match="network must be a Network; got int 3"):
+    with pytest.raises(
+        TypeError, match=r"network must be a Network, a Trainer or a fitted estimator of fastnn\.sklearn; got int 3"
+    ):
         plot.decision_boundary(3, [[0, 0]], [0], ax)
 
 

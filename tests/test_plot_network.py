@@ -89,7 +89,9 @@ def test_text_in_boxes_can_be_read_on_dark_figures(network):
 
 @pytest.mark.parametrize("function", [plot.network, plot.weights])
 def test_what_is_no_network(ax, function):
-    with pytest.raises(TypeError, match="network must be a Network; got str 'x'"):
+    with pytest.raises(
+        TypeError, match=r"network must be a Network, a Trainer or a fitted estimator of fastnn\.sklearn; got str 'x'"
+    ):
         function("x", ax=ax)
 
 
@@ -173,7 +175,7 @@ def histogram_of(ridge):
 
 
 def with_dead_units(network, dead):
-    bias = network.parameters["0.bias"]
+    bias = network.parameters["0.bias"].copy()
     bias[dead] = -1e6
     network.parameters["0.bias"] = bias
     return network

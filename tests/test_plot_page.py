@@ -113,7 +113,8 @@ def test_bad_arguments(sketch, tmp_path, make_trainer, options, error, message):
 
 
 def test_what_is_no_run(tmp_path):
-    with pytest.raises(TypeError, match="run must be a Trainer, or the path of a run's folder; got int 3"):
+    expected = r"run must be a Trainer, the path of a run's folder, or a fitted estimator of fastnn\.sklearn; got int 3"
+    with pytest.raises(TypeError, match=expected):
         plot.page(3, tmp_path / "x.html")
 
 

@@ -52,6 +52,7 @@ NOT_CALLED = {
         r"metrics\.Metric\.__call__",
         r"network\.Network\.__call__",
         r"parameters\.Parameters\.__delitem__",
+        r"history\.History\._refuse",
     ),
     "modules of the library share them; the reference has none of them": (
         r"callbacks\.(is_better|monitored)",

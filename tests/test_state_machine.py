@@ -165,7 +165,8 @@ class Calls(RuleBasedStateMachine):
     @rule()
     def round_trip_of_a_copy(self):
         copy = self.trainer.network.astype("float64")
-        copy.parameters[next(iter(copy.parameters))] *= 0
+        name, values = next(iter(copy.parameters.items()))
+        copy.parameters[name] = values * 0
         assert copy.dtype == "float64"
 
     # -------------------------------------------------------------- bad calls

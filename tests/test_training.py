@@ -250,3 +250,11 @@ def test_the_squared_weights_are_those_of_weights_alone(make_trainer):
     parameters = trainer.network.parameters
     expected = sum((parameters[name].astype(float) ** 2).sum() for name in ("0.weight", "4.weight"))
     assert trainer.squared_weights == pytest.approx(expected)
+
+
+def test_weights_of_classes_are_read_only(blobs, make_trainer):
+    """They have been checked; a value written in would train with what nobody looked at."""
+    for given in ({0: 2.0}, [1.0, 2.0, 3.0]):
+        trainer = make_trainer(class_weight=given)
+        with pytest.raises(ValueError, match="read-only"):
+            trainer.class_weight[0] = np.nan

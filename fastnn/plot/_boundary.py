@@ -9,8 +9,8 @@ import numpy as np
 
 from fastnn import elementary
 from fastnn._input import checks
-from fastnn.network import Network
 from fastnn.plot import _style
+from fastnn.plot._arguments import classes_of, network_of, targets_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,13 +18,17 @@ if TYPE_CHECKING:
 
     _Extent = tuple[float, float, float, float]
 
+    from fastnn.network import Network
+    from fastnn.plot._arguments import Estimator
+    from fastnn.training import Trainer
+
 MANY = _style.MANY_POINTS
 KINDS = ("auto", "classes", "binary", "regression")
 _MOST_NAMED = 12  # classes; more have a colour bar
 
 
 def decision_boundary(
-    network: Network,
+    network: Network | Trainer | Estimator,
     X: ArrayLike,
     y: ArrayLike,
     ax: Axes | None = None,
@@ -37,8 +41,8 @@ def decision_boundary(
 
     Parameters
     ----------
-    network : Network
-        With two features.
+    network : Network, Trainer or fitted estimator of `fastnn.sklearn`
+        With two features. An estimator knows its classes: ``y`` holds them, and they are named.
     X : array_like, shape (n, 2)
         As the network takes them.
     y : array_like, shape (n,) or (n, 1)
@@ -66,12 +70,15 @@ def decision_boundary(
     ImportError
         If matplotlib is missing; the message says how to install it.
     """
-    checks.instance(network, Network, "network")
+    classes = classes_of(network)
+    if labels is None and classes is not None:
+        labels = classes.tolist()
+    targets = checks.numeric(targets_of(network, y), "y")
+    network = network_of(network)
     if network.n_features != 2:
         raise ValueError(f"network must have 2 features to be drawn in a plane; got {network.n_features}")
     resolution = checks.integer(resolution, "resolution", 2, 2000)
     rows = checks.features(checks.numeric(X, "X"), 2, network.plan.dtype).astype(np.float64)
-    targets = checks.numeric(y, "y")
     if targets.shape not in ((len(rows),), (len(rows), 1)):
         raise ValueError(f"y must have shape ({len(rows)},), a target a row of X; got shape {targets.shape}")
     targets = targets.reshape(-1)

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 from fastnn._input import checks
 from fastnn.metrics import is_maximised
 from fastnn.plot import _style
+from fastnn.plot._arguments import history_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from fastnn.plot._arguments import Estimator
+    from fastnn.training import Trainer
 
     Curves = Mapping[str, Sequence[float]]
 
@@ -34,12 +38,12 @@ def best_epoch(values: Sequence[float], larger_is_better: bool = False) -> int:
     return min(finite)[1] if finite else -1
 
 
-def learning_curve(history: Curves, ax: Axes | None = None, metric: str = "loss") -> Axes:
+def learning_curve(history: Curves | Trainer | Estimator, ax: Axes | None = None, metric: str = "loss") -> Axes:
     """Draw a metric over the epochs, for the training and the validation data, and mark the best epoch.
 
     Parameters
     ----------
-    history : mapping of str to sequence of float
+    history : mapping of str to sequence of float, Trainer or fitted estimator of `fastnn.sklearn`
         What ``Trainer.fit`` returns: column name to one value an epoch. ``history[metric]`` and, if there is one,
         ``history["val_" + metric]`` are drawn.
     ax : matplotlib Axes, optional
@@ -65,6 +69,7 @@ def learning_curve(history: Curves, ax: Axes | None = None, metric: str = "loss"
     are any. A loss that is positive and falls by more than a factor of ten is drawn on a logarithmic scale. A value
     that is not finite leaves a gap.
     """
+    history = history_of(history)
     drawn = _columns(history, checks.text(metric, "metric"), "history")
     validation = f"val_{metric}"
     ax = _style.axes(ax)
@@ -84,7 +89,9 @@ def learning_curve(history: Curves, ax: Axes | None = None, metric: str = "loss"
     return ax
 
 
-def learning_curves(runs: Mapping[str, Curves], metric: str = "loss", ax: Axes | None = None) -> Axes:
+def learning_curves(
+    runs: Mapping[str, Curves | Trainer | Estimator], metric: str = "loss", ax: Axes | None = None
+) -> Axes:
     """Draw a metric of several runs over each other, each in a colour of its own, and mark the best epoch of each.
 
     Parameters
@@ -108,16 +115,18 @@ def learning_curves(runs: Mapping[str, Curves], metric: str = "loss", ax: Axes |
     ImportError
         If matplotlib is missing; the message says how to install it.
     """
-    if not isinstance(runs, Mapping) or not all(isinstance(history, Mapping) for history in runs.values()):
-        raise TypeError(f"runs must be a mapping of names to histories; got {checks.described(runs)}")
+    must = "runs must be a mapping of names to histories"
+    if not isinstance(runs, Mapping):
+        raise TypeError(f"{must}; got {checks.described(runs)}")
     if not runs:
         raise ValueError("runs must hold at least one history; got none")
     checks.text(metric, "metric")
-    columns = {name: _columns(history, metric, f"the history of {name!r}") for name, history in runs.items()}
+    histories = {name: history_of(run, f"{must}: {name!r}") for name, run in runs.items()}
+    columns = {name: _columns(history, metric, f"the history of {name!r}") for name, history in histories.items()}
     ax = _style.axes(ax)
     shown = []
     palette = _style.palette(ax)
-    for (name, history), colour in zip(runs.items(), _style.class_colours(len(runs), palette), strict=True):
+    for (name, history), colour in zip(histories.items(), _style.class_colours(len(runs), palette), strict=True):
         drawn = columns[name]
         for column in drawn:
             dotted = column != drawn[-1]
@@ -136,7 +145,6 @@ def learning_curves(runs: Mapping[str, Curves], metric: str = "loss", ax: Axes |
 
 def _columns(history: Curves, metric: str, argument: str) -> list[str]:
     """Return the columns to draw, what is judged last."""
-    checks.mapping(history, argument)
     drawn = [name for name in (metric, f"val_{metric}") if name in history]
     if not drawn:
         raise ValueError(f"metric must be a column of {argument} ({', '.join(map(str, history))}); got {metric!r}")

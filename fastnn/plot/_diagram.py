@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fastnn._input import checks
 from fastnn.layers import Activation, Dense, Dropout, Input, activation_of
-from fastnn.network import Network
 from fastnn.plot import _style, _units
+from fastnn.plot._arguments import network_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from fastnn.network import Network
+    from fastnn.plot._arguments import Estimator
+    from fastnn.training import Trainer
 
 _ROW = 0.42  # inches
 _WIDEST, _NARROWEST = 0.46, 0.2  # boxes, as shares of the width
@@ -20,12 +24,14 @@ _CENTRE = 0.25
 _COLUMNS = (("activation", 0.53, "left"), ("output", 0.82, "right"), ("parameters", 0.99, "right"))
 
 
-def network(network: Network, ax: Axes | None = None, kind: Literal["auto", "units", "layers"] = "auto") -> Axes:
+def network(
+    network: Network | Trainer | Estimator, ax: Axes | None = None, kind: Literal["auto", "units", "layers"] = "auto"
+) -> Axes:
     """Draw a network: each unit and each weight of a small one, the layers of a larger one.
 
     Parameters
     ----------
-    network : Network
+    network : Network, Trainer or fitted estimator of `fastnn.sklearn`
     ax : matplotlib Axes, optional
         By default a new figure's. For layers it is as high as they need.
     kind : {"auto", "units", "layers"}
@@ -39,7 +45,7 @@ def network(network: Network, ax: Axes | None = None, kind: Literal["auto", "uni
     Raises
     ------
     TypeError
-        If ``network`` is no Network.
+        If ``network`` has no network.
     ValueError
         If there is no such kind.
     ImportError
@@ -59,7 +65,7 @@ def network(network: Network, ax: Axes | None = None, kind: Literal["auto", "uni
     --------
     >>> fn.plot.network(net, kind="units")
     """
-    checks.instance(network, Network, "network")
+    network = network_of(network)
     checks.choice(kind, ("auto", "units", "layers"), "kind")
     if kind == "units" or (kind == "auto" and _units.is_small(network)):
         ax = _style.axes(ax)

@@ -13,6 +13,7 @@ from fastnn import inspection
 from fastnn._input import checks
 from fastnn.layers import Activation, Dropout
 from fastnn.plot import _diagram, _style
+from fastnn.plot._arguments import network_of, targets_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from fastnn._input.names import LossName
     from fastnn.losses import Loss
     from fastnn.network import Network
+    from fastnn.plot._arguments import Estimator
+    from fastnn.training import Trainer
 
 _BINS = 90
 _MOST_ROWS = 4096  # that a distribution is of; dead units are of all
@@ -40,12 +43,12 @@ class _Row:
     names_units: bool
 
 
-def activations(network: Network, X: ArrayLike, ax: Axes | None = None) -> Axes:
+def activations(network: Network | Trainer | Estimator, X: ArrayLike, ax: Axes | None = None) -> Axes:
     """Draw how the outputs of each layer are distributed, and name dead units, which are 0 in every row.
 
     Parameters
     ----------
-    network : Network
+    network : Network, Trainer or fitted estimator of `fastnn.sklearn`
     X : array_like, shape (n, n_features)
         As the network takes them; rows that it was not trained on tell most. Distributions are of 4,096 of the rows,
         evenly spaced, if there are more; dead units are looked for in all (`fastnn.inspection.dead_units`).
@@ -66,6 +69,7 @@ def activations(network: Network, X: ArrayLike, ax: Axes | None = None) -> Axes:
     ImportError
         If matplotlib is missing; the message says how to install it.
     """
+    network = network_of(network)
     dead = inspection.dead_units(network, X)
     rows = checks.numeric(X, "X")
     spaced = rows[np.arange(0, len(rows), -(-len(rows) // _MOST_ROWS))]
@@ -89,7 +93,7 @@ def activations(network: Network, X: ArrayLike, ax: Axes | None = None) -> Axes:
 
 
 def gradients(
-    network: Network,
+    network: Network | Trainer | Estimator,
     loss: LossName | Loss,
     X: ArrayLike,
     y: ArrayLike,
@@ -104,7 +108,7 @@ def gradients(
 
     Parameters
     ----------
-    network : Network
+    network : Network, Trainer or fitted estimator of `fastnn.sklearn`
         Left as it is.
     loss : str or Loss
     X, y, sample_weight : array_like
@@ -128,7 +132,8 @@ def gradients(
         If matplotlib is missing; the message says how to install it.
     """
     listed = []
-    for name, values in _gradients.gradient(network, loss, X, y, sample_weight, seed).items():
+    found = _gradients.gradient(network_of(network), loss, X, targets_of(network, y), sample_weight, seed)
+    for name, values in found.items():
         none = np.flatnonzero((values.reshape(len(values), -1) == 0).all(axis=1))
         sizes = np.abs(values[values != 0]).astype(np.float64)
         listed.append(_Row(name, sizes, _note(values, "without gradient", none, len(values)), len(none) > 0))

@@ -23,6 +23,7 @@ from fastnn.layers import Dense
 from fastnn.losses import BinaryCrossEntropy, CrossEntropy, Loss, Pinball
 from fastnn.metrics import is_maximised
 from fastnn.plot import _diagram, _distributions, _html, _run, _style, _units
+from fastnn.plot._arguments import targets_of
 from fastnn.plot._boundary import decision_boundary
 from fastnn.plot._confusion import confusion_matrix
 from fastnn.plot._curves import best_epoch, learning_curve
@@ -34,6 +35,8 @@ from fastnn.training import Trainer
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
+
+    from fastnn.plot._arguments import Estimator
 
 _MOST_TARGETS = 4  # of a regression that are drawn
 _GRADIENT_ROWS = 4096  # the rows of the batch that gradients are of
@@ -50,7 +53,7 @@ class _Rows:
 
 
 def page(
-    run: Trainer | str | os.PathLike[str],
+    run: Trainer | Estimator | str | os.PathLike[str],
     path: str | os.PathLike[str],
     *,
     data: Sequence[ArrayLike] | None = None,
@@ -62,8 +65,8 @@ def page(
 
     Parameters
     ----------
-    run : Trainer or path-like
-        A trainer after its ``fit``; or the folder that ``fastnn train`` wrote, or the record in it.
+    run : Trainer, fitted estimator of `fastnn.sklearn` or path-like
+        A trainer or an estimator after its ``fit``; or the folder that ``fastnn train`` wrote, or the record in it.
     path : path-like
         The file to write; an existing one is replaced in one go.
     data : (X, y), optional
@@ -98,7 +101,7 @@ def page(
     found = _run.of(run)
     if image_shape is not None:
         image_shape = size_of(image_shape, found.network.n_features, "image_shape")
-    rows = _looked_at(found, data) if data is not None and found.is_trained else None
+    rows = _looked_at(found, data, run) if data is not None and found.is_trained else None
     if labels is not None:
         found.classes = [str(label) for label in _style.classes(labels)]
         n_classes = max(2, found.network.n_outputs)
@@ -126,17 +129,19 @@ def page(
     return path
 
 
-def _looked_at(run: _run.Run, data: Sequence[ArrayLike]) -> _Rows:
+def _looked_at(run: _run.Run, data: Sequence[ArrayLike], source: Any = None) -> _Rows:
+    """Return the rows to look at; ``source`` is what the run was made of, which may name the classes in them."""
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise TypeError(f"data must be (X, y); got {checks.described(data)}")
     network = run.network
     dense = checks.numeric(data[0], "X of data")
     X = checks.features(dense, network.n_features, network.plan.dtype, "X of data")
+    y = targets_of(source, data[1], "y of data")
     targets = None
     if run.loss is not None:
-        targets = run.loss.targets(data[1], network.n_outputs, network.plan.dtype, "y of data")
+        targets = run.loss.targets(y, network.n_outputs, network.plan.dtype, "y of data")
         checks.same_rows(len(X), len(targets), "y of data", "X of data")
-    return _Rows(X, data[1], targets, network.predict(X))
+    return _Rows(X, y, targets, network.predict(X))
 
 
 _Panel = tuple[str, str, tuple[float, float], Callable[["Axes"], Any]]

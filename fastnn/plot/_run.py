@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from fastnn import losses, optimizers, records
-from fastnn._input import checks
 from fastnn._storage import descriptions
 from fastnn.losses import Loss
 from fastnn.network import Network
 from fastnn.optimizers import Optimizer
+from fastnn.plot._arguments import ESTIMATOR, classes_of, described, history_of, trainer_of
 from fastnn.training import Trainer
 
 RECORD, MODEL = "record.json", "model.safetensors"
@@ -78,7 +78,7 @@ class Run:
 
 
 def of(source: Any) -> Run:
-    """Return the run of a trainer, of a folder, or of a record in a file.
+    """Return the run of a trainer, of an estimator, of a folder, or of a record in a file.
 
     Raises
     ------
@@ -87,15 +87,18 @@ def of(source: Any) -> Run:
     TypeError, ValueError
         If ``source`` is neither, or a file is damaged, or the model is not that of the record.
     """
-    if isinstance(source, Trainer):
-        return _of_trainer(source)
+    trainer = trainer_of(source)
+    if trainer is not None:
+        return _of_trainer(trainer, source)
     if not isinstance(source, (str, os.PathLike)):
-        raise TypeError(f"run must be a Trainer, or the path of a run's folder; got {checks.described(source)}")
+        raise TypeError(f"run must be a Trainer, the path of a run's folder, or a {ESTIMATOR}; got {described(source)}")
     path = Path(source)
     return _of_files(path / RECORD if path.is_dir() else path)
 
 
-def _of_trainer(trainer: Trainer) -> Run:
+def _of_trainer(trainer: Trainer, source: Any) -> Run:
+    """Return the run of a trainer; ``source`` is the trainer itself, or an estimator, which knows more."""
+    classes = classes_of(source)
     record = {**records.standing(trainer, {}), "environment": records.environment()}
     return Run(
         "A run of fastnn",
@@ -104,8 +107,8 @@ def _of_trainer(trainer: Trainer) -> Run:
         True,
         trainer.loss,
         trainer.optimizer,
-        dict(trainer.history),
-        None,
+        dict(history_of(source)),
+        None if classes is None or len(classes) < 2 else [str(label) for label in classes],
     )
 
 

@@ -12,6 +12,7 @@ from fastnn._input import checks
 from fastnn.callbacks import monitored
 from fastnn.optimizers import Optimizer
 from fastnn.plot import _curves, _style
+from fastnn.plot._arguments import history_of
 from fastnn.schedules import Schedule
 from fastnn.training.plateau import PlateauState
 
@@ -100,7 +101,8 @@ def _reduced(given: Schedule, epochs: int, history: Mapping[str, Sequence[float]
         return
     if history is None:
         raise ValueError(f"history must be given for {plateau!r}: its rates depend on what the run recorded; got None")
-    column = monitored(plateau.monitor, tuple(checks.mapping(history, "history")))
+    history = history_of(history)
+    column = monitored(plateau.monitor, tuple(history))
     if column not in history:
         raise ValueError(f"history must have the column {column!r}; got {', '.join(map(str, history)) or 'none'}")
     values = _curves.values_of(history[column], f"the column {column!r} of history")

@@ -10,11 +10,15 @@ import numpy as np
 
 from fastnn._input import checks
 from fastnn.layers import Dense
-from fastnn.network import Network
 from fastnn.plot import _style
+from fastnn.plot._arguments import network_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from fastnn.network import Network
+    from fastnn.plot._arguments import Estimator
+    from fastnn.training import Trainer
 
 _MOST_TICKS = 16
 _FEW_PIXELS = 256
@@ -22,7 +26,7 @@ _WIDE = 1.35  # width over height that a new figure leaves for the image
 
 
 def weights(
-    network: Network,
+    network: Network | Trainer | Estimator,
     shape: Sequence[int] | None = None,
     ax: Axes | None = None,
     *,
@@ -32,7 +36,7 @@ def weights(
 
     Parameters
     ----------
-    network : Network
+    network : Network, Trainer or fitted estimator of `fastnn.sklearn`
     shape : (int, int), optional
         Height and width of the images that the features are, row by row. By default the matrix is drawn, a row for each
         unit and a column for each feature.
@@ -55,7 +59,7 @@ def weights(
     ImportError
         If matplotlib is missing; the message says how to install it.
     """
-    checks.instance(network, Network, "network")
+    network = network_of(network)
     layer = next(row for row in network.plan.rows if isinstance(row.layer, Dense))
     weight = network.parameters[layer.names["weight"]].astype(np.float64)
     n_units, n_features = weight.shape

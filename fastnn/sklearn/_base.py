@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from numbers import Number
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastnn.errors import DivergedError
+from fastnn.history import History
 from fastnn.losses import Loss
 from fastnn.network import Network
-from fastnn.sklearn import _building, _coefficients, _lbfgs
+from fastnn.sklearn import _building, _coefficients, _curves, _lbfgs, _rows
 from fastnn.sklearn._hooks import CallbackSupportMixin, hooks_of
 from fastnn.sklearn._monitor import Monitor
 from fastnn.sklearn._parameters import InvalidParameterError, Settings
@@ -44,6 +43,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     validation_scores_: Any
     best_validation_score_: Any
     _no_improvement_count: int
+    scoring: Any
     # What is not a parameter and may be there before the first fit.
     _shown: _coefficients.Coefficients | None = None
     _trainer: Trainer | None = None
@@ -94,14 +94,14 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         given = X, y, sample_weight
         first = not hasattr(self, "network_") or not (settings.warm_start or incremental)
         X, y = self._validated(X, y, reset=first)
-        weights = _row_weights(sample_weight, len_of(X))
+        weights = _rows.row_weights(sample_weight, len_of(X))
         targets = self._read_targets(y, first, incremental)
         n_outputs, output, out_activation = self._outputs_of(targets)
         held = None if validation[0] is None else self._validation(*validation)
         self._begin(settings, X, n_outputs, output, out_activation, first, incremental)
         objective = _building.objective(self._loss(), n_outputs)
         if settings.is_lbfgs:
-            weights = _product(weights, self._class_weights(y, incremental))
+            weights = _rows.product(weights, self._class_weights(y, incremental))
             hooks = hooks_of(self, None, *given)
             self._trainer = None
             try:
@@ -111,7 +111,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         else:
             if held is None and settings.early_stopping:
                 X, y, targets, weights, held = self._split(settings, X, y, targets, weights)
-            training_weights = _product(weights, self._class_weights(y, incremental))
+            training_weights = _rows.product(weights, self._class_weights(y, incremental))
             hooks = None if incremental else hooks_of(self, settings.max_iter, *given)
             self._descend(settings, objective, X, targets, training_weights, held, hooks, incremental)
         if hooks is not None:
@@ -176,16 +176,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _split(self, settings: Settings, X: Any, y: Any, targets: np.ndarray, weights: np.ndarray | None) -> Any:
         """Return the rows to train on, and those held out."""
-        rows = train_test_split(
-            np.arange(len(targets)),
-            random_state=np.random.RandomState(self.seed_ % 2**32),
-            test_size=settings.validation_fraction,
-            stratify=self._strata(targets),
-        )
-        if len(rows[1]) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
-            )
+        rows = _rows.held_out(settings, self.seed_, self._strata(targets), weights, len(targets))
         (X, held_X), (y, held_y), (targets, held_targets) = ((part[rows[0]], part[rows[1]]) for part in (X, y, targets))
         held_weights = None
         if weights is not None:
@@ -247,7 +238,15 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
                 max_seconds=settings.max_seconds,
             )
         except DivergedError as error:
-            raise ValueError(f"{_NOT_FINITE} {error}") from error
+            if score is None:
+                raise ValueError(f"{_NOT_FINITE} {error}") from error
+            monitor.end_diverged()
+            warnings.warn(
+                f"Stochastic Optimizer: training diverged in iteration {self.n_iter_}: {error.what} became NaN or "
+                "infinite. The fit ends with the parameters of the best validation score before.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=4)
         finally:
@@ -255,7 +254,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             self._no_improvement_count, self._shown = monitor.no_improvement_count, None
         if monitor.best is not None:
             trainer.network.parameters.update(monitor.best)
-        if self.n_iter_ == settings.max_iter and not monitor.has_converged and not incremental:
+        if self.n_iter_ == settings.max_iter and not monitor.has_ended and not incremental:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({settings.max_iter}) reached and the optimization hasn't "
                 "converged yet.",
@@ -327,6 +326,26 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             self._shown = _coefficients.Coefficients(network)
         return self._shown
 
+    @property
+    def trainer_(self) -> Trainer:
+        """What fitted the network; not there after ``"lbfgs"``."""
+        return self._recorded("_trainer")
+
+    @property
+    def history_(self) -> History:
+        """The loss and the validation score of each epoch; not there after ``"lbfgs"``."""
+        self._recorded("loss_curve_")
+        default = "accuracy" if is_classifier(self) else "r2"
+        return _curves.history_of(self, default if self.scoring is None else "score")
+
+    def _recorded(self, name: str) -> Any:
+        """Return what a fit by epochs leaves."""
+        check_is_fitted(self)
+        found = getattr(self, name, None)
+        if found is None:
+            raise AttributeError("solver='lbfgs' has no epochs, so there is neither trainer_ nor history_")
+        return found
+
     def _assign(self, kind: int, arrays: Any) -> None:
         check_is_fitted(self)
         self._take_edits()
@@ -368,28 +387,6 @@ def has_epochs(estimator: BaseMLP) -> bool:
 def len_of(X: Any) -> int:
     """Return rows of an array or a sparse matrix."""
     return X.shape[0]
-
-
-def _row_weights(sample_weight: Any, n: int) -> np.ndarray | None:
-    """Return the weights of n rows as float64; a number is the weight of each."""
-    if sample_weight is None:
-        return None
-    if isinstance(sample_weight, Number):
-        sample_weight = np.full(n, float(sample_weight))  # type: ignore[arg-type]
-    weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, order="C", input_name="sample_weight")
-    if weights.ndim != 1:
-        raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
-    if weights.shape != (n,):
-        raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(n,)}!")
-    if not weights.any():
-        raise ValueError("Sample weights must contain at least one non-zero number.")
-    return weights
-
-
-def _product(weights: np.ndarray | None, others: np.ndarray | None) -> np.ndarray | None:
-    if weights is None or others is None:
-        return others if weights is None else weights
-    return weights * others
 
 
 def _seed(random_state: Any) -> int:

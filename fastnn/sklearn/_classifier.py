@@ -62,7 +62,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     momentum : float, default 0.9
     nesterovs_momentum : bool, default True
     early_stopping : bool, default False
-        Whether to hold out rows and to stop on their score.
+        Whether to hold out rows and to stop on their score, by their weights. If training diverges, the fit then ends
+        with the best parameters and a ``ConvergenceWarning``.
     validation_fraction : float, default 0.1
         Share of the rows to hold out.
     beta_1, beta_2, epsilon : float, default 0.9, 0.999 and 1e-8
@@ -94,6 +95,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     network_ : Network
         The trained network. Its outputs are probabilities: of the second of two classes, of each of more, of each
         label.
+    trainer_ : Trainer
+        The trainer that fitted it. Neither this nor the next one exists after ``"lbfgs"``.
+    history_ : History
+        ``loss_curve_`` as ``"loss"``, and ``validation_scores_``, if there are any, as ``"val_accuracy"``, or
+        ``"val_score"`` if ``scoring`` is given.
     seed_ : int
         See ``random_state``.
     coefs_, intercepts_ : list of ndarray
@@ -130,10 +136,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     - Sample weights are at least 0.
     - Data of a single class have a ``predict_proba`` of one column.
 
-    Reproducibility
-    ---------------
-    The same data and ``random_state`` give the same bits on every machine, by any number of threads or worker
-    processes, except with ``solver="lbfgs"``, whose vectors SciPy works on, ``max_seconds``, and scorers of others.
+    Reproducibility: the same data and ``random_state`` give the same bits on every machine, by any number of threads or
+    worker processes, except with ``solver="lbfgs"``, whose vectors SciPy works on, ``max_seconds``, and scorers of
+    others.
 
     Examples
     --------
@@ -335,7 +340,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         elif self._is_multilabel:
             raise ValueError(f"y must hold {self.n_outputs_} labels at once, as before; got {kind} targets")
         if first and not incremental:
-            self.classes_, index = np.unique(y, return_inverse=True)
+            found, index = np.unique(y, return_inverse=True)
+            self.classes_ = np.asarray(list(found))  # texts that were objects become texts, as in scikit-learn
         else:
             if not first and self.warm_start and not incremental:
                 _classes.check_same(y, self.classes_)
@@ -362,7 +368,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return targets.shape[1], "sigmoid", "logistic"
 
     def _strata(self, targets: np.ndarray) -> np.ndarray | None:
-        return targets if targets.ndim == 2 and targets.shape[1] == 1 else None
+        if targets.ndim == 1 or targets.shape[1] > 1:
+            return None
+        return self.classes_[targets[:, 0].astype(np.intp)]  # errors name the classes
 
     def _class_weights(self, y: Any, incremental: bool) -> np.ndarray | None:
         if self.class_weight is None:

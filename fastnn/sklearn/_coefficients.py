@@ -15,7 +15,7 @@ class Coefficients:
     """Arrays of the parameters that were handed out, and what they were like: so that edits in place are noticed."""
 
     def __init__(self, network: Network) -> None:
-        arrays = list(network.parameters.values())
+        arrays = [array.copy() for array in network.parameters.values()]  # to be written into, as scikit-learn's
         self.lists = [weight.T for weight in arrays[::2]], arrays[1::2]
         self.before = self._copies()
 

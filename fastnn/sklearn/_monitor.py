@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -74,12 +75,15 @@ class Monitor(Callback):
         self.once = once
         self.no_improvement_count = no_improvement_count
         self.best: dict[str, np.ndarray] | None = None
-        self.has_converged = False
+        self.first: dict[str, np.ndarray] | None = None  # the parameters before any score
+        self.has_ended = False
         self.squares = 0.0  # the sum of the squared weights when the epoch began
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         if self.penalty:
             self.squares = trainer.squared_weights
+        if self.score is not None:
+            self.first = dict(trainer.network.parameters)
 
     def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
         if self.hooks is not None:
@@ -102,7 +106,7 @@ class Monitor(Callback):
         if self.no_improvement_count > settings.n_iter_no_change:
             self._slow_down_or_stop(trainer)
         if self.hooks is not None and self.hooks.end():
-            self.has_converged = True
+            self.has_ended = True
             trainer.stop()
 
     def _penalty(self, trainer: Trainer) -> float:
@@ -128,6 +132,19 @@ class Monitor(Callback):
         if score > estimator.best_validation_score_:
             estimator.best_validation_score_ = score
             self.best = dict(trainer.network.parameters)
+
+    def end_diverged(self) -> None:
+        """Count the epoch in which training diverged, as one of no score; the best parameters are those before it."""
+        estimator = self.estimator
+        estimator.n_iter_ += 1
+        estimator.t_ += self.n
+        estimator.loss_ = math.nan
+        estimator.loss_curve_.append(math.nan)
+        estimator.validation_scores_.append(math.nan)
+        self.best = self.best or self.first
+        self.has_ended = True
+        if self.hooks is not None:
+            self.hooks.end()
 
     def _count(self, is_no_improvement: bool) -> None:
         self.no_improvement_count = self.no_improvement_count + 1 if is_no_improvement else 0
@@ -157,5 +174,5 @@ class Monitor(Callback):
             said += " Learning rate too small."
         if settings.verbose and not self.once:
             print(f"{said} Stopping.")
-        self.has_converged = True
+        self.has_ended = True
         trainer.stop()

@@ -70,7 +70,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     momentum : float, default 0.9
     nesterovs_momentum : bool, default True
     early_stopping : bool, default False
-        Whether to hold out rows and to stop on their score.
+        Whether to hold out rows and to stop on their score, by their weights. If training diverges, the fit then ends
+        with the best parameters and a ``ConvergenceWarning``.
     validation_fraction : float, default 0.1
         Share of the rows to hold out.
     beta_1, beta_2, epsilon : float, default 0.9, 0.999 and 1e-8
@@ -96,6 +97,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     ----------
     network_ : Network
         The trained network. With the loss ``"poisson"`` its outputs are logarithms of the predicted values.
+    trainer_ : Trainer
+        The trainer that fitted it. Neither this nor the next one exists after ``"lbfgs"``.
+    history_ : History
+        ``loss_curve_`` as ``"loss"``, and ``validation_scores_``, if there are any, as ``"val_r2"``, or
+        ``"val_score"`` if ``scoring`` is given.
     seed_ : int
         See ``random_state``.
     coefs_, intercepts_ : list of ndarray
@@ -132,10 +138,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     - Sample weights are at least 0.
     - With ``solver="lbfgs"`` and several outputs, what is minimised adds up over outputs, as the gradient does there.
 
-    Reproducibility
-    ---------------
-    The same data and ``random_state`` give the same bits on every machine, by any number of threads or worker
-    processes, except with ``solver="lbfgs"``, whose vectors SciPy works on, ``max_seconds``, and scorers of others.
+    Reproducibility: the same data and ``random_state`` give the same bits on every machine, by any number of threads or
+    worker processes, except with ``solver="lbfgs"``, whose vectors SciPy works on, ``max_seconds``, and scorers of
+    others.
 
     Examples
     --------

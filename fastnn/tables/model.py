@@ -152,5 +152,20 @@ class TableModel:
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{name!r} is damaged: {error}") from None
 
+    def _repr_html_(self) -> str:
+        from fastnn._display import notebook  # here, as `import fastnn` does without it
+
+        encoders, unused = self.preprocessor.encoders, self.preprocessor.unused_columns
+        predicts = f"{self.target.name} ({type(self.target).__name__})"
+        rows = [(column.name, type(column).__name__, len(column.features)) for column in encoders]
+        columns = notebook.table(
+            "TableModel",
+            {"column": False, "taken as": False, "features": True},
+            [*rows, *((column.name, f"unused: {column.explanation}", "") for column in unused)],
+            ("total", "", len(self.preprocessor.features)),
+            f"predicts {predicts}",
+        )
+        return notebook.shown(columns, notebook.folded("Layers", self.network._repr_html_()))
+
     def __repr__(self) -> str:
         return f"TableModel({self.preprocessor!r}, target={self.target.name!r})"

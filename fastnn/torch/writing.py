@@ -52,7 +52,7 @@ def module_of(layers: Iterable[Layer], parameters: Mapping[str, np.ndarray], dty
         else:
             raise ValueError(f"fastnn knows no PyTorch module that computes {layer!r}")
     module = nn.Sequential(*modules)
-    module.load_state_dict({name: torch.from_numpy(array) for name, array in parameters.items()})
+    module.load_state_dict({name: torch.tensor(array) for name, array in parameters.items()})
     return module.eval()
 
 

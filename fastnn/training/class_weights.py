@@ -38,6 +38,7 @@ def class_weight(given: Any, loss: Loss, n_outputs: int) -> np.ndarray | str | N
         weights = np.array([checks.number(weight, "class_weight", 0.0) for weight in array.tolist()])
     if not weights.any():
         raise ValueError("class_weight must not be 0 for every class")
+    weights.flags.writeable = False  # it has been checked, and says what the run does
     return weights
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import Any, Self
 
 from fastnn.training.state import RunState
@@ -28,7 +30,7 @@ class Progress:
         if wanted is False:
             return
         try:
-            from tqdm.auto import tqdm
+            from tqdm import tqdm
         except ImportError:
             if wanted == "auto":
                 return
@@ -36,8 +38,9 @@ class Progress:
         done = -(-state.training.position // batch_size)
         total = max(0, last_epoch - state.history.epochs) * steps_per_epoch - done
         self.first = state.training.steps
-        # disable=None: no bar where the output is not a terminal
-        self.bar = tqdm(total=total, unit="step", disable=None if wanted == "auto" else False)
+        # disable=None: no bar where the output is neither a terminal nor a notebook
+        disable = None if wanted == "auto" else False
+        self.bar = tqdm(total=total, unit="step", file=NotebookLine.here(), disable=disable)
         self.bar.set_description(self.title(), refresh=False)
 
     def title(self) -> str:
@@ -62,3 +65,44 @@ class Progress:
     def __exit__(self, *error: object) -> None:
         if self.bar is not None:
             self.bar.close()
+
+
+class NotebookLine:
+    """A line of text in a notebook that is written over, and stays when the notebook is saved or exported.
+
+    A widget would need ``ipywidgets``, and leaves in an exported notebook what it showed at first.
+
+    Parameters
+    ----------
+    publish : callable
+        The ``publish`` of IPython's display publisher.
+    """
+
+    encoding = "utf-8"  # so that tqdm draws bars of blocks
+
+    def __init__(self, publish: Callable[..., Any]) -> None:
+        import uuid  # here, as `import fastnn` does without it
+
+        self.publish = publish
+        self.transient = {"display_id": uuid.uuid4().hex}
+        self.is_there = False
+
+    @classmethod
+    def here(cls) -> NotebookLine | None:
+        """Return a line if this is a notebook."""
+        ipython = sys.modules.get("IPython")
+        shell: Any = None if ipython is None else ipython.get_ipython()
+        return cls(shell.display_pub.publish) if "IPKernelApp" in getattr(shell, "config", ()) else None
+
+    def write(self, text: str) -> None:
+        line = text.strip()
+        if line:
+            self.publish({"text/plain": line}, {}, transient=self.transient, update=self.is_there)
+            self.is_there = True
+
+    def flush(self) -> None:
+        """Do nothing: what is written is there at once."""
+
+    def isatty(self) -> bool:
+        """Return True: what is written over is seen, as in a terminal."""
+        return True

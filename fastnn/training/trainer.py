@@ -173,7 +173,7 @@ class Trainer(Hinting):
         Returns
         -------
         History
-            Of all epochs so far: ``trainer.history``.
+            Of all epochs so far, as ``trainer.history`` is now. That one grows with the run; what is returned does not.
 
         Raises
         ------
@@ -204,7 +204,7 @@ class Trainer(Hinting):
             Loop(self, given).run()
         finally:
             state.is_fitting = False
-        return state.history
+        return state.history.snapshot()
 
     def step(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Make one update on one batch, with the bits that it has inside `fit`.
@@ -352,7 +352,7 @@ class Trainer(Hinting):
 
     @property
     def history(self) -> History:
-        """What every completed epoch came to."""
+        """What every completed epoch came to; it grows with the run."""
         return self.state.history
 
     @property
@@ -395,6 +395,28 @@ class Trainer(Hinting):
             raise RuntimeError("abandon cannot be called while this trainer is fitting")
         self.state.end_epoch()
         self.state.callbacks, self.state.untold = (), None
+
+    def _repr_html_(self) -> str:
+        from fastnn._display import notebook  # here, as `import fastnn` does without it
+
+        latest = {name.replace("_", " "): notebook.number(value) for name, value in self.history.last().items()}
+        network = self.network
+        features, outputs, parameters = map(
+            notebook.counted,
+            (network.n_features, network.n_outputs, network.n_parameters),
+            ("feature", "output", "parameter"),
+        )
+        facts = {
+            "loss": repr(self.loss),
+            "optimizer": repr(self.optimizer),
+            "batch size": self.batch_size,
+            "seed": self.seed,
+            "network": f"{features}, {outputs}, {parameters}",
+            "trained": f"{notebook.counted(self.epoch, 'epoch')}, {notebook.counted(self.steps, 'step')}",
+            **({"latest epoch": ", ".join(f"{name} {value}" for name, value in latest.items())} if latest else {}),
+        }
+        layers = notebook.folded("Layers", self.network._repr_html_())
+        return notebook.shown(notebook.facts("Trainer", facts), layers)
 
     def __repr__(self) -> str:
         given = f"loss={self.loss!r}, optimizer={self.optimizer!r}, batch_size={self.batch_size!r}, seed={self.seed}"
