@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastnn._input import checks
-
-
-class _Loan:
-    """What lives as long as a snapshot has the very lists of the history that it was taken of."""
 
 
 class History(dict[str, list[float]]):
@@ -31,8 +26,6 @@ class History(dict[str, list[float]]):
 
     __ne__ = object.__ne__  # the opposite of `__eq__`; that of a dict knows nothing of NaN
     get = Mapping.get  # type: ignore[assignment]
-    _loan: _Loan | None = None  # a snapshot's, while its lists are another's
-    _lent: weakref.ref[_Loan] | None = None  # the other side of it
 
     def __init__(self, columns: Mapping[str, list[float]] | None = None) -> None:
         given = {} if columns is None else checks.mapping(columns, "columns")
@@ -55,7 +48,6 @@ class History(dict[str, list[float]]):
 
     def append(self, row: Mapping[str, float]) -> None:
         """Add an epoch."""
-        self._own_lists()
         epochs = self.epochs
         for name, value in row.items():
             if not dict.__contains__(self, name):
@@ -67,19 +59,9 @@ class History(dict[str, list[float]]):
 
     def snapshot(self) -> History:
         """Return a history of the epochs so far, which stays as it is when this one grows."""
-        loan = None if self._lent is None else self._lent()
-        if loan is None:
-            loan = _Loan()
         taken = History()
-        dict.update(taken, dict.items(self))
-        taken._loan, self._lent = loan, weakref.ref(loan)
+        dict.update(taken, self.to_dict())
         return taken
-
-    def _own_lists(self) -> None:
-        """Copy the lists if somebody else has them. Nobody has where a snapshot was not kept: epochs stay cheap."""
-        if self._loan is not None or (self._lent is not None and self._lent() is not None):
-            dict.update(self, self.to_dict())
-        self._loan = self._lent = None
 
     def last(self) -> dict[str, float]:
         """Return the latest epoch's values by column."""

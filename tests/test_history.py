@@ -37,20 +37,6 @@ def test_a_snapshot_of_its_own_does_not_reach_the_run():
     assert json.loads(json.dumps(other))["loss"] == [3.0, 2.0, 1.0]  # read from the dict itself
 
 
-def test_snapshots_that_nobody_keeps_cost_nothing():
-    """The lists are not copied: a fit of one epoch costs the same after however many."""
-    history = fn.History(COLUMNS)
-    lists = [dict.__getitem__(history, name) for name in COLUMNS]
-    for _ in range(3):
-        history.snapshot()
-        history.append({"loss": 1.0, "val_loss": 1.0})
-    assert all(dict.__getitem__(history, name) is own for name, own in zip(COLUMNS, lists, strict=True))
-    kept = history.snapshot()
-    history.append({"loss": 1.0})
-    assert dict.__getitem__(kept, "loss") is lists[0]
-    assert dict.__getitem__(history, "loss") is not lists[0]
-
-
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_data_frames(library):
     history = fn.History(COLUMNS)
