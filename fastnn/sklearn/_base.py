@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
@@ -43,7 +43,6 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     validation_scores_: Any
     best_validation_score_: Any
     _no_improvement_count: int
-    _score_name: str  # of the default score, in a history
     scoring: Any
     # What is not a parameter and may be there before the first fit.
     _shown: _coefficients.Coefficients | None = None
@@ -336,7 +335,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     def history_(self) -> History:
         """The loss and the validation score of each epoch; not there after ``"lbfgs"``."""
         self._recorded("loss_curve_")
-        return _curves.history_of(self, self._score_name if self.scoring is None else "score")
+        default = "accuracy" if is_classifier(self) else "r2"
+        return _curves.history_of(self, default if self.scoring is None else "score")
 
     def _recorded(self, name: str) -> Any:
         """Return what a fit by epochs leaves."""

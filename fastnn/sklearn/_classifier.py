@@ -61,7 +61,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     momentum : float, default 0.9
     nesterovs_momentum : bool, default True
     early_stopping : bool, default False
-        Whether to hold out rows and to stop on their score.
+        Whether to hold out rows and to stop on their score, by their weights. If training diverges, the fit then ends
+        with the best parameters and a ``ConvergenceWarning``.
     validation_fraction : float, default 0.1
         The share of the rows that is held out.
     beta_1, beta_2, epsilon : float, default 0.9, 0.999 and 1e-8
@@ -143,8 +144,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     """
 
     classes_: np.ndarray
-
-    _score_name = "accuracy"
 
     def __init__(
         self,

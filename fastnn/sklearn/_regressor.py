@@ -69,7 +69,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     momentum : float, default 0.9
     nesterovs_momentum : bool, default True
     early_stopping : bool, default False
-        Whether to hold out rows and to stop on their score.
+        Whether to hold out rows and to stop on their score, by their weights. If training diverges, the fit then ends
+        with the best parameters and a ``ConvergenceWarning``.
     validation_fraction : float, default 0.1
         The share of the rows that is held out.
     beta_1, beta_2, epsilon : float, default 0.9, 0.999 and 1e-8
@@ -144,8 +145,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     >>> regressor = MLPRegressor(loss="huber", dropout=0.1, early_stopping=True, random_state=0).fit(X, y)
     >>> regressor.predict(X_new)
     """
-
-    _score_name = "r2"
 
     def __init__(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import uuid
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -82,6 +81,8 @@ class NotebookLine:
     encoding = "utf-8"  # so that tqdm draws bars of blocks
 
     def __init__(self, publish: Callable[..., Any]) -> None:
+        import uuid  # here, as `import fastnn` does without it
+
         self.publish = publish
         self.transient = {"display_id": uuid.uuid4().hex}
         self.is_there = False
