@@ -53,8 +53,8 @@ def folded(pieces: Iterable[Piece], features: int, dtype: str) -> tuple[list[Lay
             units = layer.units
         layers.append(layer)
         for position, tensor in enumerate(piece.tensors):
-            missing = np.full(units, 1.0 if position == 0 else 0.0)
-            tensors.append(np.ascontiguousarray(missing if tensor is None else tensor, dtype))
+            array = np.full(1, 1.0 if position == 0 else 0.0) if tensor is None else tensor
+            tensors.append(np.ascontiguousarray(_each(array, units), dtype))
     return layers, tensors
 
 
@@ -89,7 +89,7 @@ def _forwards(pieces: Sequence[Piece]) -> list[Piece]:
             affine = result.pop()
             weight, bias = piece.factor, piece.shift
             if affine.shift.any():
-                for column, shift in zip(weight.T, np.broadcast_to(affine.shift, weight.shape[1]), strict=True):
+                for column, shift in zip(weight.T, _each(affine.shift, weight.shape[1]), strict=True):
                     bias = bias + column * shift  # in this order everywhere
             piece = Piece(piece.layer, [weight * affine.factor, bias])
         result.append(piece)
@@ -100,5 +100,11 @@ def _diagonal(affine: Piece, units: int) -> tuple[Dense, Piece]:
     if not units:
         raise ValueError("the number of features must be known where a number multiplies or is added to them")
     layer = Dense(units)
-    factor, shift = (np.broadcast_to(array, units) for array in (affine.factor, affine.shift))
-    return layer, Piece(layer, [np.diag(factor), shift])
+    weight = np.zeros((units, units))
+    weight[np.arange(units), np.arange(units)] = affine.factor
+    return layer, Piece(layer, [weight, _each(affine.shift, units)])
+
+
+def _each(array: np.ndarray, units: int) -> np.ndarray:
+    """Return one number for each unit, of an array that may hold one for all; matrices remain as they are."""
+    return np.full(units, array[0]) if array.ndim == 1 and array.size == 1 else array

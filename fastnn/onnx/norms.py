@@ -59,9 +59,9 @@ def _divided(values: Sequence[str], users: Users, constants: Constants) -> tuple
     return number(epsilon), scaled.output[0]
 
 
-def number(array: np.ndarray | np.floating) -> float:
+def number(array: np.ndarray | np.float32) -> float:
     """Return a number as it was meant: 0.2 rather than 0.20000000298, the same in float32."""
-    return float(str(array.reshape(())[()]))
+    return float(str(np.asarray(array).reshape(())))
 
 
 def _one(nodes: Iterable[NodeProto]) -> NodeProto | None:
