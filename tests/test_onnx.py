@@ -145,7 +145,7 @@ def test_an_export_that_fails_leaves_the_old_file(tmp_path):
     [
         ({"activation": "relu"}, ValueError, "activation must be one of 'softmax', 'sigmoid'; got 'relu'"),
         ({"activation": 1}, TypeError, "activation must be one of"),
-        ({"model": 3}, TypeError, "model must be a Network or a TableModel; got int 3"),
+        ({"model": 3}, TypeError, "model must be a Network, a TableModel or an estimator of fastnn.sklearn; got int 3"),
         (
             {"model": fn.Network([fn.Input(1), fn.Dense(2, "softmax")]), "activation": "softmax"},
             ValueError,

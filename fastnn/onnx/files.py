@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import onnx
 from onnx import ModelProto
@@ -11,6 +12,7 @@ from fastnn._input import checks
 from fastnn._storage import descriptions, durable
 from fastnn.network import Network
 from fastnn.onnx.constants import array_of, check_inside
+from fastnn.onnx.estimators import estimator_model, fitted
 from fastnn.onnx.external import MAX_BYTES, take_in, tensors_of
 from fastnn.onnx.models import DESCRIPTION, STRUCTURE, VERSIONS, network_model, structure
 from fastnn.onnx.reader import read_network
@@ -18,7 +20,7 @@ from fastnn.onnx.tables import table_model
 from fastnn.tables import TableModel
 
 
-def export(model: Network | TableModel, path: str | os.PathLike[str], *, activation: str | None = None) -> None:
+def export(model: Any, path: str | os.PathLike[str], *, activation: str | None = None) -> None:
     """Write a model to an ONNX file; an existing one is replaced in one go.
 
     A network has the input ``X``, shape (n, n_features) for any n, and the output ``outputs``, shape (n, n_outputs), or
@@ -29,13 +31,18 @@ def export(model: Network | TableModel, path: str | os.PathLike[str], *, activat
     ``probabilities``, shape (n, n_classes), in the order of ``target.labels``; or, for a quantity, ``prediction``,
     shape (n, 1) or (n, n_quantiles), in its own units.
 
+    A fitted estimator has the input ``X`` too, and the outputs that scikit-learn's own get by skl2onnx: ``label``,
+    shape (n,), and ``probabilities``, shape (n, n_classes), in the order of ``classes_``; or, of a regressor,
+    ``variable``, shape (n, n_outputs).
+
     Files need operator set 17, and table models the operators of ``ai.onnx.ml`` too. Everything that `load` needs to
     give the model back to the last bit travels with them. Other runtimes round differently: their outputs are equal up
     to that, not to the last bit.
 
     Parameters
     ----------
-    model : Network or TableModel
+    model : Network, TableModel or estimator
+        An estimator is a fitted one of `fastnn.sklearn`; read again by `load`, it is its network.
     path : path-like
     activation : {"softmax", "sigmoid"}, optional
         Applied to the outputs of a network, so that the file gives probabilities where the network gives logits.
@@ -48,14 +55,17 @@ def export(model: Network | TableModel, path: str | os.PathLike[str], *, activat
         If the file cannot be written.
     """
     path = checks.path(path)
-    if isinstance(model, TableModel):
-        if activation is not None:
-            raise ValueError(f"activation is for networks: a table model gives probabilities; got {activation!r}")
-        result = table_model(model)
-    elif isinstance(model, Network):
+    estimator = fitted(model)
+    if isinstance(model, Network):
         result = network_model(model, activation)
+    elif not isinstance(model, TableModel) and estimator is None:
+        raise TypeError(
+            f"model must be a Network, a TableModel or an estimator of fastnn.sklearn; got {checks.described(model)}"
+        )
+    elif activation is not None:
+        raise ValueError(f"activation is for networks: a classifier gives probabilities already; got {activation!r}")
     else:
-        raise TypeError(f"model must be a Network or a TableModel; got {checks.described(model)}")
+        result = table_model(model) if estimator is None else estimator_model(estimator)
     size = sum(len(tensor.raw_data) for tensor in result.graph.initializer)
     if size > MAX_BYTES:
         raise ValueError(f"model must have at most 2 GB of parameters to go into an ONNX file; it has {size:,} bytes")
