@@ -12,32 +12,14 @@ from fastnn.layers import ACTIVATIONS
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: nothing to write files with")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx_models import model_of, node  # noqa: E402
 
 import fastnn.onnx  # noqa: E402
-
-ELEMENT_TYPES = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
-
-
-def model_of(nodes, tensors, features=4, outputs=("y",), dtype="float32", opset=17, shape=None):
-    """A checked model of nodes between an input x and outputs."""
-    element_type = ELEMENT_TYPES[dtype]
-    graph = helper.make_graph(
-        nodes,
-        "test",
-        [helper.make_tensor_value_info("x", element_type, ["batch", features] if shape is None else shape)],
-        [helper.make_tensor_value_info(name, element_type, [None, None]) for name in outputs],
-        [numpy_helper.from_array(array, name) for name, array in tensors.items()],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 
 
 def loaded(model, tmp_path):
     onnx.save(model, tmp_path / "other.onnx")
     return fn.onnx.load(tmp_path / "other.onnx")
-
-
-def node(operator, inputs, output="y", **attributes):
-    return helper.make_node(operator, inputs.split(), [output], name=f"my {operator}", **attributes)
 
 
 W = np.random.default_rng(1).normal(size=(4, 3)).astype(np.float32)
