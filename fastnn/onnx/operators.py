@@ -10,6 +10,7 @@ from onnx import NodeProto, TensorProto
 
 from fastnn.layers import ACTIVATIONS, LayerNorm, RMSNorm
 from fastnn.onnx.chain import Chain
+from fastnn.onnx.constants import FLOATS
 from fastnn.onnx.norms import number
 
 Attributes = dict[str, Any]
@@ -205,6 +206,9 @@ def _dropout(chain: Chain, node: NodeProto, _: Attributes) -> None:
 
 
 def _cast(chain: Chain, _: NodeProto, attributes: Attributes) -> None:
+    if attributes["to"] not in FLOATS:
+        name = TensorProto.DataType.Name(attributes["to"]).lower()
+        raise ValueError(f"the values of a network are float32 or float64; it casts them to {name}")
     chain.element_type = attributes["to"]
 
 
