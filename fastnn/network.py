@@ -281,9 +281,12 @@ class Network(Hinting):
         Parameters
         ----------
         module : torch.nn.Module
-            A ``Sequential``, which may hold others, of ``Linear``, ``LayerNorm``, ``Dropout`` and the activations that
-            `Activation` lists, in float32 or float64; or one of these alone. ``Identity``, and ``Flatten`` of rows,
-            are left out. A bias that is missing is zero here, and a gain one, which training changes.
+            One that computes layers in sequence, in float32 or float64: a ``Sequential``, or a class whose forward
+            pass takes each value once. Layers are ``Linear``, ``LayerNorm``, ``RMSNorm``, ``Dropout`` and the
+            activations that `Activation` lists, as modules or functions. Numbers that multiply or are added to units,
+            and ``BatchNorm1d`` in evaluation mode, are folded into the layers beside them. ``Identity``, and
+            ``Flatten`` of rows, are left out. A bias that is missing is zero here, and a gain one, which training
+            changes. What `torch.compile` or ``DataParallel`` has wrapped is read as what it was.
 
         Raises
         ------

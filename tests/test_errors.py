@@ -90,7 +90,7 @@ ROWS = [
     (tables.Categorical, {"name": "a", "categories": [1]}, "categories", "different strings", "list"),
     (tables.Unused, {"name": "a", "reason": "x"}, "reason", "'constant'", "'x'"),
     (tables.Unused, {"name": "a", "reason": "constant", "detail": 5}, "detail", "a string", "int 5"),
-    (fastnn.onnx.export, {"model": 5, "path": "x"}, "model", "Network or a TableModel", "int 5"),
+    (fastnn.onnx.export, {"model": 5, "path": "x"}, "model", "Network, a TableModel or an estimator", "int 5"),
     (fastnn.onnx.load, {"path": "/no/such"}, "No such file", "", "/no/such"),
     (fastnn.plot.page, {"run": 5, "path": "x"}, "run", "a Trainer", "int 5"),
     (fastnn.plot.confusion_matrix, {"y_true": [1.5], "y_pred": [1]}, "y_true", "integers or strings", "float64"),

@@ -12,32 +12,14 @@ from fastnn.layers import ACTIVATIONS
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: nothing to write files with")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx_models import model_of, node  # noqa: E402
 
 import fastnn.onnx  # noqa: E402
-
-ELEMENT_TYPES = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
-
-
-def model_of(nodes, tensors, features=4, outputs=("y",), dtype="float32", opset=17, shape=None):
-    """A checked model of nodes between an input x and outputs."""
-    element_type = ELEMENT_TYPES[dtype]
-    graph = helper.make_graph(
-        nodes,
-        "test",
-        [helper.make_tensor_value_info("x", element_type, ["batch", features] if shape is None else shape)],
-        [helper.make_tensor_value_info(name, element_type, [None, None]) for name in outputs],
-        [numpy_helper.from_array(array, name) for name, array in tensors.items()],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 
 
 def loaded(model, tmp_path):
     onnx.save(model, tmp_path / "other.onnx")
     return fn.onnx.load(tmp_path / "other.onnx")
-
-
-def node(operator, inputs, output="y", **attributes):
-    return helper.make_node(operator, inputs.split(), [output], name=f"my {operator}", **attributes)
 
 
 W = np.random.default_rng(1).normal(size=(4, 3)).astype(np.float32)
@@ -176,9 +158,40 @@ REFUSED = {
         {},
         r"the Gemm node 'my Gemm': its input goes into the Add node",
     ),
-    "a number added": (gemm(node("Add", "g B")), {}, {}, r"the Add node 'my Add': fastnn has no such layer"),
+    "a number for each row": (
+        gemm(node("Add", "g C")),
+        {"C": np.ones((3, 1), "f4")},
+        {},
+        r"the Add node 'my Add': its constant must be one number, or one for each unit; it has shape \(3, 1\)",
+    ),
+    "numbers for other units": (
+        gemm(node("Mul", "g C")),
+        {"C": np.ones(4, "f4")},
+        {},
+        r"my Mul.*must take the 3 units",
+    ),
+    "numbers of another dtype": (gemm(node("Mul", "g C")), {"C": np.ones(3)}, {}, r"my Mul.*must be float32 like"),
+    "a number divided": (gemm(node("Div", "B g")), {}, {}, r"my Div.*no layer for a number divided by"),
+    "division by zero": (gemm(node("Div", "g B")), {}, {}, r"my Div.*must be finite"),
+    "numbers after a softmax": (
+        gemm(node("Softmax", "g", "s"), node("Add", "s B")),
+        {},
+        {},
+        r"my Add.*follows a softmax",
+    ),
+    "a ReLU6": (
+        gemm(node("Clip", "g low high")),
+        {"low": np.array(0, "f4"), "high": np.array(6, "f4")},
+        {},
+        r"my Clip.*clips between 0 and 6 \(ReLU6\)",
+    ),
+    "a batch normalisation in training": (
+        gemm(node("BatchNormalization", "g B B B B", training_mode=1)),
+        {},
+        {},
+        r"my BatchNormalization.*in evaluation mode",
+    ),
     "a value squared": (gemm(node("Mul", "g g")), {}, {}, r"my Mul.*one value and constants"),
-    "scaled Gemm": (gemm(alpha=2.0), {}, {}, r"the Gemm node 'my Gemm': a dense layer must be x W \+ b"),
     "transposed input": ([node("Gemm", "x W", transA=1)], {"W": SQUARE}, {}, r"a dense layer must be x W"),
     "W x": ([node("MatMul", "S x")], {"S": SQUARE}, {}, r"my MatMul.*it is W x"),
     "a bias of the wrong size": (
@@ -229,12 +242,24 @@ REFUSED = {
     ),
     "an input of another dtype": (gemm(), {}, {"dtype": "float64"}, r"what they compute with is double"),
     "computed constants": (
-        [node("Neg", "W", "V"), node("Gemm", "x V")],
+        [node("Cos", "W", "V"), node("Gemm", "x V")],
         {},
         {},
-        r"the Neg node 'my Neg': fastnn cannot read constants that are computed so",
+        r"the Cos node 'my Cos': fastnn cannot read constants that are computed so",
     ),
-    "two outputs": (gemm(node("Relu", "g")), {}, {"outputs": ("y", "g")}, r"must have one output; it has 2: 'y', 'g'"),
+    "constants without an end": (
+        [node("ConstantOfShape", "s", "V"), node("Gemm", "x V")],
+        {"s": np.array([2**40, 2**20])},
+        {},
+        r"my ConstantOfShape.*fastnn cannot read constants",
+    ),
+    "a squeeze of several units": (
+        gemm(node("Squeeze", "g a")),
+        {"a": np.array([1])},
+        {},
+        r"my Squeeze.*rows of one unit",
+    ),
+    "two outputs": (gemm(node("Relu", "g")), {}, {"outputs": ("y", "g")}, r"choose one by output=; they are 'y', 'g'"),
     "no dense layer": ([node("Relu", "x")], {}, {}, r"it has no dense layer"),
     "an old operator set": (gemm(), {}, {"opset": 6}, r"operator set must be at least 7; it is 6"),
     "NaN": ([node("Gemm", "x N")], {"N": np.full((4, 2), np.nan, "f4")}, {}, r"'0\.weight' must be finite"),

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastnn.layers import Activation, Dense, Dropout, Input, Layer, activation_of
+from fastnn._lowering.folding import Affine, Piece, folded
+from fastnn.layers import Activation, Dense, Dropout, Input, Layer
 
 if TYPE_CHECKING:
     from fastnn._input.names import DtypeName
@@ -17,19 +18,16 @@ class ImportedLayers:
 
     Attributes
     ----------
-    layers : list of Layer
-        So far, without the input.
     features, units : int
-        Of the input, and of the latest layer; 0 until a layer with parameters tells.
+        Of the input, and of the latest layer; 0 until something with a width tells.
     dtype : str
         Of the parameters; empty until there are any.
     """
 
     def __init__(self) -> None:
-        self.layers: list[Layer] = []
         self.features = self.units = 0
         self.dtype = ""
-        self._tensors: list[np.ndarray] = []
+        self._pieces: list[Piece] = []
         self._ended = False  # by a softmax
 
     def dense(self, weight: np.ndarray, bias: np.ndarray | None) -> None:
@@ -37,39 +35,59 @@ class ImportedLayers:
         units, inputs = weight.shape
         layer = Dense(units)
         self._take(inputs)
-        self._keep(weight, np.zeros(units, weight.dtype) if bias is None else bias)
-        self.layers.append(layer)
+        self._keep(layer, weight, np.zeros(units, weight.dtype) if bias is None else bias)
         self.units = units
 
-    def normalization(self, layer: Layer, units: int, **tensors: np.ndarray | None) -> None:
-        """Add a normalisation with its tensors, in order; a weight that is missing is one, and a bias zero."""
-        self._take(units)
-        dtype = next((tensor.dtype for tensor in tensors.values() if tensor is not None), self.dtype or "float32")
-        for kind, tensor in tensors.items():
-            missing = np.full(units, 1.0 if kind == "weight" else 0.0, dtype)
-            self._keep(missing if tensor is None else tensor)
-        self.layers.append(layer)
+    def affine(self, factor: np.ndarray | None, shift: np.ndarray | None, dtype: str = "") -> None:
+        """Multiply by a factor, then add a shift: float64 of one number, or of one for each unit.
+
+        Both are folded into a layer beside them, or become a layer of their own. ``dtype`` is what they had where they
+        are from; numbers that go with any have none.
+        """
+        for array in (factor, shift):
+            if array is not None and array.size != 1:
+                self._take(array.size)
+            if array is not None and not np.isfinite(array).all():
+                raise ValueError("what it multiplies by and adds must be finite")
+        self._check_open()
+        self._check_dtype(dtype)
+        self._pieces.append(
+            Piece(Affine(), [None if array is None else array.reshape(-1) for array in (factor, shift)])
+        )
+
+    def normalization(self, layer: Layer, units: int | None, **tensors: np.ndarray | None) -> None:
+        """Add a normalisation with its tensors, in order; a weight that is missing is one, and a bias zero.
+
+        ``units`` may be None: then it is over all that there are.
+        """
+        if units is None:
+            self._check_open()
+        else:
+            self._take(units)
+        self._keep(layer, *tensors.values())
 
     def dropout(self, rate: float) -> None:
         """Add a dropout."""
         layer = Dropout(rate)
         self._check_open()
-        self.layers.append(layer)
+        self._keep(layer)
 
     def activation(self, name: str, alpha: float | None = None) -> None:
         """Add an activation; right after a dense layer it becomes part of that."""
         activation = Activation(name, alpha)  # type: ignore[arg-type]
         self._check_open()
         self._ended = activation.name == "softmax"
-        last = self.layers[-1] if self.layers else None
-        if isinstance(last, Dense) and activation_of(last).name == "identity":
-            self.layers[-1] = Dense(last.units, activation)
-        else:
-            self.layers.append(activation)
+        self._keep(activation)
 
-    def complete(self) -> tuple[list[Layer], list[np.ndarray], DtypeName]:
-        """Return all layers, the input among them, their parameters in the order of a network's, and the dtype."""
-        return [Input(self.features or 1), *self.layers], self._tensors, self.dtype or "float32"  # type: ignore[return-value]
+    def complete(self, features: int = 0) -> tuple[list[Layer], list[np.ndarray], DtypeName]:
+        """Return all layers, the input among them, their parameters in the order of a network's, and the dtype.
+
+        ``features`` is how many there are where no layer tells.
+        """
+        dtype: DtypeName = self.dtype or "float32"  # type: ignore[assignment]
+        features = self.features or features
+        layers, tensors = folded(self._pieces, features, dtype)
+        return [Input(features or 1), *layers], tensors, dtype
 
     def _take(self, inputs: int) -> None:
         self._check_open()
@@ -84,12 +102,14 @@ class ImportedLayers:
         if self._ended:
             raise ValueError("it follows a softmax, which must be the last layer")
 
-    def _keep(self, *tensors: np.ndarray) -> None:
+    def _keep(self, layer: Layer, *tensors: np.ndarray | None) -> None:
         for tensor in tensors:
-            name = tensor.dtype.name
-            if name not in ("float32", "float64"):
-                raise ValueError(f"its parameters must be float32 or float64; they are {name}")
-            if name != (self.dtype or name):
-                raise ValueError(f"its parameters must be {self.dtype} like those before them; they are {name}")
-            self.dtype = name
-            self._tensors.append(tensor)
+            self._check_dtype("" if tensor is None else tensor.dtype.name)
+        self._pieces.append(Piece(layer, list(tensors)))
+
+    def _check_dtype(self, name: str) -> None:
+        if name and name not in ("float32", "float64"):
+            raise ValueError(f"its parameters must be float32 or float64; they are {name}")
+        if name and name != (self.dtype or name):
+            raise ValueError(f"its parameters must be {self.dtype} like those before them; they are {name}")
+        self.dtype = name or self.dtype

@@ -40,6 +40,10 @@ class Graph:
         self._nodes.append(helper.make_node(operator, inputs, [output], name=output, domain=domain, **attributes))
         return output
 
+    def finish(self, operator: str, *inputs: str, name: str, **attributes: Any) -> None:
+        """Add a node whose output is one of the model's, by a name that was taken for it."""
+        self._nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
+
     def tensor(self, name: str, array: np.ndarray | np.generic) -> str:
         """Add a constant array, and give its name: ``name`` if that is free, or one like it."""
         name = self._free(name)

@@ -13,7 +13,7 @@ from fastnn.onnx.layers import write_layers
 from fastnn.onnx.models import describe
 from fastnn.tables import Categorical, Classes, Numeric, Quantity, TableModel
 
-_LABELS = {"U": TensorProto.STRING, "i": TensorProto.INT64, "f": TensorProto.DOUBLE, "b": TensorProto.BOOL}
+LABELS = {"U": TensorProto.STRING, "i": TensorProto.INT64, "f": TensorProto.DOUBLE, "b": TensorProto.BOOL}
 
 
 def table_model(model: TableModel) -> ModelProto:
@@ -68,7 +68,7 @@ def _numeric(graph: Graph, encoder: Numeric) -> list[str]:
 
 
 def _categorical(graph: Graph, encoder: Categorical) -> list[str]:
-    """Return one-hot columns of a text, empty where it is missing."""
+    """Return one-hot columns of a text, empty where it is missing: ONNX has strings, and no nulls among them."""
     width = len(encoder.features)
     if not width:
         return []
@@ -104,7 +104,7 @@ def _classes(graph: Graph, target: Classes, value: str, activation: str) -> list
     constant = graph.tensor("classes", labels.astype(object) if labels.dtype.kind == "U" else labels)
     probabilities = graph.add("Identity", value, name="probabilities")
     label = graph.add("Gather", constant, graph.add("ArgMax", value, axis=1, keepdims=0), name="label")
-    return [vector(label, _LABELS[labels.dtype.kind]), matrix(probabilities, TensorProto.DOUBLE, n)]
+    return [vector(label, LABELS[labels.dtype.kind]), matrix(probabilities, TensorProto.DOUBLE, n)]
 
 
 def _quantity(graph: Graph, target: Quantity, value: str) -> list[ValueInfoProto]:

@@ -181,7 +181,7 @@ class Categorical(Encoder):
     def fit(cls, cells: Cells, max_categories: int, min_rows: int) -> Categorical:
         """Keep the most frequent categories; of equally frequent ones the first by code points."""
         counts = Counter(cells.as_texts())
-        missing = counts.pop(None, 0)
+        missing = counts.pop(None, 0) + counts.pop("", 0)  # an empty text says no more than a missing one
         ranked = sorted((-count, text) for text, count in counts.items() if text is not None and count >= min_rows)
         kept = sorted(text for _, text in ranked[:max_categories])
         return cls(cells.name, tuple(kept), len(kept) < len(counts), missing > 0)
@@ -192,6 +192,7 @@ class Categorical(Encoder):
         places: dict[str | None, int] = {category: place for place, category in enumerate(self.categories)}
         other = len(self.categories) if self.other else nowhere
         places[None] = len(self.categories) + self.other if self.missing else other
+        places.setdefault("", places[None])
         place = np.array([places.get(text, other) for text in texts], dtype=np.int64)
         rows = np.flatnonzero(place < nowhere)
         out[rows, place[rows]] = 1
