@@ -229,11 +229,13 @@ CALLS = [
     (CLASSES.decode, {"numbers": Y}),
     (tables.Quantity, {"name": "size", "mean": 0.1, "scale": 0.1, "typical": [0.1], "quantiles": [0.5]}),
     (tables.Quantity.fit, {"name": "size", "column": TABLE["size"], "quantiles": (0.5,), "absolute": True}),
+    (tables.Quantity.fit, {"name": "size", "column": [0, 1, 2], "log": True, "rate": False}),
     (CLASSES.values, {"column": TABLE["kind"]}),
     (QUANTITY.encode, {"column": TABLE["size"]}),
     (QUANTITY.values, {"column": TABLE["size"]}),
     (scores.of_classes, {"labels": Y, "probabilities": OUTPUTS}),
     (scores.of_quantities, {"y": NUMBERS, "predicted": NUMBERS + 0.1}),
+    (scores.of_rates, {"y": abs(NUMBERS), "predicted": abs(NUMBERS) + 0.1}),
     (scores.of_quantiles, {"y": NUMBERS, "predicted": OUTPUTS[:, :2], "quantiles": (0.1, 0.9)}),
     # -------------------------------------------------------------------------- adapters
     (fastnn.onnx.export, {"model": NET, "path": Path("written"), "activation": "softmax"}),

@@ -51,12 +51,15 @@ class Part:
         Columns of texts most of which are numbers.
     unreadable : dict of str to str
         Columns of lists and the like, which are all None here, and their type.
+    kept : dict of str to Series
+        Columns as they are in the file.
     """
 
     columns: dict[str, np.ndarray]
     rows: np.ndarray
     mixed: dict[str, Mixed] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, pl.Series] = field(default_factory=dict)
 
 
 class TableFile:
@@ -118,7 +121,21 @@ class TableFile:
             columns[name] = _array(series)
         return Part(columns, rows, mixed, unreadable)
 
-    def batches(self, kinds: Mapping[str, str], n_rows: int = BATCH_ROWS, head: int | None = None) -> Iterator[Part]:
+    def types(self, names: Iterable[str]) -> dict[str, pl.DataType]:
+        """Give the types of columns as they are in the file: of a text file, texts."""
+        if self._layout is not None:
+            return dict.fromkeys(names, pl.String())
+        with self._errors():
+            schema = self._scanned().collect_schema()
+        return {name: schema[name] for name in names}
+
+    def batches(
+        self,
+        kinds: Mapping[str, str],
+        n_rows: int = BATCH_ROWS,
+        head: int | None = None,
+        keep: Iterable[str] = (),
+    ) -> Iterator[Part]:
         """Read the columns that ``kinds`` names, ``n_rows`` rows at a time; memory does not grow with the file.
 
         Parameters
@@ -129,16 +146,19 @@ class TableFile:
         n_rows : int
         head : int, optional
             Only so many rows.
+        keep : iterable of str
+            Columns that are wanted as they are in the file, too.
         """
         first = 1
-        for frame in self._frames(list(kinds), n_rows):
+        for frame in self._frames(list(dict.fromkeys([*kinds, *keep])), n_rows):
             for start in range(0, len(frame), n_rows):
                 if head is not None and first > head:
                     return
                 piece = frame[start : start + n_rows]
                 piece = piece if head is None else piece[: head + 1 - first]
                 rows = np.arange(first, first + len(piece))
-                yield Part({name: _array(self._typed(piece[name], kind, rows)) for name, kind in kinds.items()}, rows)
+                columns = {name: _array(self._typed(piece[name], kind, rows)) for name, kind in kinds.items()}
+                yield Part(columns, rows, kept={name: piece[name] for name in keep})
                 first += len(piece)
 
     # -------------------------------------------------------------------- reading
@@ -273,7 +293,7 @@ def _array(series: pl.Series) -> np.ndarray:
 # ----------------------------------------------------------------------- writing
 
 
-def write(path: str, kinds: Mapping[str, str], batches: Iterable[Mapping[str, np.ndarray]]) -> None:
+def write(path: str, kinds: Mapping[str, Any], batches: Iterable[Mapping[str, Any]]) -> None:
     """Write a table by the ending of ``path``, batch by batch; an existing file is replaced in one go.
 
     Parameters
@@ -281,7 +301,7 @@ def write(path: str, kinds: Mapping[str, str], batches: Iterable[Mapping[str, np
     path : str
         Ends in ``.csv``, ``.tsv``, ``.parquet`` or ``.arrow``.
     kinds : mapping of str to str
-        For each column ``"text"``, ``"integer"``, ``"number"`` or ``"boolean"``.
+        For each column ``"text"``, ``"integer"``, ``"number"`` or ``"boolean"``; or a type of Polars.
     batches : iterable of mapping
         The columns of consecutive rows. An error it raises is passed on, and nothing is written.
     """
@@ -295,7 +315,7 @@ def write(path: str, kinds: Mapping[str, str], batches: Iterable[Mapping[str, np
             raised.append(error)
             raise
 
-    lazy = register_io_source(source, schema={name: _TYPES[kind] for name, kind in kinds.items()})
+    lazy = register_io_source(source, schema={name: _type(kind) for name, kind in kinds.items()})
     sinks: dict[str, Callable[[str], Any]] = {
         ".csv": lazy.sink_csv,
         ".tsv": lambda part: lazy.sink_csv(part, separator="\t"),
@@ -311,10 +331,14 @@ def write(path: str, kinds: Mapping[str, str], batches: Iterable[Mapping[str, np
             raise (raised[0] if raised else ValueError(f"{path}: {str(error).splitlines()[0]}")) from None
 
 
-def csv_text(kinds: Mapping[str, str], columns: Mapping[str, np.ndarray], header: bool) -> str:
+def csv_text(kinds: Mapping[str, Any], columns: Mapping[str, Any], header: bool) -> str:
     """Write rows as CSV."""
     return _frame(kinds, columns).write_csv(include_header=header)
 
 
-def _frame(kinds: Mapping[str, str], columns: Mapping[str, np.ndarray]) -> pl.DataFrame:
-    return pl.DataFrame({name: pl.Series(name, columns[name], _TYPES[kind]) for name, kind in kinds.items()})
+def _frame(kinds: Mapping[str, Any], columns: Mapping[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame({name: pl.Series(name, columns[name], _type(kind)) for name, kind in kinds.items()})
+
+
+def _type(kind: Any) -> Any:
+    return _TYPES[kind] if isinstance(kind, str) else kind

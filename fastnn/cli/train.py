@@ -15,7 +15,7 @@ from fastnn.cli.built_in.datasets import DATASETS
 from fastnn.cli.failures import INTERRUPTED, Failure, RunFailure, reason
 from fastnn.cli.fitting import Result
 from fastnn.cli.folder import claimed
-from fastnn.cli.hyperparameters import Hyperparameters
+from fastnn.cli.hyperparameters import Hyperparameters, flag
 from fastnn.cli.options import GroupedCommand, Name
 from fastnn.cli.progress import ShowProgress
 from fastnn.cli.run import Run
@@ -94,24 +94,21 @@ def _prepared(ctx: click.Context, dataset: str, given: dict[str, Any], by_hand: 
         given = with_defaults(given, by_hand)
     else:
         for name in sorted(by_hand & of_table.keys()):
-            raise click.UsageError(f"{_flag(name)} is for tables in files", ctx)
+            raise click.UsageError(f"{flag(name)} is for tables in files", ctx)
     chosen = Hyperparameters.of(given)
-    for name, use in chosen.unused.items():
-        if name in by_hand:
-            raise click.UsageError(f"{_flag(name)} is for {use}", ctx)
+    try:
+        chosen.check(by_hand)
+    except ValueError as error:
+        raise click.UsageError(str(error), ctx) from None
     division = Division(chosen.test_fraction, chosen.validation_fraction, chosen.split_seed, chosen.dtype)
     source = opening.opened(dataset, TableOptions(**of_table), division, given["loss"])
     chosen = dataclasses.replace(chosen, loss=source.loss)
-    if chosen.label_smoothing and "label_smoothing" in chosen.unused:  # now that the loss is known
-        use = chosen.unused["label_smoothing"]
-        raise ValueError(f"--label-smoothing is for {use}; the loss is {chosen.loss}")
+    for name in ("label_smoothing", "class_weight"):  # now that the loss is known
+        if name in by_hand and name in chosen.unused:
+            raise ValueError(f"{flag(name)} is for {chosen.unused[name]}; the loss is {chosen.loss}")
     if on_table and "batch_size" not in by_hand:
         chosen = dataclasses.replace(chosen, batch_size=batch_size(source.parts.sizes["train"]))
     return run.prepare(source, chosen)
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
 
 
 def _show_result(out: Console, done: Run, result: Result, paths: dict[str, Path]) -> None:
