@@ -10,6 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from fastnn._readers import delimited
 from fastnn.cli import checkpoints, display, fitting, opening, run
 from fastnn.cli.built_in.datasets import DATASETS
 from fastnn.cli.failures import INTERRUPTED, Failure, RunFailure, reason
@@ -27,11 +28,23 @@ from fastnn.cli.writing import write
 from fastnn.errors import DivergedError
 
 
+ENDINGS = f"{', '.join(delimited.TABLE_ENDINGS[:-1])} or {delimited.TABLE_ENDINGS[-1]}"
+
+
 class SourceName(Name):
     """The name of a built-in data set, or a table in a file."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return value if is_table(str(value)) or os.path.isfile(value) else super().convert(value, param, ctx)
+        text = str(value)
+        if is_table(text) or os.path.exists(text) or any(sign in text for sign in "./\\"):
+            return value  # whose error says what a table is
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            self.fail(f"{error.message}, nor a table in a file, which ends in {ENDINGS}", param, ctx)
+
+    def get_missing_message(self, *_args: Any, **_keywords: Any) -> str:
+        return f"a table in a file, which ends in {ENDINGS}, or a built-in data set: {', '.join(DATASETS)}"
 
 
 @click.command(cls=GroupedCommand, short_help="Train on a table in a file, or on a built-in data set.")
@@ -49,8 +62,8 @@ def train(
 ) -> None:
     """Train a network and test it on rows held out.
 
-    DATA is a table (.csv, .tsv, .parquet, .arrow), of which a column is predicted from the others, or the name of a
-    built-in data set: digits, 1,797 handwritten digits of 8×8 pixels (UCI).
+    DATA is a table in a file (.csv, .tsv, .txt, these with .gz, .parquet, .arrow), of which a column is predicted from
+    the others, or the name of a built-in data set: digits, 1,797 handwritten digits of 8×8 pixels (UCI).
 
     Writes model.safetensors, record.json and learning_curve.png. `fastnn predict` applies the model, to a table as it
     is: what was done to the columns is in the model file.
