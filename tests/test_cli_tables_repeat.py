@@ -8,6 +8,8 @@ import sklearn.datasets
 from command_line import failed, ok, record_of
 from flats import flats, written
 
+from fastnn.plot import _page
+
 QUICK = ["--epochs", "3", "--hidden", "8"]
 
 
@@ -131,3 +133,12 @@ def test_a_table_is_found_from_other_folders(iris, tmp_path, monkeypatch, moved)
     ok("plot", project / "runs" / "a", "-q")
     assert "Of 30 rows given" in (project / "runs" / "a" / "page.html").read_text(encoding="utf-8")
     assert "reproduced" in ok("reproduce", project / "runs" / "a" / "record.json", "-q")
+
+
+def test_weights_of_a_table_are_drawn_under_the_names_of_features(iris, monkeypatch):
+    axes = []
+    weights = _page.weights
+    monkeypatch.setattr(_page, "weights", lambda *args, **named: axes.append(weights(*args, **named)))
+    ok("plot", iris / "run", "-q")
+    labels = [label.get_text() for label in axes[0].get_xticklabels()] if axes[0] else []
+    assert labels == [f"{part} {size} (cm)" for part in ("sepal", "petal") for size in ("length", "width")]

@@ -270,6 +270,7 @@ CALLS = [
         },
     ),
     (fastnn.plot.weights, {"network": NET, "shape": (1, 5), "ax": AXES, "units": [0, 1]}),
+    (fastnn.plot.weights, {"network": NET, "features": ["a", "b", "c", "d", "e"]}),
     (fitting(CLASSIFIER, Y), CLASSIFIER.get_params()),
     (fitting(REGRESSOR, NUMBERS), REGRESSOR.get_params()),
     (CLASSIFIER.fit, {**ESTIMATED, "y": Y, "X_val": X, "y_val": Y}),

@@ -103,6 +103,8 @@ def predict(
                 click.echo(text, nl=False)
         else:
             predictions.write(output)
+    except BrokenPipeError:
+        raise  # whoever reads has had enough
     except (OSError, TypeError, ValueError) as error:
         raise Failure(reason(error)) from None
     for line in predictions.notes():

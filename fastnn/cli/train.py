@@ -27,7 +27,6 @@ from fastnn.cli.train_options import training_options
 from fastnn.cli.writing import write
 from fastnn.errors import DivergedError
 
-
 ENDINGS = f"{', '.join(delimited.TABLE_ENDINGS[:-1])} or {delimited.TABLE_ENDINGS[-1]}"
 
 
@@ -44,7 +43,7 @@ class SourceName(Name):
             self.fail(f"{error.message}, nor a table in a file, which ends in {ENDINGS}", param, ctx)
 
     def get_missing_message(self, *_args: Any, **_keywords: Any) -> str:
-        return f"a table in a file, which ends in {ENDINGS}, or a built-in data set: {', '.join(DATASETS)}"
+        return f"Expected a table in a file, which ends in {ENDINGS}, or a built-in data set: {', '.join(DATASETS)}"
 
 
 @click.command(cls=GroupedCommand, short_help="Train on a table in a file, or on a built-in data set.")
