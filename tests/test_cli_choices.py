@@ -92,14 +92,15 @@ def test_a_loss_is_offered_where_it_can_be_had(name):
     assert (name in objectives.OF_CLASSES) == loss.classifies
     # Quantities are standardised, and some of them are negative.
     assert (name in objectives.OF_QUANTITIES) == (not loss.classifies and loss.upper is None)
-    assert (name in objectives.ALL) == (loss.classifies or loss.upper is None)
+    assert (name in objectives.ALL) == (loss.classifies or loss.upper is None or name in objectives.OF_COUNTS)
 
 
 def test_the_usual_losses():
     assert objectives.OF_CLASSES[0] == objectives.DEFAULTS["classification"] == "cross_entropy"
     assert objectives.DEFAULTS["regression"] in objectives.OF_QUANTITIES
     assert objectives.DEFAULT_WITH_QUANTILES in objectives.WITH_QUANTILES
-    assert "poisson" not in objectives.ALL
+    assert objectives.OF_COUNTS == ("poisson",)
+    assert "poisson" not in objectives.OF_LABELS
     assert not set(objectives.OF_LABELS) & set(objectives.WITH_QUANTILES)
     assert objectives.is_of_one_class(losses.CrossEntropy())
     assert not objectives.is_of_one_class(losses.BinaryCrossEntropy())

@@ -50,7 +50,7 @@ def test_what_is_shown_of_a_table(folder):
     output = (folder / "output").read_text()
     for expected in (
         r"flats.csv: 382 train, 96 validation, 120 test",
-        r"left out: 2 rows, the first of them row 5, without price",
+        r"left out: 2 rows, the first of them row 4, without price",
         r"task +regression",
         r"area +number +mean [\d.]+, deviation [\d.]+; missing ones [\d.]+, marked +2",
         r"town +categories +Bonn, Kiel, Köln, \(rare\), \(missing\) +5",

@@ -35,11 +35,11 @@ NUMBERS = b"a,b\n" + b"1,2.5\n2,3.5\n" * 20
         (b"a,b\n" + b"\n".join(b"%d,t%d" % (i, i) for i in range(30)), [], "30 different values in 30 rows"),
         (b"a,b\n" + b"1,2\n3,4\n" * 20 + b"5,oops\n6,what\n", [], "in most rows; got 'oops', and 1 more"),
         (b"a,b\n" + b"1,2\n1,4\n" * 20, [], "must have a column to learn from; 'a': the same value in every row"),
-        (b"a,b\n" + b"1,2.5\n3,inf\n" * 20, [], "column 'b', row 3: expected a finite number; got inf"),
-        (b"a,b\n" + b"1,2.5\n1e999,3.5\n" * 20, [], "column 'a', row 3: expected a finite number; got inf"),
+        (b"a,b\n" + b"1,2.5\n3,inf\n" * 20, [], "column 'b', row 2: expected a finite number; got inf"),
+        (b"a,b\n" + b"1,2.5\n1e999,3.5\n" * 20, [], "column 'a', row 2: expected a finite number; got inf"),
         (b"b\n" + b"2.5\n3.5\n" * 20, [], "at least one column"),
-        (XY, ["--task", "regression"], "row 2: expected a number; got 'x'"),
-        (XY, ["--loss", "huber"], "row 2: expected a number; got 'x'"),
+        (XY, ["--task", "regression"], "row 1: expected a number; got 'x'"),
+        (XY, ["--loss", "huber"], "row 1: expected a number; got 'x'"),
         (XY, ["--quantiles", "0.5,0.1"], "rising numbers between 0 and 1"),
         (XY, ["--quantiles", "0.5", "--loss", "huber"], "--quantiles is for the loss pinball"),
         (XY, ["--task", "regresion"], "did you mean 'regression'?"),
@@ -75,7 +75,7 @@ def test_columns_that_are_named_and_left_out(tmp_path):
     output = ok("train", tmp_path / "t.csv", "-o", tmp_path, *QUICK)
     for expected in (
         r"huge +a different value in every row",
-        r"mostly +numbers in most rows, but not in all: 'two' in row 201",
+        r"mostly +numbers in most rows, but not in all: 'two' in row 200",
         r"empty +every cell is missing",
         r"user +a different value in every row",
     ):

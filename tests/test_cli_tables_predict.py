@@ -53,7 +53,7 @@ def test_predict_shows_some_rows(folder, model):
     output = ok("predict", model, folder / "flats.csv", "--rows", 3)
     predicted = tables.TableModel.load(model).predict(flats())
     assert "the first 3 rows" in output
-    assert re.search(rf"2 +{predicted[0]:.6g} +{flats()['price'][0]:.6g}", output)
+    assert re.search(rf"1 +{predicted[0]:.6g} +{flats()['price'][0]:.6g}", output)
     assert not re.search(r"^ +5 ", output, re.MULTILINE)
 
 
@@ -104,11 +104,11 @@ def test_models_that_are_not_of_tables(folder, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda f: f.astype({"area": object}).replace({"area": {f["area"][9]: "large"}}), "column 'area', row 11"),
+        (lambda f: f.astype({"area": object}).replace({"area": {f["area"][9]: "large"}}), "column 'area', row 10"),
         (lambda f: f.assign(area=np.where(f.index == 9, np.inf, f["area"])), "expected a finite number; got inf"),
         (lambda f: f.assign(area=np.where(f.index == 9, 1e300, f["area"])), "too far from the training rows"),
-        (lambda f: f.assign(garden=["maybe"] * 600), "column 'garden', row 2: expected true or false; got 'maybe'"),
-        (lambda f: f.assign(garden=[7] * 600), "column 'garden', row 2: expected true or false, or 1 or 0; got 7"),
+        (lambda f: f.assign(garden=["maybe"] * 600), "column 'garden', row 1: expected true or false; got 'maybe'"),
+        (lambda f: f.assign(garden=[7] * 600), "column 'garden', row 1: expected true or false, or 1 or 0; got 7"),
         (lambda f: f.iloc[:0], "the table has no rows"),
     ],
 )

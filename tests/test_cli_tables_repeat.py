@@ -8,6 +8,8 @@ import sklearn.datasets
 from command_line import failed, ok, record_of
 from flats import flats, written
 
+from fastnn.plot import _page
+
 QUICK = ["--epochs", "3", "--hidden", "8"]
 
 
@@ -28,7 +30,7 @@ def test_reproduce(folder, tmp_path, monkeypatch):
     # A table beside the record is found, wherever both have gone.
     (tmp_path / "flats.csv").write_bytes((folder / "flats.csv").read_bytes())
     record = record_of(folder / "prices")
-    record["data"]["file"] = "/elsewhere/flats.csv"
+    record["data"] |= {"file": "/elsewhere/flats.csv", "path": "/elsewhere/flats.csv"}
     (tmp_path / "record.json").write_text(json.dumps(record))
     assert ok("reproduce", tmp_path / "record.json", "-q") == f"reproduced, digest {digest}\n"
     (tmp_path / "flats.csv").unlink()
@@ -104,9 +106,39 @@ def test_the_page_of_a_table_shows_its_test_rows(iris):
 def test_the_page_of_a_table_that_is_elsewhere_or_another(iris, tmp_path):
     moved = tmp_path / "moved.csv"
     (iris / "iris.csv").rename(moved)
-    ok("plot", iris / "run", "-q")
+    said = failed("plot", iris / "run", "-q")
+    assert "iris.csv: No such file; name the table with --data; or leave out the pictures" in said
+    assert not (iris / "run" / "page.html").exists()
+    ok("plot", iris / "run", "-q", "--without-data")
     assert "the data are not at hand" in (iris / "run" / "page.html").read_text(encoding="utf-8")
     ok("plot", iris / "run", "-q", "--data", moved)
     assert "Of 30 rows given" in (iris / "run" / "page.html").read_text(encoding="utf-8")
     moved.write_text(moved.read_text().replace("5.1", "5.2"))
     assert "other values in" in failed("plot", iris / "run", "--data", moved)
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_table_is_found_from_other_folders(iris, tmp_path, monkeypatch, moved):
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    (project / "data").mkdir(parents=True)
+    elsewhere.mkdir()
+    (iris / "iris.csv").rename(project / "data" / "iris.csv")
+    monkeypatch.chdir(project)
+    ok("train", "data/iris.csv", "--target", "species", "-o", "runs/a", "-q", *QUICK)
+    monkeypatch.chdir(elsewhere)
+    (elsewhere / "data").mkdir()
+    (elsewhere / "data" / "iris.csv").write_text("another\n1\n")  # of that name, but not the one
+    if moved:
+        project = project.rename(tmp_path / "archive")
+    ok("plot", project / "runs" / "a", "-q")
+    assert "Of 30 rows given" in (project / "runs" / "a" / "page.html").read_text(encoding="utf-8")
+    assert "reproduced" in ok("reproduce", project / "runs" / "a" / "record.json", "-q")
+
+
+def test_weights_of_a_table_are_drawn_under_the_names_of_features(iris, monkeypatch):
+    axes = []
+    weights = _page.weights
+    monkeypatch.setattr(_page, "weights", lambda *args, **named: axes.append(weights(*args, **named)))
+    ok("plot", iris / "run", "-q")
+    labels = [label.get_text() for label in axes[0].get_xticklabels()] if axes[0] else []
+    assert labels == [f"{part} {size} (cm)" for part in ("sepal", "petal") for size in ("length", "width")]

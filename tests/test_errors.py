@@ -196,6 +196,10 @@ ROWS = [
         r"\(1.0, 2.0\)",
     ),
     (tables.Quantity.fit, {"name": "a", "column": [1, 2], "quantiles": [1.5]}, "quantiles", "below 1", "1.5"),
+    (tables.Quantity.fit, {"name": "a", "column": [1, -2], "log": True}, "'a', row 1", "at least 0", "-2"),
+    (tables.Quantity.fit, {"name": "a", "column": [1, -2], "rate": True}, "'a', row 1", "as a count", "-2"),
+    (tables.Quantity, {"name": "a", "mean": 1, "scale": 1, "typical": [1], "rate": True}, "rate", "mean 0", "already"),
+    (scores.of_rates, {"y": -W, "predicted": W}, "y", "at least 0", "-"),
     (tables.Quantity.fit, {"name": "a", "column": []}, "target 'a'", "at least one row", "none"),
     (tables.Preprocessor, {"unused": {"a": 5}}, "unused", "Unused", "int 5"),
     (tables.Preprocessor, {"categorical": [5]}, "categorical", "strings", "int 5"),
@@ -210,6 +214,7 @@ ROWS = [
     (fastnn.plot.learning_curve, {"history": {"loss": []}}, "history", "at least one epoch", "empty"),
     (fastnn.plot.learning_curve, {"history": {"loss": ["a"]}}, "history", "numbers", "str 'a'"),
     (fn.History, {"columns": {"loss": [1.0], "acc": []}}, "columns", "one value for each epoch", "0 of 'acc'"),
+    (fastnn.plot.weights, {"network": NET, "features": ["a"]}, "features", "each of 5 features", "got 1"),
     (fastnn.plot.weights, {"network": NET, "units": [3]}, "units", "at most 2", "3"),
     (
         fastnn.plot.schedule,

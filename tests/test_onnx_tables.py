@@ -83,6 +83,8 @@ TARGETS = {
     "numbers": classes("number", ["0.5", "2", "2.5"]),
     "booleans": classes("boolean", ["false", "true"]),
     "a quantity": tables.Quantity("price", 123.5, 17.25, (120.0,)),
+    "a logarithm": tables.Quantity("price", 2.5, 0.75, (12.0,), log=True),
+    "a rate": tables.Quantity("price", 0.0, 17.25, (17.25,), rate=True),
     "quantiles": tables.Quantity("price", 123.5, 17.25, (100.0, 120.0, 140.0), (0.1, 0.5, 0.9)),
 }
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._readers import delimited
+from fastnn._readers import delimited, delimited_rows
 from fastnn._storage import durable
 from fastnn.tables.cells import number_text
 
@@ -25,7 +25,6 @@ except ModuleNotFoundError as error:
 
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "<NA>", "?")  # in text files
 BATCH_ROWS = 50_000
-_ROW = "\0row"  # a name that no column has
 _TYPES = {"text": pl.String, "integer": pl.Int64, "number": pl.Float64, "boolean": pl.Boolean}
 
 
@@ -47,17 +46,20 @@ class Part:
     columns : dict of str to ndarray
         float64 with NaN, bool, datetime64, or objects: strings, booleans and None.
     rows : int64 ndarray
-        The number of each row in the file, as a spreadsheet counts: from 1, the header of a text file included.
+        The number of each row in the file, from 1; neither header nor blank lines of a text file count.
     mixed : dict of str to Mixed
         Columns of texts most of which are numbers.
     unreadable : dict of str to str
         Columns of lists and the like, which are all None here, and their type.
+    kept : dict of str to Series
+        Columns as they are in the file.
     """
 
     columns: dict[str, np.ndarray]
     rows: np.ndarray
     mixed: dict[str, Mixed] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, pl.Series] = field(default_factory=dict)
 
 
 class TableFile:
@@ -66,7 +68,10 @@ class TableFile:
     Parameters
     ----------
     path : str
-        Ends in ``.csv``, ``.tsv``, ``.txt``, ``.parquet``, ``.arrow``, ``.ipc`` or ``.feather``.
+        Ends in ``.csv``, ``.tsv``, ``.txt``, ``.parquet``, ``.arrow``, ``.ipc`` or ``.feather``; a text file also with
+        ``.gz`` behind.
+    separator : str, optional
+        Of a text file; without it, it is found.
 
     Attributes
     ----------
@@ -83,29 +88,26 @@ class TableFile:
         If it is damaged, empty or of another kind.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, separator: str | None = None) -> None:
         self.path = path
-        suffix = os.path.splitext(path)[1].lower()
-        if suffix not in delimited.TABLE_ENDINGS:
-            raise ValueError(f"{path}: expected a file that ends in {', '.join(delimited.TABLE_ENDINGS)}")
+        delimited.check_ending(path)
         with open(path, "rb"):  # the operating system's own error, with the path
             pass
-        self._layout = delimited.layout(path) if suffix in delimited.ENDINGS else None
-        self._blank: set[int] | None = None
+        is_text = path.lower().endswith(delimited.ENDINGS)
+        if separator is not None and not is_text:
+            raise ValueError(f"{path}: only text files have a separator; got {separator!r}")
+        self._layout = delimited.layout(path, separator) if is_text else None
         self.separator = None if self._layout is None else self._layout.separator
         if self._layout is not None:
             self.names = self._layout.names
         else:
             with self._errors():
-                lazy = pl.scan_parquet(path, glob=False) if suffix == ".parquet" else pl.scan_ipc(path, glob=False)
-                self.names = tuple(lazy.collect_schema().names())
-        self._suffix = suffix
-        self._first_row = 1 if self._layout is None else 2
+                self.names = tuple(self._scanned().collect_schema().names())
 
     def read(self) -> Part:
         """Read the whole table; in a text file the cells of a column decide what it holds."""
-        frame = self._without_blank(self._collected(self._lazy()))
-        rows = frame[_ROW].to_numpy().astype(np.int64) + self._first_row
+        frame = pl.concat(self._frames(list(self.names)))
+        rows = np.arange(1, len(frame) + 1)
         columns, mixed, unreadable = {}, {}, {}
         for name in self.names:
             series = frame[name]
@@ -119,7 +121,21 @@ class TableFile:
             columns[name] = _array(series)
         return Part(columns, rows, mixed, unreadable)
 
-    def batches(self, kinds: Mapping[str, str], n_rows: int = BATCH_ROWS, head: int | None = None) -> Iterator[Part]:
+    def types(self, names: Iterable[str]) -> dict[str, pl.DataType]:
+        """Give the types of columns as they are in the file: of a text file, texts."""
+        if self._layout is not None:
+            return dict.fromkeys(names, pl.String())
+        with self._errors():
+            schema = self._scanned().collect_schema()
+        return {name: schema[name] for name in names}
+
+    def batches(
+        self,
+        kinds: Mapping[str, str],
+        n_rows: int = BATCH_ROWS,
+        head: int | None = None,
+        keep: Iterable[str] = (),
+    ) -> Iterator[Part]:
         """Read the columns that ``kinds`` names, ``n_rows`` rows at a time; memory does not grow with the file.
 
         Parameters
@@ -130,59 +146,70 @@ class TableFile:
         n_rows : int
         head : int, optional
             Only so many rows.
+        keep : iterable of str
+            Columns that are wanted as they are in the file, too.
         """
-        lazy = self._lazy() if head is None else self._lazy().head(head)
-        last = self.names[-1]
-        names = list(dict.fromkeys([_ROW, *kinds, *([last] if self._layout is not None else [])]))
-        batches = iter(lazy.select(names).collect_batches(chunk_size=n_rows, maintain_order=True))
-        while True:
-            with self._errors():
-                frame = next(batches, None)
-            if frame is None:
-                return
+        first = 1
+        for frame in self._frames(list(dict.fromkeys([*kinds, *keep])), n_rows):
             for start in range(0, len(frame), n_rows):
-                piece = self._without_blank(frame[start : start + n_rows])
-                rows = piece[_ROW].to_numpy().astype(np.int64) + self._first_row
+                if head is not None and first > head:
+                    return
+                piece = frame[start : start + n_rows]
+                piece = piece if head is None else piece[: head + 1 - first]
+                rows = np.arange(first, first + len(piece))
                 columns = {name: _array(self._typed(piece[name], kind, rows)) for name, kind in kinds.items()}
-                yield Part(columns, rows)
+                yield Part(columns, rows, kept={name: piece[name] for name in keep})
+                first += len(piece)
 
     # -------------------------------------------------------------------- reading
 
-    def _lazy(self) -> pl.LazyFrame:
+    def _frames(self, names: list[str], n_rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
+        """Go through some columns of the file, as they are in it, in parts; at least one, which may have no row."""
         if self._layout is None:
-            scan = pl.scan_parquet if self._suffix == ".parquet" else pl.scan_ipc
-            return scan(self.path, row_index_name=_ROW, glob=False)
-        scanned = pl.scan_csv(
-            self.path,
-            separator=self._layout.separator,
-            schema=dict.fromkeys(self._layout.header, pl.String),
-            row_index_name=_ROW,
-            glob=False,
-            raise_if_empty=False,
-        )
-        return scanned.rename(dict(zip(self._layout.header, self.names, strict=True)))
+            with self._errors():
+                schema = self._scanned().select(names).collect_schema()
+                batches = iter(self._scanned().select(names).collect_batches(chunk_size=n_rows, maintain_order=True))
+            yield schema.to_frame()
+            while True:
+                with self._errors():
+                    frame = next(batches, None)
+                if frame is None:
+                    return
+                yield frame
+        yield pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+        for part in delimited_rows.parts(self.path, self._layout):
+            if isinstance(part, list):
+                yield self._frame(part, names)
+                continue
+            frame = pl.read_csv(
+                part.content,
+                has_header=False,
+                separator=self._layout.separator,
+                quote_char='"' if part.has_quotes else None,
+                schema=dict.fromkeys(self.names, pl.String),
+                columns=sorted(map(self.names.index, names)),
+            ).select(names)
+            if len(frame) == part.rows:
+                yield frame
+            else:  # two ways of reading that disagree: the slow one is right
+                for rows in delimited_rows.by_csv(part, self.path, self._layout):
+                    yield self._frame(rows, names)
 
-    def _collected(self, lazy: pl.LazyFrame) -> pl.DataFrame:
-        with self._errors():
-            return lazy.collect()
+    def _frame(self, rows: list[list[str]], names: list[str]) -> pl.DataFrame:
+        columns = dict(zip(self.names, zip(*rows, strict=True), strict=True))
+        return pl.DataFrame({name: pl.Series(name, columns[name], pl.String) for name in names})
+
+    def _scanned(self) -> pl.LazyFrame:
+        scan = pl.scan_parquet if self.path.lower().endswith(".parquet") else pl.scan_ipc
+        return scan(self.path, glob=False)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """Tell errors of Polars, which panics at some damage, in terms of the file; of a text file, with the line."""
+        """Tell errors of Polars, which panics at some damage, in terms of the file."""
         try:
             yield
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            if self._layout is not None:
-                delimited.check(self.path, self._layout)  # knows the line
             raise ValueError(f"{self.path}: {str(error).splitlines()[0]}") from None
-
-    def _without_blank(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Drop the blank lines of a text file, once it is known that no row is shorter than the header."""
-        if self._layout is None or not frame[self.names[-1]].null_count():
-            return frame
-        if self._blank is None:
-            self._blank = delimited.check(self.path, self._layout)
-        return frame.filter(~pl.col(_ROW).is_in(list(self._blank))) if self._blank else frame
 
     def _cleaned(self, texts: pl.Series) -> pl.Series:
         """Drop spaces at the ends, and the words that stand for a missing cell."""
@@ -266,7 +293,7 @@ def _array(series: pl.Series) -> np.ndarray:
 # ----------------------------------------------------------------------- writing
 
 
-def write(path: str, kinds: Mapping[str, str], batches: Iterable[Mapping[str, np.ndarray]]) -> None:
+def write(path: str, kinds: Mapping[str, Any], batches: Iterable[Mapping[str, Any]]) -> None:
     """Write a table by the ending of ``path``, batch by batch; an existing file is replaced in one go.
 
     Parameters
@@ -274,7 +301,7 @@ def write(path: str, kinds: Mapping[str, str], batches: Iterable[Mapping[str, np
     path : str
         Ends in ``.csv``, ``.tsv``, ``.parquet`` or ``.arrow``.
     kinds : mapping of str to str
-        For each column ``"text"``, ``"integer"``, ``"number"`` or ``"boolean"``.
+        For each column ``"text"``, ``"integer"``, ``"number"`` or ``"boolean"``; or a type of Polars.
     batches : iterable of mapping
         The columns of consecutive rows. An error it raises is passed on, and nothing is written.
     """
@@ -288,7 +315,7 @@ def write(path: str, kinds: Mapping[str, str], batches: Iterable[Mapping[str, np
             raised.append(error)
             raise
 
-    lazy = register_io_source(source, schema={name: _TYPES[kind] for name, kind in kinds.items()})
+    lazy = register_io_source(source, schema={name: _type(kind) for name, kind in kinds.items()})
     sinks: dict[str, Callable[[str], Any]] = {
         ".csv": lazy.sink_csv,
         ".tsv": lambda part: lazy.sink_csv(part, separator="\t"),
@@ -304,10 +331,14 @@ def write(path: str, kinds: Mapping[str, str], batches: Iterable[Mapping[str, np
             raise (raised[0] if raised else ValueError(f"{path}: {str(error).splitlines()[0]}")) from None
 
 
-def csv_text(kinds: Mapping[str, str], columns: Mapping[str, np.ndarray], header: bool) -> str:
+def csv_text(kinds: Mapping[str, Any], columns: Mapping[str, Any], header: bool) -> str:
     """Write rows as CSV."""
     return _frame(kinds, columns).write_csv(include_header=header)
 
 
-def _frame(kinds: Mapping[str, str], columns: Mapping[str, np.ndarray]) -> pl.DataFrame:
-    return pl.DataFrame({name: pl.Series(name, columns[name], _TYPES[kind]) for name, kind in kinds.items()})
+def _frame(kinds: Mapping[str, Any], columns: Mapping[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame({name: pl.Series(name, columns[name], _type(kind)) for name, kind in kinds.items()})
+
+
+def _type(kind: Any) -> Any:
+    return _TYPES[kind] if isinstance(kind, str) else kind

@@ -17,6 +17,8 @@ def main() -> None:
         print(f"fastnn: the command needs {error.name}: pip install {' '.join(OUTSIDE)} polars", file=sys.stderr)
         raise SystemExit(2) from None
 
-    from fastnn.cli.commands import fastnn
-
+    try:
+        from fastnn.cli.commands import fastnn
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     fastnn(prog_name="fastnn")

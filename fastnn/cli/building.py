@@ -17,8 +17,9 @@ def network(n_features: int, n_outputs: int, activation: ActivationName, chosen:
     """Build the network, which ends in ``activation``."""
     stack: list[layers.Layer] = [layers.Input(n_features)]
     for units in chosen.hidden:
-        if chosen.layer_norm:
-            stack += [layers.Dense(units), layers.LayerNorm(), layers.Activation(chosen.activation)]
+        if chosen.layer_norm or chosen.rms_norm:
+            norm = layers.LayerNorm() if chosen.layer_norm else layers.RMSNorm()
+            stack += [layers.Dense(units), norm, layers.Activation(chosen.activation)]
         else:
             stack.append(layers.Dense(units, chosen.activation))
         if chosen.dropout:

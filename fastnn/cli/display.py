@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 
 from fastnn._verify import Report
 from fastnn.network import Network
 
-PLAIN_WIDTH = 100
+PLAIN_WIDTH = 100  # where there is no terminal, and COLUMNS does not say
+
+
+class _Table(Table):
+    """A table that breaks long words rather than cutting them off."""
+
+    def add_column(self, *args: Any, overflow: Any = "fold", **keywords: Any) -> None:
+        super().add_column(*args, overflow=overflow, **keywords)
 
 
 def console(quiet: bool = False, stderr: bool = False) -> Console:
     """Open a console on the present stdout, or stderr; without control codes where that is no terminal."""
     result = Console(file=sys.stderr if stderr else sys.stdout, highlight=False, quiet=quiet, emoji=False)
-    if not result.is_terminal:
+    if not result.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
         result.width = PLAIN_WIDTH
     return result
 
 
 def table(title: str, **keywords: Any) -> Table:
     """Make an empty table in the style of all."""
-    return Table(
+    return _Table(
         title=title,
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -100,6 +109,8 @@ def hyperparameter_table(values: Mapping[str, Any]) -> Table:
 
 def shown(value: Any) -> str:
     """Write a value as a person would."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={shown(item)}" for name, item in value.items())
     if isinstance(value, (tuple, list)):
         return ", ".join(map(shown, value)) or "none"
     if isinstance(value, bool):
@@ -112,20 +123,51 @@ def percent(share: float) -> str:
     return f"{100 * share:.2f} %"
 
 
-def confusion_table(counts: np.ndarray, classes: tuple[str, ...] | list[str]) -> Table:
-    """Show counts of rows by true class (rows) and predicted class (columns); the diagonal is right."""
+def show_confusion(out: Console, counts: np.ndarray, classes: Sequence[str]) -> None:
+    """Show counts of rows by true class and predicted class: as a square, or class by class where that is too wide."""
+    numbers = [str(number) for number in range(1, len(classes) + 1)]
+    numbered = [f"{number} {name}" for number, name in zip(numbers, classes, strict=True)]
+    for rows, columns in ((classes, classes), (numbered, numbers)):
+        square = confusion_table(counts, rows, columns)
+        if _fits(out, square):
+            show(out, square)
+            return
+    show(out, _hits_table(counts, classes))
+
+
+def _fits(out: Console, table: Table) -> bool:
+    wide = out.options.update(width=10_000, max_width=10_000)
+    return Measurement.get(out, wide, Padding(table, (0, 0, 1, 1), expand=False)).maximum <= out.width
+
+
+def confusion_table(counts: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> Table:
+    """Make a square of counts by true class (rows) and predicted class (columns); the diagonal is right."""
     result = table("Confusion (rows: true, columns: predicted)")
     result.add_column("", style="bold")
-    for name in classes:
-        result.add_column(name, justify="right", min_width=3)
+    for name in columns:
+        result.add_column(escape(name), justify="right", min_width=3)
     result.add_column("right", justify="right")
-    for i, name in enumerate(classes):
+    for i, name in enumerate(rows):
         cells = []
         for j, count in enumerate(counts[i]):
             style = "green" if i == j else "bold red"
             cells.append(f"[{style}]{count}[/]" if count else "[dim]·[/]")
-        total = int(counts[i].sum())
-        result.add_row(name, *cells, f"{counts[i, i]}/{total}")
+        result.add_row(escape(name), *cells, f"{counts[i, i]}/{int(counts[i].sum())}")
+    return result
+
+
+def _hits_table(counts: np.ndarray, classes: Sequence[str]) -> Table:
+    """Make a list of classes: how many rows of each are right, and what the others are taken for."""
+    result = table("Confusion")
+    result.add_column("true", style="bold")
+    result.add_column("right", justify="right")
+    result.add_column("most often taken for")
+    for i, name in enumerate(classes):
+        wrong = counts[i].copy()
+        wrong[i] = 0
+        most = int(wrong.argmax())
+        taken = f"{escape(classes[most])} ({wrong[most]})" if wrong[most] else "–"
+        result.add_row(escape(name), f"{counts[i, i]}/{int(counts[i].sum())}", taken)
     return result
 
 

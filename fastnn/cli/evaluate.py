@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from fastnn.cli import display, models
 from fastnn.cli.failures import Failure, reason
+from fastnn.cli.options import Separator
 from fastnn.cli.tables import batches
 from fastnn.cli.tables import display as table_display
 from fastnn.cli.tables.scores import scored
@@ -18,8 +19,9 @@ from fastnn.tables import Classes
 @click.command(short_help="Score a model of a table on another table.")
 @click.argument("model", metavar="MODEL")
 @click.argument("table", metavar="TABLE")
+@click.option("--separator", type=Separator(), metavar="CHARACTER", help="Between the cells of a text file. [found]")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
-def evaluate(model: str, table: str, as_json: bool) -> None:
+def evaluate(model: str, table: str, separator: str | None, as_json: bool) -> None:
     """Score a model that `fastnn train` wrote for a table on another table.
 
     TABLE (.csv, .tsv, .parquet, .arrow) has the columns that the model takes, in any order, and the one that it
@@ -28,7 +30,7 @@ def evaluate(model: str, table: str, as_json: bool) -> None:
     loaded = models.table_model(models.load(model), model)
     notes = batches.Notes()
     try:
-        values, outputs, missing = batches.evaluated(loaded, table, notes)
+        values, outputs, missing = batches.evaluated(loaded, table, notes, separator)
     except (OSError, TypeError, ValueError) as error:
         raise Failure(reason(error)) from None
     scores = scored(loaded.target, values, outputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,6 +26,11 @@ MOMENTA: dict[str, float] = {
 DECAY_FACTORS = {"step": 0.1, "exponential": 0.95, "plateau": 0.1}
 
 
+def flag(name: str) -> str:
+    """Write the name of a hyperparameter as its option."""
+    return f"--{name.replace('_', '-')}"
+
+
 @dataclass(frozen=True)
 class Hyperparameters:
     """What ``fastnn train --help`` describes."""
@@ -34,9 +39,11 @@ class Hyperparameters:
     activation: ActivationName
     dropout: float
     layer_norm: bool
+    rms_norm: bool | None
     dtype: DtypeName
     loss: str
     label_smoothing: float
+    class_weight: Mapping[str, float] | str | None
     optimizer: str
     learning_rate: float
     schedule: str
@@ -77,12 +84,32 @@ class Hyperparameters:
                 self.loss in smoothed,
                 f"the loss{'es' if len(smoothed) > 1 else ''} {', '.join(smoothed)}",
             ),
+            "class_weight": (self.loss in objectives.OF_ONE_CLASS, f"the loss {' or '.join(objectives.OF_ONE_CLASS)}"),
             "decay_every": (self.schedule == "step", "the schedule step"),
             "decay_factor": (self.schedule in DECAY_FACTORS, f"the schedules {', '.join(DECAY_FACTORS)}"),
             "plateau_patience": (self.schedule == "plateau", "the schedule plateau"),
             "momentum": (self.optimizer in MOMENTA, f"the optimizers {', '.join(MOMENTA)}"),
         }
         return {name: use for name, (used, use) in parts.items() if not used}
+
+    def check(self, by_hand: Collection[str]) -> None:
+        """Refuse what was chosen ``by_hand`` to no effect.
+
+        Raises
+        ------
+        ValueError
+            If other choices leave a hyperparameter nothing to do, or two of them exclude each other.
+        """
+        for name, use in self.unused.items():
+            if name in by_hand:
+                raise ValueError(f"{flag(name)} is for {use}")
+        for name in ("activation", "dropout", "layer_norm", "rms_norm"):
+            if name in by_hand and not self.hidden:
+                raise ValueError(f"{flag(name)} is for hidden layers; --hidden is none")
+        if self.layer_norm and self.rms_norm:
+            raise ValueError("--layer-norm and --rms-norm exclude each other")
+        if self.warmup >= self.epochs:
+            raise ValueError(f"--warmup must be less than --epochs, {self.epochs}; got {self.warmup}")
 
     def described(self) -> dict[str, Any]:
         """Name those that play a part in this run, with their values."""

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from fastnn._input import suggestions
+from fastnn._readers import delimited
 
 
 class Name(click.Choice):
@@ -97,6 +98,38 @@ class Names(click.ParamType):
         if isinstance(value, tuple):
             return value
         return tuple(next(csv.reader([value], skipinitialspace=True), []))
+
+
+class ClassWeights(click.ParamType):
+    """``balanced``, or the weights of some classes by name."""
+
+    name = "class weights"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, dict) or value == "balanced":
+            return value
+        weights: dict[str, float] = {}
+        for part in next(csv.reader([value], skipinitialspace=True), []):
+            name, _, weight = part.rpartition("=")
+            try:
+                weights[name] = float(weight) if name else -1.0
+            except ValueError:
+                weights[name] = -1.0
+        if not weights or not all(0 <= weight < math.inf for weight in weights.values()):
+            self.fail(f"{value!r} is neither 'balanced' nor weights of classes, such as yes=3,no=1", param, ctx)
+        return weights
+
+
+class Separator(click.ParamType):
+    """One character, or a word for one that cannot be seen."""
+
+    name = "separator"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return delimited.separator(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Quantiles(click.ParamType):

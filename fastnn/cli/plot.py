@@ -23,19 +23,22 @@ PAGE, RECORD = "page.html", "record.json"
 @click.argument("folder", metavar="RUN")
 @click.option("--output", "-o", metavar="FILE", help="Where the page goes. [page.html in the folder]")
 @click.option("--data", "table", metavar="FILE", help="The table, if it is not where the record says.")
+@click.option("--without-data", is_flag=True, help="Leave out the pictures that take data.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing.")
-def page(folder: str, output: str | None, table: str | None, quiet: bool) -> None:
+def page(folder: str, output: str | None, table: str | None, without_data: bool, quiet: bool) -> None:
     """Draw a run on one HTML page.
 
     RUN is a folder that `fastnn train` wrote. The page holds its learning curves, network, weights, confusion matrix,
     activations, gradients and record, and needs no other file. Pictures that take data are of the rows held out for the
-    test, if the data set is built in, or the table still where it was and the same.
+    test; a table is looked for where it was, and beside the run.
     """
+    if table is not None and without_data:
+        raise click.UsageError("--data and --without-data exclude each other")
     record = Path(folder, RECORD) if os.path.isdir(folder) else Path(folder)
     path = Path(output) if output is not None else record.with_name(PAGE)
     try:
         recorded = records.read(record)
-        data = held_out(str(record), recorded, table)
+        data = None if without_data else held_out(str(record), recorded, table)
         name = recorded["data"].get("name")
         shape = IMAGE_SHAPES.get(name) if isinstance(name, str) and data is not None else None
         plot.page(record, path, data=data, image_shape=shape)
@@ -46,7 +49,7 @@ def page(folder: str, output: str | None, table: str | None, quiet: bool) -> Non
 
 
 def held_out(path: str, record: Mapping[str, Any], table: str | None) -> tuple[np.ndarray, np.ndarray] | None:
-    """Give the rows that a run was tested on, and targets as its loss takes them; None if they are not at hand."""
+    """Give the rows that a run was tested on, and targets as its loss takes them; None if the record does not say."""
     is_of_table = opening.is_of_table(record)
     if table is not None and not is_of_table:
         raise ValueError(f"--data is for runs on tables; {path} is of a run on {record['data'].get('name')}")
@@ -54,9 +57,12 @@ def held_out(path: str, record: Mapping[str, Any], table: str | None) -> tuple[n
         return None
     try:
         rows = opening.recorded(path, record, table).parts.test
-    except Failure as failure:
-        # A table may have moved or changed, and a record need not say enough; a file that was named has to do.
-        if table is None and (is_of_table or isinstance(failure, Incomplete)):
+    except Incomplete:
+        if table is None:
             return None
+        raise
+    except Failure as failure:
+        if table is None and is_of_table:
+            raise Failure(f"{failure}; or leave out the pictures that take data with --without-data") from None
         raise
     return rows.X, rows.y

@@ -12,6 +12,7 @@ from rich.table import Table
 from fastnn.cli import display, models
 from fastnn.cli.built_in.predictions import FeaturePredictions
 from fastnn.cli.failures import Failure, reason
+from fastnn.cli.options import Names, Separator
 from fastnn.cli.tables.predictions import TablePredictions
 
 SHOWN_ROWS = 10
@@ -61,7 +62,24 @@ class Predictions(Protocol):
     show_default=True,
     help="Rows to show.",
 )
-def predict(model: str, rows: str | None, output: str | None, n_shown: int) -> None:
+@click.option(
+    "--keep",
+    type=Names(),
+    multiple=True,
+    metavar="NAME,NAME…",
+    help="Columns of the table, such as an id, that go in front of the predictions as they are.",
+)
+@click.option("--separator", type=Separator(), metavar="CHARACTER", help="Between the cells of a text file. [found]")
+@click.pass_context
+def predict(
+    ctx: click.Context,
+    model: str,
+    rows: str | None,
+    output: str | None,
+    n_shown: int,
+    keep: tuple[tuple[str, ...], ...],
+    separator: str | None,
+) -> None:
     """Predict with a model that `fastnn train` wrote.
 
     A model of a table takes a table (.csv, .tsv, .parquet, .arrow) with the columns that it was trained on, in any
@@ -71,7 +89,9 @@ def predict(model: str, rows: str | None, output: str | None, n_shown: int) -> N
     Other models take a .npy or .csv file of raw features, as they were before training, or the name of a built-in data
     set: the rows that the model was not trained on, which is also the default. They write .csv or .npy.
     """
-    predictions = _predictions(model, rows)
+    if output is not None and ctx.get_parameter_source("n_shown") is not click.core.ParameterSource.DEFAULT:
+        raise click.UsageError("--rows is for rows that are shown; --output writes all of them", ctx)
+    predictions = _predictions(model, rows, tuple(dict.fromkeys(name for names in keep for name in names)), separator)
     if output not in (None, "-") and not str(output).lower().endswith(predictions.endings):
         raise Failure(f"--output must end in {predictions.endings_text}, or be - ; got {output}")
     out = display.console(stderr=output == "-")
@@ -83,6 +103,8 @@ def predict(model: str, rows: str | None, output: str | None, n_shown: int) -> N
                 click.echo(text, nl=False)
         else:
             predictions.write(output)
+    except BrokenPipeError:
+        raise  # whoever reads has had enough
     except (OSError, TypeError, ValueError) as error:
         raise Failure(reason(error)) from None
     for line in predictions.notes():
@@ -96,11 +118,14 @@ def predict(model: str, rows: str | None, output: str | None, n_shown: int) -> N
         out.print(escape(verdict))
 
 
-def _predictions(path: str, rows: str | None) -> Predictions:
+def _predictions(path: str, rows: str | None, keep: tuple[str, ...], separator: str | None) -> Predictions:
     network = models.load(path)
     if not models.is_of_table(network):
+        for option, given in (("--keep", keep), ("--separator", separator)):
+            if given:
+                raise click.UsageError(f"{option} is for models of tables; {path} takes rows of numbers")
         return FeaturePredictions(network, rows)
     model = models.table_model(network, path)
     if rows is None:
         raise click.UsageError("Missing argument '[DATA]': the table to predict")
-    return TablePredictions(model, rows)
+    return TablePredictions(model, rows, keep, separator)

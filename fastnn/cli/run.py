@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fastnn import callbacks
+from fastnn._input import checks
 from fastnn.cli import building, objectives
 from fastnn.cli.hyperparameters import Hyperparameters
 from fastnn.cli.sources import Source
@@ -52,5 +54,17 @@ def prepare(source: Source, chosen: Hyperparameters) -> Run:
         batch_size=chosen.batch_size,
         seed=chosen.seed,
         threads=chosen.threads,
+        class_weight=_class_weight(chosen.class_weight, source.classes),
     )
     return Run(source, chosen, trainer, building.stopping(chosen))
+
+
+def _class_weight(given: Mapping[str, float] | str | None, classes: tuple[str, ...]) -> dict[int, float] | str | None:
+    """Give weights of classes by name as a trainer takes them: by number."""
+    if given is None or isinstance(given, str):
+        return given
+    for name in given:
+        if name not in classes:
+            hint = checks.nearest(name, classes)
+            raise ValueError(f"--class-weight must name classes ({checks.listing(classes)}); got {name!r}{hint}")
+    return {classes.index(name): weight for name, weight in given.items()}

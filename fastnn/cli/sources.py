@@ -104,6 +104,8 @@ class Source(ABC):
         Outputs that a network needs.
     quantiles : tuple of float
         Which are predicted, if any.
+    classes : tuple of str
+        In the order of the outputs, if classes are predicted.
     fingerprints : mapping of str to str
         Of the columns that were read, by name.
     """
@@ -114,6 +116,7 @@ class Source(ABC):
     loss: str
     n_outputs: int
     quantiles: tuple[float, ...] = ()
+    classes: tuple[str, ...] = ()
     fingerprints: Mapping[str, str] = {}
 
     def options(self) -> dict[str, Any]:

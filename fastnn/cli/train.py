@@ -10,12 +10,13 @@ from typing import Any
 import click
 from rich.console import Console
 
+from fastnn._readers import delimited
 from fastnn.cli import checkpoints, display, fitting, opening, run
 from fastnn.cli.built_in.datasets import DATASETS
 from fastnn.cli.failures import INTERRUPTED, Failure, RunFailure, reason
 from fastnn.cli.fitting import Result
 from fastnn.cli.folder import claimed
-from fastnn.cli.hyperparameters import Hyperparameters
+from fastnn.cli.hyperparameters import Hyperparameters, flag
 from fastnn.cli.options import GroupedCommand, Name
 from fastnn.cli.progress import ShowProgress
 from fastnn.cli.run import Run
@@ -26,12 +27,23 @@ from fastnn.cli.train_options import training_options
 from fastnn.cli.writing import write
 from fastnn.errors import DivergedError
 
+ENDINGS = f"{', '.join(delimited.TABLE_ENDINGS[:-1])} or {delimited.TABLE_ENDINGS[-1]}"
+
 
 class SourceName(Name):
     """The name of a built-in data set, or a table in a file."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return value if is_table(str(value)) or os.path.isfile(value) else super().convert(value, param, ctx)
+        text = str(value)
+        if is_table(text) or os.path.exists(text) or any(sign in text for sign in "./\\"):
+            return value  # whose error says what a table is
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            self.fail(f"{error.message}, nor a table in a file, which ends in {ENDINGS}", param, ctx)
+
+    def get_missing_message(self, *_args: Any, **_keywords: Any) -> str:
+        return f"Expected a table in a file, which ends in {ENDINGS}, or a built-in data set: {', '.join(DATASETS)}"
 
 
 @click.command(cls=GroupedCommand, short_help="Train on a table in a file, or on a built-in data set.")
@@ -49,8 +61,8 @@ def train(
 ) -> None:
     """Train a network and test it on rows held out.
 
-    DATA is a table (.csv, .tsv, .parquet, .arrow), of which a column is predicted from the others, or the name of a
-    built-in data set: digits, 1,797 handwritten digits of 8×8 pixels (UCI).
+    DATA is a table in a file (.csv, .tsv, .txt, these with .gz, .parquet, .arrow), of which a column is predicted from
+    the others, or the name of a built-in data set: digits, 1,797 handwritten digits of 8×8 pixels (UCI).
 
     Writes model.safetensors, record.json and learning_curve.png. `fastnn predict` applies the model, to a table as it
     is: what was done to the columns is in the model file.
@@ -94,24 +106,21 @@ def _prepared(ctx: click.Context, dataset: str, given: dict[str, Any], by_hand: 
         given = with_defaults(given, by_hand)
     else:
         for name in sorted(by_hand & of_table.keys()):
-            raise click.UsageError(f"{_flag(name)} is for tables in files", ctx)
+            raise click.UsageError(f"{flag(name)} is for tables in files", ctx)
     chosen = Hyperparameters.of(given)
-    for name, use in chosen.unused.items():
-        if name in by_hand:
-            raise click.UsageError(f"{_flag(name)} is for {use}", ctx)
+    try:
+        chosen.check(by_hand)
+    except ValueError as error:
+        raise click.UsageError(str(error), ctx) from None
     division = Division(chosen.test_fraction, chosen.validation_fraction, chosen.split_seed, chosen.dtype)
     source = opening.opened(dataset, TableOptions(**of_table), division, given["loss"])
     chosen = dataclasses.replace(chosen, loss=source.loss)
-    if chosen.label_smoothing and "label_smoothing" in chosen.unused:  # now that the loss is known
-        use = chosen.unused["label_smoothing"]
-        raise ValueError(f"--label-smoothing is for {use}; the loss is {chosen.loss}")
+    for name in ("label_smoothing", "class_weight"):  # now that the loss is known
+        if name in by_hand and name in chosen.unused:
+            raise ValueError(f"{flag(name)} is for {chosen.unused[name]}; the loss is {chosen.loss}")
     if on_table and "batch_size" not in by_hand:
         chosen = dataclasses.replace(chosen, batch_size=batch_size(source.parts.sizes["train"]))
     return run.prepare(source, chosen)
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
 
 
 def _show_result(out: Console, done: Run, result: Result, paths: dict[str, Path]) -> None:

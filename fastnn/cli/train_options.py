@@ -11,7 +11,7 @@ import click
 from fastnn.cli import objectives
 from fastnn.cli.building import SCHEDULES
 from fastnn.cli.hyperparameters import HIDDEN_ACTIVATIONS, MOMENTA
-from fastnn.cli.options import Interval, Name, Names, Number, Quantiles, Units, Word, group
+from fastnn.cli.options import ClassWeights, Interval, Name, Names, Number, Quantiles, Separator, Units, Word, group
 from fastnn.optimizers import OPTIMIZERS
 
 TASKS = tuple(objectives.TASKS)
@@ -44,6 +44,14 @@ OPTIONS = (
         help="Of a column; the most frequent stay apart.",
     ),
     in_table("--min-rows", type=click.IntRange(1), metavar="N", default=5, help="Categories of fewer rows are joined."),
+    in_table(
+        "--separator",
+        type=Separator(),
+        metavar="CHARACTER",
+        without="found",
+        help="Between the cells of a text file: , ; | tab space.",
+    ),
+    in_table("--log-target", is_flag=True, default=None, help="Learn log(1 + y) of a target y of at least 0."),
     in_network(
         "--hidden",
         type=Units(),
@@ -67,12 +75,13 @@ OPTIONS = (
         help="Share of hidden units dropped while training.",
     ),
     in_network("--layer-norm", is_flag=True, help="Layer normalisation before each activation."),
+    in_network("--rms-norm", is_flag=True, default=None, help="RMS normalisation instead."),
     in_network("--dtype", type=Name(("float32", "float64")), default="float32", help="float32 or float64."),
     in_training(
         "--loss",
         type=Name(objectives.ALL),
         without="cross_entropy; tables by task",
-        help=f"{', '.join(objectives.OF_LABELS)}; tables also {', '.join(objectives.WITH_QUANTILES)}.",
+        help=f"{', '.join(objectives.OF_LABELS)}; tables also {', '.join(objectives.OF_TABLES)}.",
     ),
     in_training(
         "--quantiles",
@@ -87,6 +96,13 @@ OPTIONS = (
         type=Number(high=1.0, below=True),
         default=0.0,
         help="Share of each target spread over all classes.",
+    ),
+    in_training(
+        "--class-weight",
+        type=ClassWeights(),
+        metavar="NAME=X,…|balanced",
+        without="all alike",
+        help="How much rows of a class count; balanced: classes count alike however many rows they have.",
     ),
     in_training(
         "--optimizer",
@@ -108,7 +124,13 @@ OPTIONS = (
         without=", ".join(f"{value:g} for {name}" for name, value in MOMENTA.items()),
         help=f"Of {' and '.join(MOMENTA)}.",
     ),
-    in_training("--weight-decay", metavar="X", type=Number(), default=0.01, help="Decoupled; of weights only."),
+    in_training(
+        "--weight-decay",
+        metavar="X",
+        type=Number(),
+        default=0.01,
+        help="Of weights only, decoupled, with every optimizer: adam with it is adamw; 0: none.",
+    ),
     in_training(
         "--clip-norm", metavar="X", type=Number(above=True), without="off", help="Largest norm of the whole gradient."
     ),

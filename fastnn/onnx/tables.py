@@ -110,5 +110,12 @@ def _classes(graph: Graph, target: Classes, value: str, activation: str) -> list
 def _quantity(graph: Graph, target: Quantity, value: str) -> list[ValueInfoProto]:
     """Return the quantity, or its quantiles, in its own units."""
     scale, mean = (graph.tensor(f"target {what}", np.float64(getattr(target, what))) for what in ("scale", "mean"))
-    value = graph.add("Add", graph.add("Mul", value, scale), mean, name="prediction")
+    if target.rate:
+        value = graph.add("Mul", graph.add("Exp", value), scale, name="prediction")
+    elif target.log:
+        one, zero = graph.tensor("target one", np.float64(1)), graph.tensor("target zero", np.float64(0))
+        exponent = graph.add("Add", graph.add("Mul", value, scale), mean)
+        value = graph.add("Max", graph.add("Sub", graph.add("Exp", exponent), one), zero, name="prediction")
+    else:
+        value = graph.add("Add", graph.add("Mul", value, scale), mean, name="prediction")
     return [matrix(value, TensorProto.DOUBLE, target.n_outputs)]

@@ -164,7 +164,13 @@ def _panels(
     else:
         first = next(layer for layer in network.layers if isinstance(layer, Dense))
         of_units = f"Of the first dense layer, {_style.counted(first.units, 'unit')}: blue positive, orange negative."
-        yield "Weights of the first layer", of_units, size, lambda ax: weights(network, image_shape, ax)
+        features = run.features if first is network.layers[1] else None
+        yield (
+            "Weights of the first layer",
+            of_units,
+            size,
+            lambda ax: weights(network, image_shape, ax, features=features),
+        )
     if rows is None:
         counts = run.confusion
         if counts is not None:

@@ -17,6 +17,8 @@ from fastnn.losses import Loss
 from fastnn.network import Network
 from fastnn.optimizers import Optimizer
 from fastnn.plot._arguments import ESTIMATOR, classes_of, described, history_of, trainer_of
+from fastnn.tables import TableModel
+from fastnn.tables.model import METADATA
 from fastnn.training import Trainer
 
 RECORD, MODEL = "record.json", "model.safetensors"
@@ -39,6 +41,8 @@ class Run:
         None for those of the user's own, which a record only names.
     history : dict of str to list of float
     classes : list of str or None
+    features : tuple of str or None
+        Of a model of a table.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Run:
     optimizer: Optimizer | None
     history: dict[str, list[float]]
     classes: list[str] | None
+    features: tuple[str, ...] | None = None
 
     @property
     def epochs(self) -> int:
@@ -139,7 +144,15 @@ def _of_files(path: Path) -> Run:
         _described(record, "optimizer", Optimizer, optimizers.CLASSES),
         _history(record["history"], name),
         [str(value) for value in classes] if is_named else None,
+        _features(network),
     )
+
+
+def _features(network: Network) -> tuple[str, ...] | None:
+    """Name the features of a model of a table."""
+    if METADATA not in network.metadata:
+        return None
+    return TableModel.of(network).preprocessor.features
 
 
 def _untrained(record: Mapping[str, Any], name: str) -> Network:

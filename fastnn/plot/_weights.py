@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from fastnn.training import Trainer
 
 _MOST_TICKS = 16
+_MOST_NAMES = 40
+_LONGEST = 24  # characters of a name
 _FEW_PIXELS = 256
 _WIDE = 1.35  # width over height that a new figure leaves for the image
 
@@ -31,6 +33,7 @@ def weights(
     ax: Axes | None = None,
     *,
     units: Sequence[int] | None = None,
+    features: Sequence[str] | None = None,
 ) -> Axes:
     """Draw the weights of the first `Dense` layer: as an image for each unit, or all as one matrix.
 
@@ -44,6 +47,8 @@ def weights(
         By default a new figure's.
     units : sequence of int, optional
         Which units; by default all.
+    features : sequence of str, optional
+        What the features are called; by default they have numbers. Of many, some are named.
 
     Returns
     -------
@@ -68,6 +73,9 @@ def weights(
     shown = [checks.integer(unit, "units", 0, n_units - 1) for unit in listed]
     if not shown:
         raise ValueError("units must hold at least one unit; got none")
+    names = None if features is None else checks.names(features, "features")
+    if names is not None and len(names) != n_features:
+        raise ValueError(f"features must name each of {n_features} features; got {len(names)}")
 
     ax = _style.axes(ax)
     colours = _style.palette(ax)
@@ -101,13 +109,24 @@ def weights(
     _style.without_frame(ax)
     if size is None:
         ax.set_xlabel("feature")
-        ticker = _style.matplotlib("ticker")
-        ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+        if names is None:
+            ticker = _style.matplotlib("ticker")
+            ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+        else:
+            places = range(0, n_features, -(-n_features // _MOST_NAMES))
+            ax.set_xticks(places, [_shortened(names[place]) for place in places], rotation=60, ha="right")
+            ax.set_xlabel("")
     else:
         ax.set_xticks([])
     bar = ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.9)
     bar.outline.set_visible(False)
     return ax
+
+
+def _shortened(name: str) -> str:
+    """Return a name as text that matplotlib draws as it is."""
+    text = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+    return text.replace("$", r"\$")
 
 
 def size_of(shape: Sequence[int], n_features: int, argument: str) -> tuple[int, int]:

@@ -60,6 +60,28 @@ def of_quantities(y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
         return {metric.name: metric(predicted[:, None], y[:, None]) for metric in kinds}
 
 
+def of_rates(y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+    """Return the mean Poisson deviance, and what `of_quantities` gives, of counts and predicted rates.
+
+    Parameters
+    ----------
+    y : float64 ndarray, shape (n,)
+        At least 0.
+    predicted : float64 ndarray, shape (n,)
+        At least 0.
+    """
+    y = _column(y, None, "y")
+    predicted = _column(predicted, len(y), "predicted")
+    for numbers, argument in ((y, "y"), (predicted, "predicted")):
+        if (numbers < 0).any():
+            raise ValueError(f"{argument} must be at least 0; got {numbers.min():g}")
+    with standard_environment():
+        rates = np.maximum(predicted, _SMALLEST)
+        ratios = elementary.log(np.where(y > 0, y, 1.0)) - elementary.log(np.where(y > 0, rates, 1.0))
+        deviance = 2.0 * _mean(y * ratios - (y - rates))
+    return {"poisson_deviance": deviance, **of_quantities(y, predicted)}
+
+
 def of_quantiles(y: np.ndarray, predicted: np.ndarray, quantiles: tuple[float, ...]) -> dict[str, float]:
     """Return for each quantile its pinball loss and its coverage: the share of rows at or below the prediction.
 

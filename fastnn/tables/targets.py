@@ -184,6 +184,11 @@ class Quantity(Target):
         The best guesses without a look at a row: the mean or the median of the training rows, or their quantiles.
     quantiles : sequence of float, default ()
         The quantiles that are predicted, one output each; none: one output.
+    log : bool, default False
+        Learn log(1 + y) instead of y, of which ``mean`` and ``scale`` then are; y is at least 0.
+    rate : bool, default False
+        Outputs are logarithms of rates, for the loss ``"poisson"``: y is a count, at least 0, and is learnt as a
+        multiple of ``scale``; ``mean`` is 0.
     """
 
     name: str
@@ -191,6 +196,8 @@ class Quantity(Target):
     scale: float
     typical: Any
     quantiles: Any = ()
+    log: bool = False
+    rate: bool = False
 
     def __post_init__(self) -> None:
         typical, quantiles = (
@@ -207,13 +214,34 @@ class Quantity(Target):
             scale=checks.number(self.scale, "scale", 0.0, above=True),
             typical=typical,
             quantiles=quantiles,
+            log=checks.boolean(self.log, "log"),
+            rate=checks.boolean(self.rate, "rate"),
         )
+        if self.rate and (self.log or quantiles or self.mean):
+            raise ValueError("rate needs log=False, no quantiles and mean 0: outputs are logarithms already")
 
     @classmethod
-    def fit(cls, name: str, column: Any, quantiles: tuple[float, ...] = (), absolute: bool = False) -> Quantity:
-        """Return mean and deviation of the training rows; ``absolute`` takes the median for typical, not the mean."""
+    def fit(
+        cls,
+        name: str,
+        column: Any,
+        quantiles: tuple[float, ...] = (),
+        absolute: bool = False,
+        *,
+        log: bool = False,
+        rate: bool = False,
+    ) -> Quantity:
+        """Return mean and deviation of the training rows; ``absolute`` takes the median for typical, not the mean.
+
+        With ``log`` they are those of log(1 + y); with ``rate`` the mean is the scale. Both want numbers of at least 0.
+        """
         numbers = _complete_numbers(checks.text(name, "name"), column)
         absolute = checks.boolean(absolute, "absolute")
+        log, rate = checks.boolean(log, "log"), checks.boolean(rate, "rate")
+        if (log or rate) and (numbers < 0).any():
+            row = int((numbers < 0).argmax())
+            what = "to take its logarithm" if log else "as a count"
+            raise CellError(name, row, f"expected a number of at least 0, {what}; got {numbers[row]:g}")
         quantiles = tuple(
             checks.number(q, "quantiles", 0.0, 1.0, above=True, below=True)
             for q in checks.listed(quantiles, (int, float), "quantiles")
@@ -222,7 +250,7 @@ class Quantity(Target):
             raise ValueError(f"the target {name!r} must have different values; every row is {numbers[0]:g}")
         scaler = Standardizer()
         with np.errstate(over="ignore", invalid="ignore"):
-            scaler.fit(numbers[:, None])
+            scaler.fit(_logarithms(numbers)[:, None] if log else numbers[:, None])
         mean, scale = float(scaler.mean[0]), float(scaler.scale[0])  # type: ignore[index]
         if not np.isfinite([mean, scale]).all():
             row = int(np.abs(numbers).argmax())
@@ -231,8 +259,10 @@ class Quantity(Target):
             if quantiles:
                 typical = tuple(_quantile(numbers, q) for q in quantiles)
             else:
-                typical = (median(numbers) if absolute else mean,)
-        return cls(name, mean, scale, typical, quantiles)
+                typical = (median(numbers) if absolute else lane_sum(numbers) / len(numbers) if log else mean,)
+        if rate:
+            mean, scale = 0.0, mean
+        return cls(name, mean, scale, typical, quantiles, log, rate)
 
     @property
     def n_outputs(self) -> int:
@@ -242,13 +272,21 @@ class Quantity(Target):
         return _complete_numbers(self.name, column)
 
     def encode(self, column: Any) -> np.ndarray:
-        """Return ``(y - mean) / scale``, float64 of shape (n,)."""
+        """Return ``(y - mean) / scale``, of log(1 + y) where that is learnt: float64 of shape (n,)."""
+        values = self.values(column)
+        if (self.log or self.rate) and (values < 0).any():
+            row = int((values < 0).argmax())
+            raise CellError(self.name, row, f"expected a number of at least 0; got {values[row]:g}")
         with standard_environment():
-            return (self.values(column) - self.mean) / self.scale
+            return ((_logarithms(values) if self.log else values) - self.mean) / self.scale
 
     def predicted(self, outputs: np.ndarray, activation: str = "identity") -> np.ndarray:
         with standard_environment():
-            return outputs.astype(np.float64) * self.scale + self.mean
+            values = np.ascontiguousarray(outputs, dtype=np.float64)
+            if self.rate:
+                return elementary.exp(values) * self.scale
+            values = values * self.scale + self.mean
+            return np.maximum(elementary.expm1(values), 0.0) if self.log else values
 
     def baseline(self, n: int) -> np.ndarray:
         return np.zeros((n, self.n_outputs)) + np.array(self.typical)
@@ -256,6 +294,8 @@ class Quantity(Target):
     def scores(self, values: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
         if self.quantiles:
             return scores.of_quantiles(values, predicted, self.quantiles)
+        if self.rate:
+            return scores.of_rates(values, predicted[:, 0])
         return scores.of_quantities(values, predicted[:, 0])
 
 
@@ -309,6 +349,10 @@ def _complete_numbers(name: str, column: Any) -> np.ndarray:
     if cells.numbers is None:
         raise CellError(name, 0, f"expected a number; got {(cells.texts or ['?'])[0]!r}")
     return cells.numbers
+
+
+def _logarithms(numbers: np.ndarray) -> np.ndarray:
+    return elementary.log1p(np.ascontiguousarray(numbers))
 
 
 def _quantile(numbers: np.ndarray, q: float) -> float:

@@ -81,7 +81,7 @@ class FeaturePredictions:
         if true is not None:
             result.add_column("true", justify="right")
         for row in range(n_rows):
-            cells = [str(row), labels[row], f"{outputs[row].max():.4f}"]
+            cells = [str(row + 1), labels[row], f"{outputs[row].max():.4f}"]
             if true is not None:
                 wrong = true[row] != labels[row]
                 cells.append(f"[bold red]{true[row]} ✗[/]" if wrong else f"{true[row]}  ")
@@ -91,7 +91,7 @@ class FeaturePredictions:
     def texts(self) -> Iterator[str]:
         """Write all rows as CSV: row, label, an output for each class, with as many digits as reading back takes."""
         lines = [",".join(["row", "label", *self.classes])]
-        for row, (label, values) in enumerate(zip(self.labels, self.outputs, strict=True)):
+        for row, (label, values) in enumerate(zip(self.labels, self.outputs, strict=True), 1):
             lines.append(",".join([str(row), label, *(str(value) for value in values)]))
         yield "\n".join([*lines, ""])
 

@@ -29,7 +29,7 @@ class BuiltIn(Source):
 
     def __init__(self, dataset: Dataset, division: Division, loss: str) -> None:
         self.dataset, self.division, self.loss = dataset, division, loss
-        self.name, self.n_outputs = dataset.name, len(dataset.classes)
+        self.name, self.n_outputs, self.classes = dataset.name, len(dataset.classes), dataset.classes
         X, y = dataset.load()
         X, seed = scaled(X, dataset.divisor, division.dtype), division.split_seed
         X, X_test, y, y_test = data.split(X, y, division.test_fraction, seed, stratify=True)
@@ -57,7 +57,7 @@ class BuiltIn(Source):
 
     def show_scores(self, out: Console, scores: Scores) -> None:
         assert scores.confusion is not None
-        display.show(out, display.confusion_table(scores.confusion, self.dataset.classes))
+        display.show_confusion(out, scores.confusion, self.dataset.classes)
 
     def summary(self, scores: Scores) -> dict[str, str]:
         share = display.percent(scores.model["accuracy"])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from fastnn._input import checks
 from fastnn.cli.tables.files import in_file, kinds, open_table
 from fastnn.tables import Classes, TableModel, cells, targets
 
@@ -32,30 +34,42 @@ class Notes:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of a file with their predictions: as `TableModel.outputs` gives them."""
+    """Rows of a file with predictions, as `TableModel.outputs` gives them, and columns as they are in the file."""
 
     rows: np.ndarray
     outputs: np.ndarray
     target: np.ndarray | None
+    kept: Mapping[str, Any] = field(default_factory=dict)
 
 
 def batches(
-    model: TableModel, path: str, notes: Notes, with_target: bool = False, head: int | None = None
+    model: TableModel,
+    path: str,
+    notes: Notes,
+    with_target: bool = False,
+    head: int | None = None,
+    keep: tuple[str, ...] = (),
+    separator: str | None = None,
 ) -> Iterator[Batch]:
-    """Predict the rows of a file.
+    """Predict the rows of a file, of which some columns are kept.
 
     Raises
     ------
     OSError, ValueError
         If the file cannot be read, or does not fit the model; the message names column and row.
     """
-    file = open_table(path)
+    file = open_table(path, separator)
     name = model.target.name
+    for other in keep:
+        if other not in file.names:
+            raise ValueError(f"{path}: no column is named {other!r}{checks.nearest(other, file.names)}, to be kept")
     model.preprocessor.check_columns(file.names, path)
-    notes.ignored = tuple(other for other in model.preprocessor.extra_columns(file.names) if other != name)
+    notes.ignored = tuple(
+        other for other in model.preprocessor.extra_columns(file.names) if other != name and other not in keep
+    )
     has_target = name in file.names
     wanted = kinds(model, with_target and has_target)
-    for part in file.batches(wanted, head=head):
+    for part in file.batches(wanted, head=head, keep=keep):
         columns = dict(part.columns)
         target = columns.pop(name) if with_target and has_target else None
         with in_file(path, part.rows):
@@ -65,12 +79,18 @@ def batches(
             known = notes.unseen.setdefault(column, set())
             if len(known) < 10_000:  # a count is not worth more memory
                 known |= categories
-        yield Batch(part.rows, outputs, target)
+        yield Batch(part.rows, outputs, target, part.kept)
 
 
-def joined(model: TableModel, path: str, notes: Notes, head: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Predict the first ``head`` rows; give their numbers in the file, predictions and, if it is there, the target."""
-    found = [batch for batch in batches(model, path, notes, with_target=True, head=head) if len(batch.rows)]
+def joined(
+    model: TableModel, path: str, notes: Notes, head: int, keep: tuple[str, ...] = (), separator: str | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, dict[str, list[Any]]]:
+    """Predict the first ``head`` rows.
+
+    Give their numbers in the file, predictions, the target, if it is there, and the columns to keep.
+    """
+    read = batches(model, path, notes, with_target=True, head=head, keep=keep, separator=separator)
+    found = [batch for batch in read if len(batch.rows)]
     if not found:
         raise ValueError(f"{path}: the table has no rows")
     targets_found = [batch.target for batch in found if batch.target is not None]
@@ -78,6 +98,7 @@ def joined(model: TableModel, path: str, notes: Notes, head: int) -> tuple[np.nd
         np.concatenate([batch.rows for batch in found]),
         np.concatenate([batch.outputs for batch in found]),
         np.concatenate(targets_found) if targets_found else None,
+        {name: [value for batch in found for value in batch.kept[name]] for name in keep},
     )
 
 
@@ -102,11 +123,13 @@ def output_columns(model: TableModel, outputs: np.ndarray) -> Mapping[str, np.nd
     return dict(zip(names, np.ascontiguousarray(outputs.T), strict=True))
 
 
-def evaluated(model: TableModel, path: str, notes: Notes) -> tuple[np.ndarray, np.ndarray, int]:
+def evaluated(
+    model: TableModel, path: str, notes: Notes, separator: str | None = None
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Predict all rows that have a target; give the values of it, the predictions, and how many rows have none."""
     name = model.target.name
     values, outputs, missing = [], [], 0
-    for batch in batches(model, path, notes, with_target=True):
+    for batch in batches(model, path, notes, with_target=True, separator=separator):
         if batch.target is None:
             raise ValueError(f"{path}: no column is named {name!r}, which the model predicts")
         with in_file(path, batch.rows):

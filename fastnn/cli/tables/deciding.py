@@ -66,6 +66,9 @@ def decide(path: str, part: Part, options: TableOptions, loss: str | None) -> De
         task = options.task or _task_of(loss, options, name, column)
     loss = loss or _loss_of(task, options)
     _check_loss(loss, task, options, name)
+    if options.log_target and (task == "classification" or loss in objectives.OF_COUNTS):
+        what = f"{task} of {name!r}" if task == "classification" else f"the loss {loss}, whose outputs are logarithms"
+        raise ValueError(f"--log-target is for regression with other losses; not for {what}")
     return Decision(name, task, loss, there, mixed)
 
 
@@ -85,6 +88,9 @@ def _check_named(path: str, options: TableOptions, columns: Mapping[str, Any], t
             if other not in columns or other == target:
                 what = "the target" if other == target else "no column of it"
                 raise ValueError(f"{path}: --{argument} must name columns to learn from; {other!r} is {what}")
+    for other in options.categorical or ():
+        if other in (options.ignore or ()):
+            raise ValueError(f"{path}: --categorical must name columns that --ignore does not; got {other!r} in both")
 
 
 def _task_of(loss: str | None, options: TableOptions, name: str, column: np.ndarray) -> str:

@@ -51,9 +51,11 @@ def target_values(target: Classes | Quantity | Any) -> dict[str, Any]:
             "task": f"classification, {len(target.labels)} classes",
             "classes": ", ".join(shares[:MOST_CLASSES] + more),
         }
+    if target.rate:
+        return {"column": target.name, "task": "regression of counts, by their rate", "mean": f"{target.scale:.6g}"}
     values = {
         "column": target.name,
-        "task": "regression",
+        "task": "regression" + (" of log(1 + y)" if target.log else ""),
         "mean": f"{target.mean:.6g}",
         "deviation": f"{target.scale:.6g}",
     }
@@ -106,7 +108,7 @@ def show_scores(
 ) -> None:
     """Show scores beside those of the baseline, the better ones bold; for few classes the confusion of them."""
     if isinstance(target, Classes) and scores.confusion is not None and len(scores.confusion) <= MOST_CLASSES:
-        display.show(out, display.confusion_table(scores.confusion, [escape(label) for label in target.labels]))
+        display.show_confusion(out, scores.confusion, target.labels)
     table = display.table(f"Scores on {n_rows:,} {what}")
     table.add_column("", style="dim")
     table.add_column("model", justify="right")
@@ -122,18 +124,28 @@ def show_scores(
 
 def label(score: str) -> str:
     """Write the name of a score as people do."""
-    special = {"roc_auc": "ROC AUC", "macro_f1": "macro F1", "log_loss": "log-loss", "r2": "R²"}
+    special = {
+        "poisson_deviance": "Poisson deviance",
+        "roc_auc": "ROC AUC",
+        "macro_f1": "macro F1",
+        "log_loss": "log-loss",
+        "r2": "R²",
+    }
     upper = {"rmse": "RMSE", "mae": "MAE"}
     return special.get(score) or upper.get(score) or score.replace("_", " ")
 
 
-def predictions_table(rows: np.ndarray, columns: Mapping[str, np.ndarray], true: np.ndarray | None) -> Table:
-    """Show rows of predictions, with the true values where they are known."""
+def predictions_table(
+    rows: np.ndarray, columns: Mapping[str, np.ndarray], true: np.ndarray | None, kept: Mapping[str, list[Any]]
+) -> Table:
+    """Show rows of predictions, columns that are kept in front, with the true values where they are known."""
     table = display.table(f"Predictions, the first {len(rows):,} rows")
     table.add_column("row", justify="right", style="dim")
     if len(columns) > MOST_SHOWN + 1:
         probabilities = np.stack([values for name, values in columns.items() if name != "label"])
         columns = {"label": columns["label"], "probability": probabilities.max(axis=0)}
+    for name in kept:
+        table.add_column(escape(name), overflow="fold")
     names = list(columns)
     for name in names:
         table.add_column(escape(name.replace("_", " ")), justify="right")
@@ -144,9 +156,11 @@ def predictions_table(rows: np.ndarray, columns: Mapping[str, np.ndarray], true:
             f"{columns[name][place]:.4f}" if name.startswith("probability") else escape(_cell(columns[name][place]))
             for name in names
         ]
+        label = cells[0]
+        cells[:0] = [escape(_cell(values[place])) for values in kept.values()]
         if true is not None:
             known = _cell(true[place])
-            wrong = names[0] == "label" and known != cells[0]
+            wrong = names[0] == "label" and known != label
             cells.append(f"[bold red]{escape(known)} ✗[/]" if wrong else escape(known))
         table.add_row(str(row), *cells)
     return table

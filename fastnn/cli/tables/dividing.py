@@ -71,7 +71,7 @@ def divide(path: str, part: Part, options: TableOptions, division: Division, los
         if decided.task == "classification":
             labels = Classes.fit(name, column).encode(column)
         else:
-            Quantity.fit(name, column)
+            Quantity.fit(name, column, log=bool(options.log_target), rate=decided.loss in objectives.OF_COUNTS)
         numbers = _split_rows(len(rows), division, labels)
     train = numbers["train"]
     unused = _unused(part, options, decided.mixed, name)
@@ -128,8 +128,9 @@ def _target(decided: Decision, column: np.ndarray, train: np.ndarray, options: T
     if decided.task == "classification":
         return Classes.fit(decided.name, column, train)
     quantiles = (options.quantiles or QUANTILES) if decided.loss in objectives.WITH_QUANTILES else ()
-    absolute = not quantiles and not objectives.takes_squares(decided.loss)
-    return Quantity.fit(decided.name, column[train], quantiles, absolute)
+    absolute = not quantiles and not objectives.guesses_mean(decided.loss)
+    rate = decided.loss in objectives.OF_COUNTS
+    return Quantity.fit(decided.name, column[train], quantiles, absolute, log=bool(options.log_target), rate=rate)
 
 
 def fingerprint(column: np.ndarray) -> str:

@@ -38,8 +38,8 @@ def adapter() -> ModuleType:
     return polars_tables
 
 
-def open_table(path: str) -> TableFile:
-    """Open a table in a file.
+def open_table(path: str, separator: str | None = None) -> TableFile:
+    """Open a table in a file; the separator of a text file is found, unless it is told.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def open_table(path: str) -> TableFile:
     OSError, ValueError
         If the file cannot be read, or is no table.
     """
-    return adapter().TableFile(path)
+    return adapter().TableFile(path, separator)
 
 
 @contextlib.contextmanager

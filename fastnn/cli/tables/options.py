@@ -22,6 +22,8 @@ class TableOptions:
     max_categories: int = 50
     min_rows: int = 5
     quantiles: tuple[float, ...] | None = None
+    separator: str | None = None
+    log_target: bool | None = None
 
     def described(self) -> dict[str, Any]:
         """Name those that were chosen, with their values."""

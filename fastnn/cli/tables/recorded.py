@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from fastnn._input import checks
@@ -49,10 +50,10 @@ def recorded(path: str, record: Mapping[str, Any], table: str | None) -> Table:
         if name in options:
             options[name] = tuple(options[name])
     division = Division.recorded(record)
-    expected, named = dict(given["columns"]), str(given["file"])
+    expected, _ = dict(given["columns"]), given["file"]
     chosen = TableOptions(**options)
     try:
-        file = open_table(_found(path, named, table))
+        file = open_table(_found(path, given, table), chosen.separator)
         part = file.read()
         found = {name: dividing.fingerprint(part.columns[name]) for name in expected if name in part.columns}
         changed = [name for name in expected if found.get(name) != expected[name]]
@@ -66,13 +67,19 @@ def recorded(path: str, record: Mapping[str, Any], table: str | None) -> Table:
         raise Failure(reason(error)) from None
 
 
-def _found(path: str, named: str, table: str | None) -> str:
-    """Find the file: the one given; otherwise the one that the record names, or one of that name beside the record."""
+def _found(path: str, data: Mapping[str, Any], table: str | None) -> str:
+    """Find the file: the one given; otherwise the one that the record names.
+
+    A record that has moved may have moved with its table: then that is beside it, or where it was as seen from one of
+    the folders above.
+    """
     if table is not None:
         return table
-    beside = os.path.join(os.path.dirname(path), os.path.basename(named))
-    if not os.path.exists(named) and os.path.exists(beside):
-        return beside
-    if not os.path.exists(named):
-        raise ValueError(f"{named}: No such file; name the table with --data")
-    return named
+    named = str(data["file"])
+    above = [Path(path).absolute().parent, *Path(path).absolute().parent.parents]
+    places = [*([str(data["path"])] if "path" in data else []), *(str(folder / named) for folder in above), named]
+    places.append(str(above[0] / Path(named).name))
+    for place in places:
+        if os.path.exists(place):
+            return place
+    raise ValueError(f"{named}: No such file; name the table with --data")

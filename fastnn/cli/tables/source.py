@@ -48,6 +48,7 @@ class Table(Source):
         self.target, self.parts, self.loss = divided.target, divided.parts, divided.loss
         self.n_outputs, self.fingerprints = divided.target.n_outputs, divided.fingerprints
         self.quantiles = divided.target.quantiles if isinstance(divided.target, Quantity) else ()
+        self.classes = divided.target.labels if isinstance(divided.target, Classes) else ()
 
     def options(self) -> dict[str, Any]:
         task = "classification" if isinstance(self.target, Classes) else "regression"
@@ -71,7 +72,7 @@ class Table(Source):
             return "majority class"
         if self.quantiles:
             return "same quantiles"
-        return "mean" if objectives.takes_squares(self.loss) else "median"
+        return "mean" if objectives.guesses_mean(self.loss) else "median"
 
     def summary(self, scores: Scores) -> dict[str, str]:
         return {}
@@ -88,10 +89,11 @@ class Table(Source):
     def described(self) -> dict[str, Any]:
         return {
             "file": self.file.path,
+            "path": os.path.abspath(self.file.path),
             "columns": self.fingerprints,
             "table": self.chosen.described() | {"loss": self.loss, "target": self.target.name},
             **self.divided(),
-            "classes": list(self.target.labels) if isinstance(self.target, Classes) else None,
+            "classes": list(self.classes) or None,
         }
 
     def results(self, scores: Scores) -> dict[str, Any]:
@@ -108,7 +110,7 @@ def opened(path: str, chosen: TableOptions, division: Division, loss: str | None
     OSError, ValueError
         If the file cannot be read, is no table, or does not suit the options.
     """
-    file = open_table(path)
+    file = open_table(path, chosen.separator)
     part = file.read()
     if not len(part.rows):
         raise ValueError(f"{path}: the table has no rows")
