@@ -58,7 +58,7 @@ def test_predict_shows_some_rows(folder, model):
 
 
 def test_columns_in_another_order_missing_or_more(folder, model, tmp_path):
-    frame = flats()[["town", "garden", "zip", "rooms", "area"]].assign(more=1, extra="x")
+    frame = flats()[["town", "garden", "sold", "zip", "rooms", "area"]].assign(more=1, extra="x")
     frame.loc[[0, 1, 2], "town"] = ["Rom", "Ulm", "Rom"]
     frame.to_csv(tmp_path / "t.csv", index=False)
     output = ok("predict", model, tmp_path / "t.csv", "-o", tmp_path / "p.csv")

@@ -60,7 +60,7 @@ NOT_CALLED = {
         r"layers\.\w+\.lower",
         r"metrics\.(is_maximised|mean)",
         r"network\.Network\.from_description",
-        r"tables\.encoders\.\w+\.(encode|fit|unseen)",
+        r"tables\.(encoders|dates)\.\w+\.(encode|fit|unseen)",
         r"tables\.model\.TableModel\.of",
         r"tables\.preprocessor\.Preprocessor\.check_columns",
         r"tables\.targets\.\w+\.(baseline|predicted|scores)",

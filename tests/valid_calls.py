@@ -49,6 +49,8 @@ PREPROCESSOR = tables.Preprocessor(min_rows=2, unused=["kind"]).fit(TABLE)
 CLASSES = tables.Classes.fit("kind", TABLE["kind"])
 QUANTITY = tables.Quantity.fit("size", TABLE["size"])
 MODEL = tables.TableModel(PREPROCESSOR, fn.Network([fn.Input(3), fn.Dense(3)]), CLASSES)
+DATE = {"name": "sold", "first": "2020-01-01", "fill": "2020-01-03T10:30:00", "parts": ["days", "month"]}
+DATE |= {"mean": [3.5], "scale": [0.5], "indicator": True}
 AXES = Figure().subplots()
 CLASSIFIER = fastnn.sklearn.MLPClassifier((4,), max_iter=1, tol=0.0, random_state=0, batch_size=4)
 REGRESSOR = fastnn.sklearn.MLPRegressor("squared_error", (4,), max_iter=1, tol=0.0, random_state=0, batch_size=4)
@@ -205,12 +207,13 @@ CALLS = [
     (tables.Numeric, ENCODER),
     (tables.Boolean, ENCODER),
     (tables.Categorical, {"name": "town", "categories": ["Bonn", "Kiel"], "other": True, "missing": True}),
+    (tables.Date, DATE),
     (tables.Unused, {"name": "town", "reason": "chosen", "detail": "so"}),
     (
         tables.Preprocessor,
-        {"max_categories": 5, "min_rows": 2, "categorical": ["size"], "unused": ["kind"]},
+        {"max_categories": 5, "min_rows": 2, "categorical": ["size"], "unused": ["kind"], "numeric": ["id"]},
     ),
-    (tables.Preprocessor().fit, {"table": TABLE}),
+    (tables.Preprocessor().fit, {"table": TABLE, "training": np.arange(6)}),
     (PREPROCESSOR.transform, {"table": TABLE, "dtype": "float64"}),
     (PREPROCESSOR.unseen_categories, {"table": TABLE}),
     (PREPROCESSOR.extra_columns, {"names": ["size", "more"]}),

@@ -13,7 +13,8 @@ import numpy as np
 
 from fastnn._readers import delimited
 from fastnn._storage import durable
-from fastnn.tables.cells import number_text
+from fastnn.tables import frames
+from fastnn.tables.cells import EXACT, number_text
 
 try:
     import polars as pl
@@ -45,19 +46,23 @@ class Part:
     Attributes
     ----------
     columns : dict of str to ndarray
-        float64 with NaN, bool, datetime64, or objects: strings, booleans and None.
+        float64 with NaN, integers, bool, datetime64, timedelta64, or objects: strings, booleans, whole numbers beyond
+        2⁵³, decimals of more than 15 digits, times, and None.
     rows : int64 ndarray
         The number of each row in the file, as a spreadsheet counts: from 1, the header of a text file included.
     mixed : dict of str to Mixed
         Columns of texts most of which are numbers.
     unreadable : dict of str to str
         Columns of lists and the like, which are all None here, and their type.
+    padded : dict of str to ndarray
+        Columns of a text file that are numbers with leading zeros, as the texts that they are.
     """
 
     columns: dict[str, np.ndarray]
     rows: np.ndarray
     mixed: dict[str, Mixed] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
+    padded: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class TableFile:
@@ -106,18 +111,21 @@ class TableFile:
         """Read the whole table; in a text file the cells of a column decide what it holds."""
         frame = self._without_blank(self._collected(self._lazy()))
         rows = frame[_ROW].to_numpy().astype(np.int64) + self._first_row
-        columns, mixed, unreadable = {}, {}, {}
+        columns, mixed, unreadable, padded = {}, {}, {}, {}
         for name in self.names:
             series = frame[name]
             if _is_unreadable(series.dtype):
                 unreadable[name] = str(series.dtype)
                 series = pl.Series(name, [None] * len(rows), pl.String)
             if series.dtype == pl.String and self._layout is not None:
-                series, found = self._inferred(self._cleaned(series), rows)
+                texts = self._cleaned(series)
+                series, found = self._inferred(texts, rows)
                 if found is not None:
                     mixed[name] = found
+                elif series.dtype.is_numeric() and texts.str.contains(r"^0[0-9]+$").any():
+                    padded[name] = texts.to_numpy()
             columns[name] = _array(series)
-        return Part(columns, rows, mixed, unreadable)
+        return Part(columns, rows, mixed, unreadable, padded)
 
     def batches(self, kinds: Mapping[str, str], n_rows: int = BATCH_ROWS, head: int | None = None) -> Iterator[Part]:
         """Read the columns that ``kinds`` names, ``n_rows`` rows at a time; memory does not grow with the file.
@@ -206,7 +214,7 @@ class TableFile:
         numbers = self._numbers(texts)
         found = len(numbers) - numbers.null_count()
         if found == present:
-            return numbers, None
+            return _whole(texts, numbers), None
         if 2 * found <= present:
             return texts, None
         wrong = (numbers.is_null() & texts.is_not_null()).to_numpy()
@@ -223,7 +231,8 @@ class TableFile:
         truth = _booleans(texts)
         numbers = self._numbers(texts)
         if kind == "name":
-            named = pl.Series(series.name, [None if x is None else _name(x) for x in numbers.to_list()], pl.String)
+            pairs = zip(numbers.to_list(), texts.to_list(), strict=True)
+            named = pl.Series(series.name, [None if x is None else _name(x, text) for x, text in pairs], pl.String)
             return named.fill_null(truth.cast(pl.String)).fill_null(texts)
         result = numbers.fill_null(truth.cast(pl.Float64)) if kind == "boolean" else numbers
         wrong = (result.is_null() & texts.is_not_null()).to_numpy()
@@ -236,7 +245,17 @@ class TableFile:
         return result
 
 
-def _name(number: float) -> str:
+def _whole(texts: pl.Series, numbers: pl.Series) -> pl.Series:
+    """Return numbers of which some are beyond 2**53 as integers, if all are: none is rounded."""
+    if (numbers.abs() < EXACT).all():
+        return numbers
+    integers = texts.cast(pl.Int128, strict=False)
+    return integers if integers.null_count() == texts.null_count() else numbers
+
+
+def _name(number: float, text: str) -> str:
+    if abs(number) >= EXACT and text.lstrip("+-").isdecimal():
+        return str(int(text))
     return number_text(number) if np.isfinite(number) else str(number)
 
 
@@ -252,7 +271,7 @@ def _is_unreadable(dtype: pl.DataType) -> bool:
 def _array(series: pl.Series) -> np.ndarray:
     """Give a column as `fastnn.tables` takes it."""
     dtype = series.dtype
-    if dtype.is_decimal():
+    if isinstance(dtype, pl.Decimal) and (series.abs() < 10 ** (15 - dtype.scale)).all():  # float64 tells them apart
         series = series.cast(pl.Float64)
     elif dtype == pl.Null:
         series = series.cast(pl.String)
@@ -260,7 +279,7 @@ def _array(series: pl.Series) -> np.ndarray:
         raise ValueError(f"column {series.name!r} must hold numbers, booleans, texts or dates; got {dtype}")
     elif dtype == pl.Boolean and series.null_count():
         return np.array(series.to_list(), dtype=object)
-    return series.to_numpy()
+    return frames.array(series.name, series)[0]
 
 
 # ----------------------------------------------------------------------- writing

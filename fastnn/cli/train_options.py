@@ -35,6 +35,13 @@ OPTIONS = (
         without="texts",
         help="Columns of numbers that are categories.",
     ),
+    in_table(
+        "--numeric",
+        type=Names(),
+        metavar="NAME,NAME…",
+        without="all but ids",
+        help="Columns that are numbers, whatever they look like.",
+    ),
     in_table("--ignore", type=Names(), metavar="NAME,NAME…", without="none", help="Columns to leave out."),
     in_table(
         "--max-categories",

@@ -6,6 +6,7 @@
 """
 
 from fastnn.tables.cells import CellError as CellError
+from fastnn.tables.dates import Date as Date
 from fastnn.tables.encoders import Boolean as Boolean
 from fastnn.tables.encoders import Categorical as Categorical
 from fastnn.tables.encoders import Numeric as Numeric

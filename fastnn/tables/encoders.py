@@ -12,8 +12,9 @@ from fastnn._engine.environment import standard_environment
 from fastnn._input import checks
 from fastnn._storage.descriptions import Description, description
 from fastnn.data import Standardizer
-from fastnn.tables.cells import CellError, Cells
+from fastnn.tables.cells import CellError, Cells, known_text
 
+MOST_LISTED = 6  # categories
 # Why a column is not used.
 REASONS = {
     "chosen": "left out by choice",
@@ -21,20 +22,38 @@ REASONS = {
     "constant": "the same value in every row",
     "identifier": "a different value in every row",
     "text": "too many different texts to be categories",
-    "date": "dates: make numbers of them first, such as days since a day, or the month",
+    "date": "dates: make numbers of them first, such as days since a day, or the month",  # in models of before
     "kind": "neither numbers nor booleans nor texts",
     "mixed": "numbers in most rows, but not in all",
+}
+# What puts a column in that is left out for a reason: an argument of the preprocessor, an option of the command.
+REMEDIES = {
+    "identifier": "numeric or categorical keeps it",
+    "text": "categorical keeps it",
+    "mixed": "categorical keeps it",
 }
 
 
 class Encoder(Description):
-    """The base of what a column becomes."""
+    """The base of what a column becomes.
+
+    Attributes
+    ----------
+    used_as : str
+        What it is taken for, to be read.
+    """
 
     name: str
+    used_as: ClassVar[str]
 
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the matrix's columns."""
+        raise NotImplementedError
+
+    @property
+    def explanation(self) -> str:
+        """What is done with it, to be read."""
         raise NotImplementedError
 
     def encode(self, cells: Cells, out: np.ndarray) -> None:
@@ -62,6 +81,7 @@ class Numeric(Encoder):
     mean: float
     scale: float
     indicator: bool = False
+    used_as: ClassVar[str] = "number"
     kinds: ClassVar[tuple[str, ...]] = ("number", "boolean", "none")
     expected: ClassVar[str] = "a number"
 
@@ -77,6 +97,11 @@ class Numeric(Encoder):
     @property
     def features(self) -> tuple[str, ...]:
         return (self.name, f"{self.name} missing") if self.indicator else (self.name,)
+
+    @property
+    def explanation(self) -> str:
+        text = f"mean {self.mean:.6g}, deviation {self.scale:.4g}"
+        return text + (f"; missing ones {self.fill:.6g}, marked" if self.indicator else "")
 
     @classmethod
     def fit(cls, cells: Cells) -> Numeric:
@@ -109,10 +134,9 @@ class Numeric(Encoder):
             out[:, 1] = missing
 
     def _numbers(self, cells: Cells) -> np.ndarray:
-        if cells.kind not in self.kinds:
-            texts = cells.texts or []
-            row, text = next(((row, text) for row, text in enumerate(texts) if text is not None), (0, cells.kind))
-            raise CellError(cells.name, row, f"expected {self.expected}; got {text!r}")
+        if cells.kind not in self.kinds and cells.numbers is None:
+            row = int(cells.present.argmax())
+            raise CellError(cells.name, row, f"expected {self.expected}; got {cells.as_texts()[row]!r}")
         return np.full(len(cells.texts or ()), np.nan) if cells.numbers is None else cells.numbers
 
 
@@ -127,6 +151,7 @@ class Boolean(Numeric):
     indicator : bool, default False
     """
 
+    used_as: ClassVar[str] = "true or false"
     expected: ClassVar[str] = "true or false"
 
     def encode(self, cells: Cells, out: np.ndarray) -> None:
@@ -159,6 +184,7 @@ class Categorical(Encoder):
     categories: Any
     other: bool = False
     missing: bool = False
+    used_as: ClassVar[str] = "categories"
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -177,6 +203,14 @@ class Categorical(Encoder):
         rest = [f"{self.name} other"] * self.other + [f"{self.name} missing"] * self.missing
         return (*own, *rest)
 
+    @property
+    def explanation(self) -> str:
+        listed = list(self.categories[:MOST_LISTED])
+        if len(self.categories) > len(listed):
+            listed.append(f"… {len(self.categories) - len(listed)} more")
+        listed += ["(rare)"] * self.other + ["(missing)"] * self.missing
+        return ", ".join(listed)
+
     @classmethod
     def fit(cls, cells: Cells, max_categories: int, min_rows: int) -> Categorical:
         """Keep the most frequent categories; of equally frequent ones the first by code points."""
@@ -192,13 +226,14 @@ class Categorical(Encoder):
         places: dict[str | None, int] = {category: place for place, category in enumerate(self.categories)}
         other = len(self.categories) if self.other else nowhere
         places[None] = len(self.categories) + self.other if self.missing else other
-        place = np.array([places.get(text, other) for text in texts], dtype=np.int64)
+        place = np.array([places.get(known_text(text, places), other) for text in texts], dtype=np.int64)
         rows = np.flatnonzero(place < nowhere)
         out[rows, place[rows]] = 1
 
     def unseen(self, cells: Cells) -> set[str]:
         """Return those categories of ``cells`` that have no column of their own."""
-        return {text for text in cells.as_texts() if text is not None}.difference(self.categories)
+        texts = {text for text in cells.as_texts() if text is not None}
+        return {text for text in texts if known_text(text, self.categories) not in self.categories}
 
 
 @description
@@ -225,11 +260,9 @@ class Unused(Description):
 
     @property
     def explanation(self) -> str:
-        """Reason and detail, to be read."""
-        return REASONS[self.reason] + (f": {self.detail}" if self.detail else "")
-
-
-ENCODERS = (Numeric, Boolean, Categorical)
+        """Reason and detail, and what puts the column in, to be read."""
+        remedy = REMEDIES.get(self.reason)
+        return REASONS[self.reason] + (f": {self.detail}" if self.detail else "") + (f" ({remedy})" if remedy else "")
 
 
 def median(numbers: np.ndarray) -> float:

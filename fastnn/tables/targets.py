@@ -14,7 +14,7 @@ from fastnn._storage.descriptions import Description, description
 from fastnn.data import Standardizer
 from fastnn.tables import cells as _cells
 from fastnn.tables import scores
-from fastnn.tables.cells import CellError, Cells, number_text
+from fastnn.tables.cells import CellError, Cells, known_text
 from fastnn.tables.encoders import median
 
 KINDS = ("text", "number", "boolean")
@@ -99,7 +99,7 @@ class Classes(Target):
                 raise ValueError(f"training must have shape (k,), numbers of rows; got shape {training.shape}")
         labels = sorted({text for text in texts if text is not None})
         if cells.kind == "number":
-            labels.sort(key=float)
+            labels.sort(key=_number)
         if len(labels) < 2:
             came = f"every row is {labels[0]!r}" if labels else "there is no row"
             raise ValueError(f"the target {name!r} must have at least two classes; {came}")
@@ -121,8 +121,8 @@ class Classes(Target):
     def encode(self, column: Any) -> np.ndarray:
         """Return labels 0, 1, … of shape (n,), int64."""
         texts = _complete(self.name, column).as_texts()
-        places = {label: place for place, label in enumerate(self.labels)}
-        result = np.array([places.get(text, -1) for text in texts], dtype=np.int64)
+        places: dict[str | None, int] = {label: place for place, label in enumerate(self.labels)}
+        result = np.array([places.get(known_text(text, places), -1) for text in texts], dtype=np.int64)
         if (result < 0).any():
             row = int((result < 0).argmax())
             listed = _cells.quoted(list(self.labels))
@@ -139,8 +139,8 @@ class Classes(Target):
                 own = np.array(self.labels)
             elif self.kind == "boolean":
                 own = np.array([label == "true" for label in self.labels])
-            elif all(number_text(float(label)) == label and "." not in label for label in self.labels):
-                own = np.array([int(float(label)) for label in self.labels])
+            elif all(map(_is_whole, self.labels)):
+                own = _whole(self.labels)
             else:
                 own = np.array([float(label) for label in self.labels])
         return own[checks.places(numbers, len(own), "numbers")]
@@ -277,24 +277,22 @@ def is_classes(name: str, column: Any) -> bool:
     if cells.kind != "number":
         return True
     assert cells.numbers is not None
-    numbers = cells.numbers[~np.isnan(cells.numbers)]
+    numbers = cells.numbers[cells.present]
     different = np.unique(numbers)
     is_whole = all(float(x).is_integer() for x in different[: FEW_CLASSES + 1].tolist())
-    return is_whole and len(different) <= FEW_CLASSES and len(numbers) >= ROWS_OF_A_CLASS * len(different)
+    n = len(set(cells.as_texts()) - {None}) if cells.holds_integers else len(different)
+    return is_whole and n <= FEW_CLASSES and len(numbers) >= ROWS_OF_A_CLASS * n
 
 
 def present(name: str, column: Any) -> np.ndarray:
     """Return which rows have a target: bool of shape (n,)."""
-    cells = _cells.cells(name, column)
-    if cells.texts is not None:
-        return np.array([text is not None for text in cells.texts], dtype=np.bool_)
-    return np.ones(len(column), dtype=np.bool_) if cells.numbers is None else ~np.isnan(cells.numbers)
+    return _cells.cells(name, column).present
 
 
 def _complete(name: str, column: Any) -> Cells:
     """Return the cells of a target, each of which has a value."""
     cells = _cells.cells(name, column)
-    there = present(name, column)
+    there = cells.present
     if not there.all():
         raise CellError(name, int((~there).argmax()), "expected a value of the target; got a missing cell")
     if cells.kind == "date":
@@ -307,7 +305,7 @@ def _complete_numbers(name: str, column: Any) -> np.ndarray:
     if not len(column):
         raise ValueError(f"the target {name!r} must have at least one row; got none")
     if cells.numbers is None:
-        raise CellError(name, 0, f"expected a number; got {(cells.texts or ['?'])[0]!r}")
+        raise CellError(name, 0, f"expected a number; got {cells.as_texts()[0]!r}")
     return cells.numbers
 
 
@@ -317,3 +315,23 @@ def _quantile(numbers: np.ndarray, q: float) -> float:
     place = q * len(ordered)
     whole = int(place)
     return float(ordered[min(len(ordered) - 1, whole if place > whole else max(0, whole - 1))])
+
+
+def _is_whole(label: str) -> bool:
+    try:
+        return str(int(label)) == label
+    except ValueError:
+        return False
+
+
+def _number(label: str) -> int | float:
+    return int(label) if _is_whole(label) else float(label)
+
+
+def _whole(labels: tuple[str, ...]) -> np.ndarray:
+    """Return whole numbers as int64; as uint64 or objects if they do not fit."""
+    numbers = [int(label) for label in labels]
+    low, high = min(numbers), max(numbers)
+    if low >= -(2**63) and high < 2**63:
+        return np.array(numbers, dtype=np.int64)
+    return np.array(numbers, dtype=np.uint64 if low >= 0 and high < 2**64 else object)

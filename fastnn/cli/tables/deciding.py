@@ -53,7 +53,11 @@ def decide(path: str, part: Part, options: TableOptions, loss: str | None) -> De
     """
     name = _target_name(path, options, part.columns)
     _check_named(path, options, part.columns, name)
-    mixed = {key: found for key, found in part.mixed.items() if key not in (options.categorical or ())}
+    mixed = {
+        key: found
+        for key, found in part.mixed.items()
+        if key not in (*(options.categorical or ()), *(options.numeric or ()))
+    }
     if name in mixed and options.task != "classification":
         found = mixed[name]
         raise ValueError(
@@ -80,11 +84,15 @@ def _target_name(path: str, options: TableOptions, columns: Mapping[str, Any]) -
 
 def _check_named(path: str, options: TableOptions, columns: Mapping[str, Any], target: str) -> None:
     """Refuse names in options that are not of columns to learn from."""
-    for argument in ("categorical", "ignore"):
+    for argument in ("categorical", "numeric", "ignore"):
         for other in getattr(options, argument) or ():
             if other not in columns or other == target:
                 what = "the target" if other == target else "no column of it"
                 raise ValueError(f"{path}: --{argument} must name columns to learn from; {other!r} is {what}")
+    for other in options.numeric or ():
+        for argument in ("categorical", "ignore"):
+            if other in (getattr(options, argument) or ()):
+                raise ValueError(f"--numeric must not name columns that --{argument} names too; got {other!r}")
 
 
 def _task_of(loss: str | None, options: TableOptions, name: str, column: np.ndarray) -> str:

@@ -13,8 +13,7 @@ from rich.table import Table
 from fastnn.cli import display
 from fastnn.cli.sources import Scores
 from fastnn.cli.tables.dividing import DividedTable
-from fastnn.tables import Categorical, Classes, Numeric, Preprocessor, Quantity
-from fastnn.tables.encoders import Encoder, Unused
+from fastnn.tables import Classes, Preprocessor, Quantity, Unused
 from fastnn.tables.scores import MAXIMISED
 
 if TYPE_CHECKING:
@@ -69,8 +68,7 @@ def show_columns(out: Console, preprocessor: Preprocessor) -> None:
     table.add_column("", "", overflow="fold")
     table.add_column("features", f"{len(preprocessor.features)}", justify="right")
     for encoder in used[:MOST_COLUMNS]:
-        kind = {"Numeric": "number", "Boolean": "true or false"}.get(type(encoder).__name__, "categories")
-        table.add_row(escape(encoder.name), kind, escape(_details(encoder)), str(len(encoder.features)))
+        table.add_row(escape(encoder.name), encoder.used_as, escape(encoder.explanation), str(len(encoder.features)))
     if len(used) > MOST_COLUMNS:
         table.add_row(f"and {len(used) - MOST_COLUMNS} more", "", "", "")
     display.show(out, table)
@@ -87,18 +85,6 @@ def _unused_table(unused: tuple[Unused, ...]) -> Table:
     if len(unused) > MOST_COLUMNS:
         table.add_row(f"and {len(unused) - MOST_COLUMNS} more", "")
     return table
-
-
-def _details(encoder: Encoder) -> str:
-    if isinstance(encoder, Categorical):
-        listed = list(encoder.categories[:6])
-        if len(encoder.categories) > len(listed):
-            listed.append(f"… {len(encoder.categories) - len(listed)} more")
-        listed += ["(rare)"] * encoder.other + ["(missing)"] * encoder.missing
-        return ", ".join(listed)
-    assert isinstance(encoder, Numeric)
-    text = f"mean {encoder.mean:.6g}, deviation {encoder.scale:.4g}"
-    return text + (f"; missing ones {encoder.fill:.6g}, marked" if encoder.indicator else "")
 
 
 def show_scores(

@@ -50,7 +50,8 @@ class DividedTable:
 def divide(path: str, part: Part, options: TableOptions, division: Division, loss: str | None) -> DividedTable:
     """Divide the rows that have a target, the test part first, and make matrices of them.
 
-    Classes have the same shares in all parts. What is learnt from the table, is from the part to train on.
+    Classes have the same shares in all parts. What is learnt from the table, is from the part to train on; whether a
+    column is an identifier is seen in all rows.
 
     Raises
     ------
@@ -62,6 +63,9 @@ def divide(path: str, part: Part, options: TableOptions, division: Division, los
     kept = np.flatnonzero(decided.there)
     rows, column = part.rows[kept], part.columns[name][kept]
     columns = {key: values[kept] for key, values in part.columns.items() if key != name}
+    for key in options.categorical or ():
+        if key in part.padded:
+            columns[key] = part.padded[key][kept]
 
     labels = None
     with in_file(path, rows):
@@ -69,15 +73,19 @@ def divide(path: str, part: Part, options: TableOptions, division: Division, los
             if values.dtype.kind == "f" and key not in (options.ignore or ()):
                 cells.cells(key, values)  # the first infinite one, whichever part it will be in
         if decided.task == "classification":
+            column = part.padded[name][kept] if name in part.padded else column
             labels = Classes.fit(name, column).encode(column)
         else:
             Quantity.fit(name, column)
         numbers = _split_rows(len(rows), division, labels)
     train = numbers["train"]
     unused = _unused(part, options, decided.mixed, name)
-    preprocessor = Preprocessor(options.max_categories, options.min_rows, options.categorical or (), unused)
+    preprocessor = Preprocessor(
+        options.max_categories, options.min_rows, options.categorical or (), unused, options.numeric or ()
+    )
+    with in_file(path, rows):
+        preprocessor.fit(columns, train)
     with in_file(path, rows[train]):
-        preprocessor.fit({key: values[train] for key, values in columns.items()})
         target = _target(decided, column, train, options)
     made = {}
     for key, places in numbers.items():
@@ -134,10 +142,10 @@ def _target(decided: Decision, column: np.ndarray, train: np.ndarray, options: T
 
 def fingerprint(column: np.ndarray) -> str:
     """Compute the SHA-256 of the values of a column, in whatever kind of file they are."""
-    if column.dtype.kind == "O":
+    if column.dtype.kind == "M":
+        content = json.dumps(cells.cells("", column).as_texts()).encode()
+    elif column.dtype.kind == "O" and not all(value is None or type(value) is int for value in column):
         content = json.dumps(column.tolist(), default=str).encode()
-    elif column.dtype.kind == "M":
-        content = np.datetime_as_string(column).astype(str).tobytes()
     else:
         numbers = column.astype("<f8")
         content = np.where(np.isnan(numbers), np.nan, numbers).astype("<f8").tobytes()

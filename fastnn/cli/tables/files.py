@@ -11,7 +11,7 @@ import numpy as np
 
 from fastnn._readers import delimited
 from fastnn.cli.failures import Failure
-from fastnn.tables import Boolean, Categorical, CellError, Classes, TableModel
+from fastnn.tables import Boolean, Categorical, CellError, Classes, Date, TableModel
 from fastnn.tables.cells import number_text
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def kinds(model: TableModel, with_target: bool) -> dict[str, str]:
         if isinstance(encoder, Categorical):
             result[encoder.name] = "name" if all(map(_is_canonical, encoder.categories)) else "text"
         else:
-            result[encoder.name] = "boolean" if isinstance(encoder, Boolean) else "number"
+            kind = "text" if isinstance(encoder, Date) else "number"
+            result[encoder.name] = "boolean" if isinstance(encoder, Boolean) else kind
     if with_target:
         target = model.target
         is_text = isinstance(target, Classes) and target.kind == "text"
@@ -81,6 +82,6 @@ def kinds(model: TableModel, with_target: bool) -> dict[str, str]:
 def _is_canonical(category: str) -> bool:
     """Tell whether a category may be a number or a truth value, which a file may write in several ways."""
     try:
-        return category in ("true", "false") or number_text(float(category)) == category
+        return category in ("true", "false", number_text(float(category))) or category == str(int(category))
     except (ValueError, OverflowError):
         return False

@@ -18,6 +18,7 @@ class TableOptions:
     target: str | None = None
     task: str | None = None
     categorical: tuple[str, ...] | None = None
+    numeric: tuple[str, ...] | None = None
     ignore: tuple[str, ...] | None = None
     max_categories: int = 50
     min_rows: int = 5

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from fastnn._input import checks
 from fastnn.cli import objectives
@@ -13,8 +14,12 @@ from fastnn.cli.sources import Division
 from fastnn.cli.tables import dividing
 from fastnn.cli.tables.files import open_table
 from fastnn.cli.tables.options import TableOptions
-from fastnn.cli.tables.source import Table
+from fastnn.cli.tables.source import EXACT_NAMES, Table
+from fastnn.tables import cells
 from fastnn.tables.cells import quoted
+
+if TYPE_CHECKING:
+    from fastnn._readers.polars_tables import Part
 
 
 def is_recorded(record: Mapping[str, Any]) -> bool:
@@ -45,11 +50,12 @@ def recorded(path: str, record: Mapping[str, Any], table: str | None) -> Table:
     given = record["data"]
     options = dict(given["table"])
     loss = checks.choice(options.pop("loss"), [name for known in objectives.TASKS.values() for name in known], "loss")
-    for name in ("categorical", "ignore", "quantiles"):
+    for name in ("categorical", "numeric", "ignore", "quantiles"):
         if name in options:
             options[name] = tuple(options[name])
     division = Division.recorded(record)
     expected, named = dict(given["columns"]), str(given["file"])
+    is_exact = given.get("names") == EXACT_NAMES
     chosen = TableOptions(**options)
     try:
         file = open_table(_found(path, named, table))
@@ -61,9 +67,34 @@ def recorded(path: str, record: Mapping[str, Any], table: str | None) -> Table:
                 f"{file.path}: not the table of {path!r}: other values in {quoted(changed)}, by their fingerprints"
                 + (f", or other rows: it has {len(part.rows):,}" if len(changed) == len(expected) else "")
             )
-        return Table(file, part, chosen, division, loss)
+        part = _of_run(part, expected, is_exact)
+        return Table(file, part, _of_columns(chosen, part), division, loss)
     except (OSError, TypeError, ValueError) as error:
         raise Failure(reason(error)) from None
+
+
+def _of_run(part: Part, names: Collection[str], is_exact: bool) -> Part:
+    """Return the columns that a run has used; of one that knew no exact names, with numbers in float64."""
+    columns = {name: values for name, values in part.columns.items() if name in names}
+    mixed = {name: found for name, found in part.mixed.items() if name in names}
+    if is_exact:
+        return replace(part, columns=columns, mixed=mixed, unreadable={})
+    for name, values in columns.items():
+        column = cells.cells(name, values)
+        if column.kind == "number" and column.numbers is not None:
+            columns[name] = column.numbers
+    return replace(part, columns=columns, mixed=mixed, unreadable={}, padded={})
+
+
+def _of_columns(chosen: TableOptions, part: Part) -> TableOptions:
+    """Return the options of a run for the columns that it has used: those that are numbers stay numbers."""
+    categorical = tuple(name for name in chosen.categorical or () if name in part.columns)
+    numeric = tuple(
+        name
+        for name, values in part.columns.items()
+        if name not in (*categorical, chosen.target) and cells.cells(name, values).kind == "number"
+    )
+    return replace(chosen, categorical=categorical, numeric=numeric, ignore=None)
 
 
 def _found(path: str, named: str, table: str | None) -> str:
