@@ -15,6 +15,7 @@ from fastnn.tables import frames, moments
 from fastnn.tables.frames import EXACT
 
 _MISSING_TYPES = {"NAType", "NaTType"}  # of pandas
+_DURATIONS = (datetime.timedelta, datetime.time, np.timedelta64)
 _SURE_DIGITS = 15  # float64 tells apart all decimal numbers of so many
 
 
@@ -211,6 +212,7 @@ def _of_objects(name: str, values: list[Any]) -> Cells:
             return _of_dates(name, values)
         numbers = _floats(name, values)
         is_plain = types <= {int, float} and not (np.abs(numbers) >= EXACT).any()
+        is_plain |= all(issubclass(t, _DURATIONS) for t in types)
         return _numbers(name, numbers, None if is_plain else frames.array(name, values)[0])
     for row, value in enumerate(values):
         first = next(v for v in values if v is not None)
@@ -247,17 +249,14 @@ def _floats(name: str, values: list[Any]) -> np.ndarray:
     with standard_environment():
         for row, value in enumerate(values):
             try:
-                result[row] = np.nan if value is None else _seconds(value) if _is_duration(value) else float(value)
+                result[row] = (
+                    np.nan if value is None else _seconds(value) if isinstance(value, _DURATIONS) else float(value)
+                )
             except (TypeError, ValueError):
                 raise CellError(name, row, f"expected a number or a text; got {checks.described(value)}") from None
             except OverflowError:
                 raise CellError(name, row, "expected a number that fits in float64; got a larger integer") from None
     return result
-
-
-def _is_duration(value: Any) -> bool:
-    """Return whether a value is a duration, or a time of the day."""
-    return isinstance(value, (datetime.timedelta, datetime.time, np.timedelta64))
 
 
 def _seconds(value: Any) -> float:

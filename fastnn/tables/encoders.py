@@ -28,7 +28,7 @@ REASONS = {
 }
 # What puts a column in that is left out for a reason: an argument of the preprocessor, an option of the command.
 REMEDIES = {
-    "identifier": "numeric or categorical keeps it",
+    "identifier": "categorical keeps it",
     "text": "categorical keeps it",
     "mixed": "categorical keeps it",
 }
@@ -262,6 +262,8 @@ class Unused(Description):
     def explanation(self) -> str:
         """Reason and detail, and what puts the column in, to be read."""
         remedy = REMEDIES.get(self.reason)
+        if self.reason == "identifier" and self.detail:  # numbers, of which it says what they are
+            remedy = f"numeric or {remedy}"
         return REASONS[self.reason] + (f": {self.detail}" if self.detail else "") + (f" ({remedy})" if remedy else "")
 
 

@@ -118,12 +118,14 @@ def array(name: str, values: Any) -> tuple[np.ndarray, bool]:
     if kind.partition("[")[0].partition("<")[0].partition("(")[0] in _UNREADABLE or dtype == "Object":
         raise UnreadableColumn(name, dtype)
     is_category = kind.startswith(_CATEGORIES)
-    if is_category or kind.startswith(("int128", "uint128")):
-        return _objects(_listed(values)), is_category
-    found = _to_numpy(values, kind)
-    if "int" in kind and found.dtype.kind == "f" and (np.abs(found) >= EXACT).any():  # rounded, for what is missing
+    if is_category and _has(values, "to_pylist"):  # of pyarrow, which would fill missing cells with the last category
+        values = values.cast(values.type.value_type)
+        kind = str(values.type)
+    if kind.startswith(("int128", "uint128")):
         return _objects(_listed(values)), False
-    return found, False
+    found = _to_numpy(values, kind)
+    is_rounded = (is_category or "int" in kind) and found.dtype.kind == "f" and (np.abs(found) >= EXACT).any()
+    return (_objects(_listed(values)) if is_rounded else found), is_category
 
 
 def _to_numpy(values: Any, kind: str) -> np.ndarray:

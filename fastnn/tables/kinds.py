@@ -53,7 +53,8 @@ def encoder_of(cells: Cells, training: Cells, choices: Choices) -> Encoder | Unu
         return Unused(name, "constant")
     if cells.kind == "boolean":
         return Boolean.fit(training)
-    return Unused(name, "identifier") if _is_identifier(cells) else Numeric.fit(training)
+    why = _why_identifier(cells)
+    return Unused(name, "identifier", why) if why else Numeric.fit(training)
 
 
 def _chosen_numeric(training: Cells) -> Encoder:
@@ -97,23 +98,24 @@ def _is_different_everywhere(cells: Cells) -> bool:
     return len(set(present)) == len(present) >= FEW_ROWS
 
 
-def _is_identifier(cells: Cells) -> bool:
-    """Return whether whole numbers, different in every row, are called an id or number the rows, or are all huge.
+def _why_identifier(cells: Cells) -> str:
+    """Return why whole numbers, different in every row, are an identifier; nothing if they are a quantity.
 
-    Huge are integers that float64 cannot tell apart; a float of that size is a quantity.
+    They are called an id, are called the numbers of the rows and may be, or are integers that float64 cannot tell
+    apart; a float of that size is a quantity.
     """
     assert cells.numbers is not None
     numbers = np.sort(cells.numbers[cells.present])
     if len(numbers) < FEW_ROWS:
-        return False
+        return ""
     if (np.abs(numbers) >= EXACT).any():
         is_huge = bool((np.abs(numbers) >= EXACT).all()) and cells.holds_integers
-        return is_huge and _is_different_everywhere(cells)
+        return "whole numbers beyond 2⁵³" if is_huge and _is_different_everywhere(cells) else ""
     if (numbers[1:] == numbers[:-1]).any() or (numbers.astype(np.int64) != numbers).any():
-        return False
+        return ""
     words = [word for word in _WORDS.split(cells.name.strip()) if word]
     if words and words[-1].lower() in _IDS:
-        return True
+        return "called an id"
     # About as many numbers as rows: all of them, or those that a split has left.
     counts = bool(numbers[0] >= 0 and numbers[-1] < 2 * len(numbers))
-    return counts and " ".join(words).lower() in _ROW_NUMBERS
+    return "numbers of the rows" if counts and " ".join(words).lower() in _ROW_NUMBERS else ""

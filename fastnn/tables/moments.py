@@ -20,7 +20,8 @@ DAY = 24 * HOUR
 MISSING = -(2**63)  # as NumPy has it of dates
 WEEKDAY_OF_1970 = 3  # a Thursday; 0 is Monday
 _EPOCH = datetime.datetime(1970, 1, 1)
-_FIRST, _LAST = np.datetime64("0001-01-01T00:00:00"), np.datetime64("9999-12-31T23:59:59")
+_YEARS = (np.datetime64("0001-01-01T00:00:00.000000"), np.datetime64("9999-12-31T23:59:59.999999"))
+_FIRST, _LAST = (int(moment.astype(np.int64)) for moment in _YEARS)
 _FINER = ("us", "ns", "ps", "fs", "as")  # units that cannot hold dates outside of those years, or hardly
 
 
@@ -32,9 +33,10 @@ def of_array(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if unit.endswith(_FINER):
         wrong = np.zeros(len(values), dtype=np.bool_)
     else:
-        first, last = (limit.astype(values.dtype).astype(np.int64) for limit in (_FIRST, _LAST))
+        first, last = (limit.astype(values.dtype).astype(np.int64) for limit in _YEARS)
         wrong = ~missing & ((own < first) | (own > last))
     moments = np.where(wrong, np.datetime64("NaT"), values).astype("datetime64[us]").astype(np.int64)
+    wrong |= ~missing & ((moments < _FIRST) | (moments > _LAST))
     return np.where(missing, MISSING, moments), wrong
 
 
@@ -58,7 +60,10 @@ def of_time(value: Any) -> int:
         return (value.toordinal() - _EPOCH.toordinal()) * DAY
     zone = value.utcoffset()
     passed = value.replace(tzinfo=None) - _EPOCH - (zone or datetime.timedelta())
-    return passed.days * DAY + passed.seconds * 1_000_000 + passed.microseconds
+    moment = passed.days * DAY + passed.seconds * 1_000_000 + passed.microseconds
+    if not _FIRST <= moment <= _LAST:  # in UTC
+        raise ValueError
+    return moment
 
 
 def text(moment: int) -> str:

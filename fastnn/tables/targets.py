@@ -14,7 +14,7 @@ from fastnn._storage.descriptions import Description, description
 from fastnn.data import Standardizer
 from fastnn.tables import cells as _cells
 from fastnn.tables import scores
-from fastnn.tables.cells import CellError, Cells, known_text
+from fastnn.tables.cells import CellError, Cells, known_text, number_text
 from fastnn.tables.encoders import median
 
 KINDS = ("text", "number", "boolean")
@@ -141,8 +141,10 @@ class Classes(Target):
                 own = np.array([label == "true" for label in self.labels])
             elif all(map(_is_whole, self.labels)):
                 own = _whole(self.labels)
-            else:
+            elif all(number_text(float(label)) == label for label in self.labels):
                 own = np.array([float(label) for label in self.labels])
+            else:  # decimals of more digits than a float has
+                own = np.array(self.labels)
         return own[checks.places(numbers, len(own), "numbers")]
 
     def predicted(self, outputs: np.ndarray, activation: str) -> np.ndarray:
