@@ -11,6 +11,7 @@ from fastnn.cli.tables.files import in_file, kinds, open_table
 from fastnn.tables import Classes, TableModel, cells, targets
 
 LABEL_KINDS = {"text": "text", "boolean": "boolean", "number": "number"}
+OF_NUMBERS = {"i": "integer", "f": "number", "u": "text", "O": "text", "U": "text"}  # by the dtype; others lose digits
 
 
 @dataclass
@@ -86,8 +87,8 @@ def output_kinds(model: TableModel) -> dict[str, str]:
     target = model.target
     if isinstance(target, Classes):
         kind = LABEL_KINDS[target.kind]
-        if kind == "number" and target.decode(np.zeros(1, dtype=np.int64)).dtype.kind == "i":
-            kind = "integer"
+        if kind == "number":
+            kind = OF_NUMBERS[target.decode(np.zeros(1, dtype=np.int64)).dtype.kind]
         return {"label": kind, **{f"probability_{label}": "number" for label in target.labels}}
     quantiles = target.quantiles
     return {f"quantile_{q:g}": "number" for q in quantiles} or {"prediction": "number"}
@@ -98,6 +99,7 @@ def output_columns(model: TableModel, outputs: np.ndarray) -> Mapping[str, np.nd
     names = list(output_kinds(model))
     if isinstance(model.target, Classes):
         label = model.target.decode(outputs.argmax(axis=1))
+        label = label.astype(str) if label.dtype.kind in "uO" else label
         return {"label": label, **dict(zip(names[1:], np.ascontiguousarray(outputs.T), strict=True))}
     return dict(zip(names, np.ascontiguousarray(outputs.T), strict=True))
 

@@ -14,6 +14,7 @@ from fastnn.cli import display
 from fastnn.cli.sources import Scores
 from fastnn.cli.tables.dividing import DividedTable
 from fastnn.tables import Classes, Preprocessor, Quantity, Unused
+from fastnn.tables.cells import quoted
 from fastnn.tables.scores import MAXIMISED
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ def show_table(out: Console, file: TableFile, divided: DividedTable) -> None:
     out.print()
     display.show(out, display.values_table("Target", target_values(divided.target)))
     show_columns(out, divided.preprocessor)
+    if divided.without_zeros:
+        named = quoted(list(divided.without_zeros))
+        out.print(f"numbers with leading zeros: {escape(named)}; as names, with their zeros, by --categorical\n")
 
 
 def target_values(target: Classes | Quantity | Any) -> dict[str, Any]:

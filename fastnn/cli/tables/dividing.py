@@ -16,7 +16,8 @@ from fastnn.cli.sources import Division, Parts, Rows
 from fastnn.cli.tables.deciding import Decision, decide, more
 from fastnn.cli.tables.files import in_file
 from fastnn.cli.tables.options import QUANTILES, TableOptions
-from fastnn.tables import Classes, Preprocessor, Quantity, Unused, cells
+from fastnn.tables import Classes, Numeric, Preprocessor, Quantity, Unused, cells
+from fastnn.tables.encoders import Encoder
 
 if TYPE_CHECKING:
     from fastnn._readers.polars_tables import Mixed, Part
@@ -36,6 +37,8 @@ class DividedTable:
         How many rows were left out because they have no target, and the number of the first in the file.
     fingerprints : dict of str to str
         Of the columns that are used.
+    without_zeros : tuple of str
+        Columns that are used as numbers, though they have leading zeros.
     """
 
     preprocessor: Preprocessor
@@ -45,6 +48,7 @@ class DividedTable:
     n_without_target: int
     first_without_target: int
     fingerprints: dict[str, str]
+    without_zeros: tuple[str, ...]
 
 
 def divide(path: str, part: Part, options: TableOptions, division: Division, loss: str | None) -> DividedTable:
@@ -104,6 +108,7 @@ def divide(path: str, part: Part, options: TableOptions, division: Division, los
         n_without_target=len(part.rows) - len(kept),
         first_without_target=int(part.rows[decided.there.argmin()]) if len(kept) < len(part.rows) else 0,
         fingerprints={key: fingerprint(part.columns[key]) for key in (*preprocessor.names, name)},
+        without_zeros=tuple(encoder.name for encoder in preprocessor.encoders if _loses_zeros(encoder, part)),
     )
 
 
@@ -138,6 +143,10 @@ def _target(decided: Decision, column: np.ndarray, train: np.ndarray, options: T
     quantiles = (options.quantiles or QUANTILES) if decided.loss in objectives.WITH_QUANTILES else ()
     absolute = not quantiles and not objectives.takes_squares(decided.loss)
     return Quantity.fit(decided.name, column[train], quantiles, absolute)
+
+
+def _loses_zeros(encoder: Encoder, part: Part) -> bool:
+    return encoder.name in part.padded and isinstance(encoder, Numeric)
 
 
 def fingerprint(column: np.ndarray) -> str:
