@@ -8,11 +8,13 @@ from __future__ import annotations
 import numpy as np
 from onnx import ModelProto, TensorProto, ValueInfoProto
 
+from fastnn.onnx.dates import date
 from fastnn.onnx.graph import ELEMENT_TYPES, Graph, matrix, vector
 from fastnn.onnx.layers import write_layers
 from fastnn.onnx.models import describe
-from fastnn.tables import Categorical, Classes, Numeric, Quantity, TableModel
+from fastnn.tables import Categorical, Classes, Date, Numeric, Quantity, TableModel
 
+_INPUTS = {Categorical: TensorProto.STRING, Date: TensorProto.INT64}  # others are numbers
 _LABELS = {"U": TensorProto.STRING, "i": TensorProto.INT64, "f": TensorProto.DOUBLE, "b": TensorProto.BOOL}
 
 
@@ -32,10 +34,11 @@ def table_model(model: TableModel) -> ModelProto:
     graph = Graph(network.dtype, taken=model.preprocessor.names)
     inputs, parts = [], []
     for encoder in model.preprocessor.encoders:
-        element_type = TensorProto.STRING if isinstance(encoder, Categorical) else TensorProto.DOUBLE
-        inputs.append(matrix(encoder.name, element_type, 1))
+        inputs.append(matrix(encoder.name, _INPUTS.get(type(encoder), TensorProto.DOUBLE), 1))
         if isinstance(encoder, Categorical):
             parts += _categorical(graph, encoder)
+        elif isinstance(encoder, Date):
+            parts += date(graph, encoder)
         elif isinstance(encoder, Numeric):
             parts += _numeric(graph, encoder)
         else:
@@ -101,6 +104,7 @@ def _classes(graph: Graph, target: Classes, value: str, activation: str) -> list
     elif activation != "softmax":
         value = graph.add("Softmax", value, axis=1)
     labels = target.decode(np.arange(n))
+    labels = labels.astype(str) if labels.dtype.kind in "uO" else labels  # whole numbers beyond int64
     constant = graph.tensor("classes", labels.astype(object) if labels.dtype.kind == "U" else labels)
     probabilities = graph.add("Identity", value, name="probabilities")
     label = graph.add("Gather", constant, graph.add("ArgMax", value, axis=1, keepdims=0), name="label")

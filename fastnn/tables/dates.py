@@ -136,7 +136,7 @@ class Date(Encoder):
             if part in CYCLES:
                 of, n = CYCLES[part]
                 place = of(filled)
-                for values in _circle(n):
+                for values in circle(n):
                     out[:, column] = values[place]
                     column += 1
             else:
@@ -153,7 +153,7 @@ def _numbers(found: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray]:
         return (found - first).astype(np.float64) / moments.DAY, moments.years(found).astype(np.float64)
 
 
-def _circle(n: int) -> tuple[np.ndarray, np.ndarray]:
+def circle(n: int) -> tuple[np.ndarray, np.ndarray]:
     """Return sine and cosine of n points on a circle, float64."""
     with standard_environment():
         angles = 2 * math.pi * np.arange(n) / n
