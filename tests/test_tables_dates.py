@@ -240,3 +240,12 @@ def test_what_is_no_date(values, message):
     with pytest.raises(tables.CellError) as error:
         fitted.transform({"when": values})
     assert message in str(error.value)
+
+
+def test_a_scale_that_no_training_rows_give_is_noticed():
+    column = tables.Date("when", "2020-01-01", "2020-01-01", ["days"], [0.0], [1e-300])
+    description = {"version": 2, "columns": [{"type": "Date", **vars(column)}], "unused": []}
+    with pytest.raises(
+        tables.CellError, match="row 1: too far from the training rows to fit in float32; got 2021-07-01"
+    ):
+        tables.Preprocessor.from_description(description).transform({"when": ["2020-01-01", "2021-07-01"]})

@@ -192,6 +192,15 @@ def test_what_its_library_calls_categories_or_texts(column, texts):
     assert tables.Classes.fit("x", column).n_outputs == 3
 
 
+@pytest.mark.parametrize("values", [WHOLE, HUGE, TENTHS])
+def test_classes_that_are_categories_of_numbers_come_back_as_numbers(values):
+    for column in (pd.Series(values).astype("category"), pa.array(values).dictionary_encode()):
+        target = tables.Classes.fit("x", column)
+        assert target == tables.Classes.fit("x", values)
+        assert target.decode(target.encode(column)).tolist() == values
+        assert tables.Quantity.fit("x", column) == tables.Quantity.fit("x", values)
+
+
 def test_categories_of_numbers_may_be_numbers_by_choice():
     column = pd.Series(WHOLE).astype("category")
     fitted = tables.Preprocessor(numeric=["x"]).fit({"x": column})

@@ -139,3 +139,16 @@ def test_the_report_says_what_each_column_became():
         {"column": "kept", "used_as": "not used", "explanation": "left out by choice", "features": 0},
     ]
     assert pd.DataFrame(report).shape == (6, 4)
+
+
+def test_models_that_rounded_whole_numbers_know_them_as_before():
+    """Their categories and classes are named by the float64 nearest to each number."""
+    huge = 23_850_000_000_000_001
+    description = {"type": "Categorical", "name": "x", "categories": ["2.385e+16"], "other": False, "missing": False}
+    fitted = tables.Preprocessor.from_description({"version": 1, "columns": [description], "unused": []})
+    for column in ([huge], np.array([huge]), [str(huge)], [float(huge)]):
+        assert fitted.transform({"x": column}).tolist() == [[1]]
+        assert fitted.unseen_categories({"x": column}) == {}
+    target = tables.Classes("x", ["1e+16", "2.385e+16"], "number", [1, 1])
+    assert target.encode([huge, 10**16]).tolist() == [1, 0]
+    assert target.decode(np.array([1, 0])).tolist() == [2.385e16, 1e16]

@@ -140,11 +140,15 @@ class Date(Encoder):
                     out[:, column] = values[place]
                     column += 1
             else:
-                with standard_environment():
+                with standard_environment(), np.errstate(over="ignore"):
                     out[:, column] = (numbers[part] - self.mean[column]) / self.scale[column]
                 column += 1
         if self.indicator:
             out[:, column] = ~there
+        if not np.isfinite(out).all():  # training rows give no such scale, but a description may
+            row = int((~np.isfinite(out).all(axis=1)).argmax())
+            came = moments.text(int(filled[row]))
+            raise CellError(cells.name, row, f"too far from the training rows to fit in {out.dtype}; got {came}")
 
 
 def _numbers(found: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray]:

@@ -98,7 +98,8 @@ class Classes(Target):
             if training.ndim != 1:
                 raise ValueError(f"training must have shape (k,), numbers of rows; got shape {training.shape}")
         labels = sorted({text for text in texts if text is not None})
-        if cells.kind == "number":
+        kind = "number" if cells.numbers is not None and cells.kind == "text" else cells.kind  # categories of numbers
+        if kind == "number":
             labels.sort(key=_number)
         if len(labels) < 2:
             came = f"every row is {labels[0]!r}" if labels else "there is no row"
@@ -111,8 +112,12 @@ class Classes(Target):
         places = {label: place for place, label in enumerate(labels)}
         numbers = np.array([places[text] for text in texts if text is not None], dtype=np.int64)
         counted = numbers if training is None else numbers[training]
-        kind = cells.kind if cells.kind in KINDS else "text"
-        return cls(name, tuple(labels), kind, tuple(np.bincount(counted, minlength=len(labels)).tolist()))
+        return cls(
+            name,
+            tuple(labels),
+            kind if kind in KINDS else "text",
+            tuple(np.bincount(counted, minlength=len(labels)).tolist()),
+        )
 
     @property
     def n_outputs(self) -> int:

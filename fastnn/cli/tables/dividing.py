@@ -73,9 +73,6 @@ def divide(path: str, part: Part, options: TableOptions, division: Division, los
 
     labels = None
     with in_file(path, rows):
-        for key, values in columns.items():
-            if values.dtype.kind == "f" and key not in (options.ignore or ()):
-                cells.cells(key, values)  # the first infinite one, whichever part it will be in
         if decided.task == "classification":
             column = part.padded[name][kept] if name in part.padded else column
             labels = Classes.fit(name, column).encode(column)
