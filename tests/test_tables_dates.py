@@ -96,7 +96,15 @@ def test_the_calendar_is_pythons(times):
     assert moments.weekdays(found).tolist() == [time.weekday() for time in times]
     assert moments.hours(found).tolist() == [time.hour for time in times]
     assert [datetime.datetime.fromisoformat(moments.text(moment)) for moment in found.tolist()] == times
-    assert [moments.of_text(time.isoformat()) for time in times] == found.tolist()
+    texts = [time.isoformat() for time in times]
+    assert [moments.of_text(text) for text in texts] == moments.of_texts(texts) == found.tolist()
+    assert moments.of_texts([f"{text}+00:00" for text in texts]) == found.tolist()
+    longer = [text + "789" if "." in text else text for text in texts]  # nanoseconds are rounded down
+    assert moments.of_texts(longer) == found.tolist()
+    spaced = [text.replace("T", " ") for text in texts]
+    assert moments.of_texts(spaced) == found.tolist()
+    minutes = [time.replace(second=0, microsecond=0) for time in times]
+    assert moments.of_texts([text[:16] for text in texts]) == [moments.of_time(time) for time in minutes]
     assert moments.of_array(np.array(times, dtype="datetime64[us]"))[0].tolist() == found.tolist()
 
 

@@ -228,20 +228,26 @@ def _is_date(cls: type) -> bool:
     return issubclass(cls, np.datetime64) or hasattr(cls, "toordinal") or hasattr(cls, "to_timestamp")
 
 
-def _of_dates(name: str, values: list[Any]) -> Cells:
-    return _read_dates(name, values, moments.of_time, None)
+def _of_dates(name: str, values: list[Any], texts: list[str | None] | None = None) -> Cells:
+    """Return the cells of dates from objects, or from ``texts``, which are the values then."""
+    different = [value for value in dict.fromkeys(values) if value is not None]
+    try:
+        read = moments.of_texts(different) if texts else [moments.of_time(value) for value in different]
+    except (ValueError, OverflowError):
+        raise _no_date(name, values) from None
+    known = dict(zip(different, read, strict=True)) | {None: moments.MISSING}
+    return Cells(name, "date", texts=texts, moments=np.array([known[value] for value in values], dtype=np.int64))
 
 
-def _read_dates(name: str, values: list[Any], read: Any, texts: list[str | None] | None) -> Cells:
-    known: dict[Any, int] = {None: moments.MISSING}
+def _no_date(name: str, values: list[Any]) -> CellError:
+    """Return the error that names the first value that is no date."""
     for row, value in enumerate(values):
-        if value not in known:
-            try:
-                known[value] = read(value)
-            except (ValueError, OverflowError):
-                raise CellError(name, row, f"expected a date; got {str(value)!r}, which is none") from None
-    found = np.array([known[value] for value in values], dtype=np.int64)
-    return Cells(name, "date", texts=texts, moments=found)
+        try:
+            if value is not None:
+                moments.of_text(value) if isinstance(value, str) else moments.of_time(value)
+        except (ValueError, OverflowError):
+            return CellError(name, row, f"expected a date; got {str(value)!r}, which is none")
+    raise AssertionError("unreachable: one of the values is no date")
 
 
 def _floats(name: str, values: list[Any]) -> np.ndarray:
@@ -272,7 +278,7 @@ def _texts(name: str, texts: list[Any]) -> Cells:
     if texts and not present:
         return Cells(name, "none", texts=texts)
     if present and all(map(moments.ISO.fullmatch, present)):
-        return _read_dates(name, texts, moments.of_text, texts)
+        return _of_dates(name, texts, texts)
     return Cells(name, "text", texts=texts)
 
 

@@ -226,7 +226,8 @@ class Categorical(Encoder):
         places: dict[str | None, int] = {category: place for place, category in enumerate(self.categories)}
         other = len(self.categories) if self.other else nowhere
         places[None] = len(self.categories) + self.other if self.missing else other
-        place = np.array([places.get(known_text(text, places), other) for text in texts], dtype=np.int64)
+        found = {text: places.get(known_text(text, places), other) for text in set(texts)}
+        place = np.array([found[text] for text in texts], dtype=np.int64)
         rows = np.flatnonzero(place < nowhere)
         out[rows, place[rows]] = 1
 

@@ -127,7 +127,8 @@ class Classes(Target):
         """Return labels 0, 1, … of shape (n,), int64."""
         texts = _complete(self.name, column).as_texts()
         places: dict[str | None, int] = {label: place for place, label in enumerate(self.labels)}
-        result = np.array([places.get(known_text(text, places), -1) for text in texts], dtype=np.int64)
+        found = {text: places.get(known_text(text, places), -1) for text in set(texts)}
+        result = np.array([found[text] for text in texts], dtype=np.int64)
         if (result < 0).any():
             row = int((result < 0).argmax())
             listed = _cells.quoted(list(self.labels))
