@@ -328,7 +328,7 @@ def damaged():
     yield "[]", "damaged"
     yield "{}", "'version'"
     for change, message in [
-        (lambda d: d.update(version=2), "version 2; this fastnn knows 1"),
+        (lambda d: d.update(version=3), "version 3; this fastnn knows 1 to 2"),
         (lambda d: d.pop("unused"), "'unused'"),
         (lambda d: d.update(columns=[]), "different names"),
         (lambda d: d["columns"].append(d["columns"][0]), "different names"),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from fastnn._engine.environment import standard_environment
 from fastnn._input import checks
+from fastnn.tables.number_formats import NumberFormat
 
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
 _MISSING_TYPES = {"NAType", "NaTType"}  # of pandas
@@ -39,6 +40,35 @@ class CellError(ValueError):
 
 
 @dataclass(frozen=True)
+class Odd:
+    """Cells that are unlike most of their column.
+
+    Attributes
+    ----------
+    row : int
+        Of the first, from 0.
+    text : str
+    cells : int
+        How many there are.
+    """
+
+    row: int
+    text: str
+    cells: int
+
+    def __str__(self) -> str:
+        return f"{self.text!r}{self._more}"
+
+    def placed(self, row: int) -> str:
+        """Return what they are, the first one with the number of its row."""
+        return f"{self.text!r} in row {row}{self._more}"
+
+    @property
+    def _more(self) -> str:
+        return f", and {self.cells - 1:,} more" if self.cells > 1 else ""
+
+
+@dataclass(frozen=True)
 class Cells:
     """The cells of a column.
 
@@ -46,17 +76,38 @@ class Cells:
     ----------
     name : str
     kind : str
-        ``"number"``, ``"boolean"``, ``"text"``, ``"date"`` or ``"none"`` (every cell is missing).
+        ``"number"``, ``"boolean"``, ``"text"``, ``"date"``, ``"none"`` (every cell is missing) or ``"mixed"`` (texts,
+        most of which are numbers).
     numbers : float64 ndarray, shape (n,), or None
         Of numbers and of booleans (0 or 1), NaN where missing.
     texts : list of (str or None), or None
         Of texts, None where missing; dates keep none.
+    format : NumberFormat or None
+        How numbers are written and which words mean missing; None as long as that is undecided.
+    note : str
+        How the texts were read.
+    odd : Odd or None
+        Of ``"mixed"``: what is no number.
     """
 
     name: str
     kind: str
     numbers: np.ndarray | None = None
     texts: list[str | None] | None = None
+    format: NumberFormat | None = None
+    note: str = ""
+    odd: Odd | None = None
+
+    def __len__(self) -> int:
+        return len(self.texts if self.numbers is None else self.numbers)  # type: ignore[arg-type]
+
+    def take(self, rows: np.ndarray) -> Cells:
+        """Return the cells of some rows."""
+        texts = None if self.texts is None else [self.texts[row] for row in rows.tolist()]
+        numbers = None if self.numbers is None else self.numbers[rows]
+        there = any(text is not None for text in texts or ()) or (numbers is not None and not np.isnan(numbers).all())
+        kind = self.kind if there or self.kind == "date" or not len(rows) else "none"
+        return replace(self, kind=kind, numbers=numbers, texts=texts)
 
     def as_texts(self) -> list[str | None]:
         """Return every cell as text: whole numbers without a point, others as briefly as reading them back allows."""
@@ -127,6 +178,8 @@ def cells(name: str, values: Any) -> Cells:
     TypeError, CellError
         If the column is not one-dimensional, or holds something else.
     """
+    if isinstance(values, Cells):
+        return values
     given, values = values, array(values)
     if values.ndim != 1:
         came = f"shape {values.shape}" if values.ndim else checks.described(given)

@@ -14,8 +14,11 @@ from fastnn._storage import descriptions
 from fastnn.tables import cells as _cells
 from fastnn.tables.cells import Cells, quoted
 from fastnn.tables.encoders import ENCODERS, Boolean, Categorical, Encoder, Numeric, Unused
+from fastnn.tables.number_formats import NumberFormat
+from fastnn.tables.texts import Rules, cleaned, decided
 
-VERSION = 1
+VERSION = 2
+VERSIONS = (1, VERSION)  # in 1, texts kept the spaces at their ends, and an empty one was a category
 FEW_ROWS = 10  # so few that different values in every row mean nothing
 _ID_NAMES = ("", "id", "index")
 _ID_ENDINGS = ("_id", " id", "-id", ".id")
@@ -41,6 +44,12 @@ class Preprocessor:
         Columns of numbers that are names, not quantities: encoded as categories.
     unused : sequence of str, or mapping of str to `Unused`, default ()
         Columns to leave out.
+    missing : sequence of str, optional
+        The texts that mean a missing cell, in every column, and no others but the empty one; ``()``: none. Without,
+        the usual ones (``NA``, ``NaN``, ``None``, ``?``, ``-`` and the like), but only among numbers and truth values:
+        in a column of texts they are texts.
+    decimal : str, optional
+        ``"."`` or ``","``: what the decimal sign is where a column of texts such as ``5,361`` leaves that open.
 
     Attributes
     ----------
@@ -49,6 +58,8 @@ class Preprocessor:
     unused_columns : tuple of Unused
     features : tuple of str
         Names of the matrix's columns.
+    notes : dict of str to str
+        By column, what is worth knowing of how its texts were read: separators of thousands, words taken for missing.
 
     Reproducibility
     ---------------
@@ -67,6 +78,8 @@ class Preprocessor:
         min_rows: int = 5,
         categorical: Iterable[str] = (),
         unused: Iterable[str] | Mapping[str, Unused] = (),
+        missing: Iterable[str] | None = None,
+        decimal: str | None = None,
     ) -> None:
         self.max_categories = checks.integer(max_categories, "max_categories")
         self.min_rows = checks.integer(min_rows, "min_rows")
@@ -76,6 +89,9 @@ class Preprocessor:
         for column in self.unused.values():
             if not isinstance(column, Unused):
                 raise TypeError(f"unused must map names to Unused; got {checks.described(column)}")
+        self.rules = Rules.of(missing, decimal)
+        self.version = VERSION
+        self.notes: dict[str, str] = {}
         self.encoders: tuple[Encoder, ...] = ()
         self.unused_columns: tuple[Unused, ...] = ()
 
@@ -106,19 +122,29 @@ class Preprocessor:
             raise ValueError("table must have at least one row; got none")
         encoders: list[Encoder] = []
         unused: list[Unused] = []
+        notes = {}
         for name, values in columns.items():
-            found = self.unused.get(name) or self._fitted(_cells.cells(name, values))
+            found: Encoder | Unused
+            if name in self.unused:
+                found = self.unused[name]
+            else:
+                cells = decided(_cells.cells(name, values), self.rules, "text" if name in self.categorical else "")
+                found, notes[name] = self._fitted(cells), cells.note
             (unused if isinstance(found, Unused) else encoders).append(found)  # type: ignore[arg-type]
         if not encoders:
             why = "; ".join(f"{column.name!r}: {column.explanation}" for column in unused)
             raise ValueError(f"table must have a column to learn from; {why}")
-        self.encoders, self.unused_columns = tuple(encoders), tuple(unused)
+        self.encoders, self.unused_columns, self.version = tuple(encoders), tuple(unused), VERSION
+        self.notes = {name: note for name, note in notes.items() if note}
         return self
 
     def _fitted(self, cells: Cells) -> Encoder | Unused:
         name = cells.name
         if cells.kind == "none":
             return Unused(name, "empty")
+        if cells.kind == "mixed":
+            assert cells.odd is not None
+            return Unused(name, "mixed", cells.odd.placed(cells.odd.row))
         if cells.kind == "date" and name not in self.categorical:
             return Unused(name, "date")
         if cells.kind == "text" or name in self.categorical:
@@ -188,9 +214,13 @@ class Preprocessor:
         start = 0
         for encoder in self.encoders:
             stop = start + len(encoder.features)
-            encoder.encode(_cells.cells(encoder.name, columns[encoder.name]), X[:, start:stop])
+            encoder.encode(self._cells(encoder.name, columns), X[:, start:stop])
             start = stop
         return X
+
+    def _cells(self, name: str, columns: Mapping[str, Any]) -> Cells:
+        cells = _cells.cells(name, columns[name])
+        return cells if self.version == 1 else cleaned(cells)
 
     def check_columns(self, names: Iterable[str], argument: str = "table") -> None:
         """Raise ValueError unless every column that is needed is among ``names``."""
@@ -209,7 +239,7 @@ class Preprocessor:
         _check_there([encoder.name for encoder in categorical], columns, "table")
         found = {}
         for encoder in categorical:
-            unseen = encoder.unseen(_cells.cells(encoder.name, columns[encoder.name]))
+            unseen = encoder.unseen(self._cells(encoder.name, columns))
             if unseen:
                 found[encoder.name] = unseen
         return found
@@ -222,23 +252,27 @@ class Preprocessor:
         Returns
         -------
         dict
-            ``"version"``: 1. ``"columns"``: in the order of the matrix, for each column of the table that is used one
+            ``"version"``: 2. ``"columns"``: in the order of the matrix, for each column of the table that is used one
             of ::
 
-                {"type": "Numeric", "name": str, "fill": float, "mean": float, "scale": float, "indicator": bool}
+                {"type": "Numeric", "name": str, "fill": float, "mean": float, "scale": float, "indicator": bool,
+                 "format": None or {"type": "NumberFormat", "decimal": str, "unit": str, "words": [str, …],
+                                    "usual": bool}}
                 {"type": "Boolean", …the same…}
-                {"type": "Categorical", "name": str, "categories": [str, …], "other": bool, "missing": bool}
+                {"type": "Categorical", "name": str, "categories": [str, …], "other": bool, "missing": bool,
+                 "words": [str, …]}
 
             A number x, or ``fill`` where it is missing, becomes one column ``(x - mean) / scale``; with ``indicator``
             another follows, 1 where it is missing and else 0. True and false are the numbers 1 and 0. A category
             becomes as many columns as there are categories, then one if ``other``, then one if ``missing``: 1 in its
             own column; a category that has none, 1 in that of ``other``, if there is one; a missing cell, 1 in that of
-            ``missing`` if there is one, and else as a category that has none. All else is 0.
+            ``missing`` if there is one, and else as a category that has none; so do the empty text and one of
+            ``words``, spaces at the ends aside. All else is 0.
             ``"unused"``: ``{"type": "Unused", "name": str, "reason": str, "detail": str}`` for each column left out.
         """
         self._check_fitted()
         return {
-            "version": VERSION,
+            "version": self.version,
             "columns": [descriptions.to_data(encoder) for encoder in self.encoders],
             "unused": [descriptions.to_data(column) for column in self.unused_columns],
         }
@@ -254,9 +288,10 @@ class Preprocessor:
         """
         checks.mapping(description, "description")
         try:
-            if description["version"] != VERSION:
-                raise ValueError(f"version {description['version']!r}; this fastnn knows {VERSION}")
-            encoders = descriptions.from_data(list(description["columns"]), ENCODERS, "a column")
+            version = description["version"]
+            if version not in VERSIONS:
+                raise ValueError(f"version {version!r}; this fastnn knows 1 to {VERSION}")
+            encoders = descriptions.from_data(list(description["columns"]), (*ENCODERS, NumberFormat), "a column")
             unused = descriptions.from_data(list(description["unused"]), (Unused,), "an unused column")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"the description of the preprocessor is damaged: {error}") from None
@@ -264,7 +299,7 @@ class Preprocessor:
         if not encoders or None in names or len(set(names)) < len(names):
             raise ValueError("the description of the preprocessor is damaged: its columns must have different names")
         result = cls()
-        result.encoders, result.unused_columns = encoders, unused
+        result.encoders, result.unused_columns, result.version = encoders, unused, version
         return result
 
     def to_json(self) -> str:

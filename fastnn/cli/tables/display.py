@@ -34,7 +34,8 @@ def show_table(out: Console, file: TableFile, divided: DividedTable) -> None:
         which = f"row {row}" if n == 1 else f"{n:,} rows, the first of them row {row},"
         out.print(f"left out: {which} without {escape(divided.target.name)}")
     out.print()
-    display.show(out, display.values_table("Target", target_values(divided.target)))
+    note = {"cells": divided.note} if divided.note else {}
+    display.show(out, display.values_table("Target", target_values(divided.target) | note))
     show_columns(out, divided.preprocessor)
 
 
@@ -70,7 +71,8 @@ def show_columns(out: Console, preprocessor: Preprocessor) -> None:
     table.add_column("features", f"{len(preprocessor.features)}", justify="right")
     for encoder in used[:MOST_COLUMNS]:
         kind = {"Numeric": "number", "Boolean": "true or false"}.get(type(encoder).__name__, "categories")
-        table.add_row(escape(encoder.name), kind, escape(_details(encoder)), str(len(encoder.features)))
+        note = preprocessor.notes.get(encoder.name, "")
+        table.add_row(escape(encoder.name), kind, escape(_details(encoder, note)), str(len(encoder.features)))
     if len(used) > MOST_COLUMNS:
         table.add_row(f"and {len(used) - MOST_COLUMNS} more", "", "", "")
     display.show(out, table)
@@ -89,7 +91,11 @@ def _unused_table(unused: tuple[Unused, ...]) -> Table:
     return table
 
 
-def _details(encoder: Encoder) -> str:
+def _details(encoder: Encoder, note: str) -> str:
+    return _learnt(encoder) + (f"; {note}" if note else "")
+
+
+def _learnt(encoder: Encoder) -> str:
     if isinstance(encoder, Categorical):
         listed = list(encoder.categories[:6])
         if len(encoder.categories) > len(listed):

@@ -11,7 +11,8 @@ from fastnn.cli import objectives
 from fastnn.cli.failures import Failure, reason
 from fastnn.cli.sources import Division
 from fastnn.cli.tables import dividing
-from fastnn.cli.tables.files import open_table
+from fastnn.cli.tables.deciding import as_target
+from fastnn.cli.tables.files import adapter, in_file, open_table
 from fastnn.cli.tables.options import TableOptions
 from fastnn.cli.tables.source import Table
 from fastnn.tables.cells import quoted
@@ -45,16 +46,26 @@ def recorded(path: str, record: Mapping[str, Any], table: str | None) -> Table:
     given = record["data"]
     options = dict(given["table"])
     loss = checks.choice(options.pop("loss"), [name for known in objectives.TASKS.values() for name in known], "loss")
-    for name in ("categorical", "ignore", "quantiles"):
-        if name in options:
+    is_old = "missing" not in options  # before there was a choice
+    for name in ("categorical", "ignore", "quantiles", "missing"):
+        if options.get(name) is not None:
             options[name] = tuple(options[name])
     division = Division.recorded(record)
     expected, named = dict(given["columns"]), str(given["file"])
-    chosen = TableOptions(**options)
     try:
         file = open_table(_found(path, named, table))
+        if is_old:
+            options["missing"] = adapter().OLD_MISSING if file.separator is not None else ()
+            options["decimal"] = "," if file.separator not in (None, ",") else None
+        chosen = TableOptions(**options)
         part = file.read()
-        found = {name: dividing.fingerprint(part.columns[name]) for name in expected if name in part.columns}
+        target = str(options["target"])
+        task = next(task for task, known in objectives.TASKS.items() if loss in known)
+        with in_file(file.path, part.rows):
+            read = dividing.read_columns(part, chosen, target)
+            if target in part.columns:
+                read[target] = as_target(part, target, task, chosen.rules)
+        found = {name: dividing.fingerprint(read[name]) for name in expected if name in read}
         changed = [name for name in expected if found.get(name) != expected[name]]
         if changed:
             raise ValueError(

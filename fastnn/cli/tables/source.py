@@ -89,7 +89,7 @@ class Table(Source):
         return {
             "file": self.file.path,
             "columns": self.fingerprints,
-            "table": self.chosen.described() | {"loss": self.loss, "target": self.target.name},
+            "table": {"missing": None} | self.chosen.described() | {"loss": self.loss, "target": self.target.name},
             **self.divided(),
             "classes": list(self.target.labels) if isinstance(self.target, Classes) else None,
         }
