@@ -91,7 +91,7 @@ def test_a_choice_overrules_what_the_cells_look_like():
     assert names([f"user {row}" for row in range(12)], categorical=["x"]) == ("x", "other")
     assert names([True, False] * 6, numeric=["x"]) == ("x", "other")
     assert names([None] * 12, numeric=["x"]) == ("other",)  # there is nothing to learn
-    with pytest.raises(tables.CellError, match=r"column 'x', row 1: expected a number, as the column is to be numeric"):
+    with pytest.raises(tables.CellError, match=r"column 'x', row 1: expected a number; got 'a', and 5 more"):
         names([None, "a"] * 6, numeric=["x"])
     for choice in ("categorical", "unused"):
         with pytest.raises(ValueError, match=f"numeric must not name columns that {choice} names too; got 'x'"):

@@ -318,7 +318,7 @@ def damaged():
     yield "[]", "damaged"
     yield "{}", "'version'"
     for change, message in [
-        (lambda d: d.update(version=3), "version 3; this fastnn knows 1 and 2"),
+        (lambda d: d.update(version=3), "version 3; this fastnn knows 1 to 2"),
         (lambda d: d.pop("unused"), "'unused'"),
         (lambda d: d.update(columns=[]), "different names"),
         (lambda d: d["columns"].append(d["columns"][0]), "different names"),

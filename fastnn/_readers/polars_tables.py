@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,19 +24,10 @@ except ModuleNotFoundError as error:
         raise
     raise ImportError("tables in files need polars: pip install polars") from None
 
-MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "<NA>", "?")  # in text files
+OLD_MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "<NA>", "?")
 BATCH_ROWS = 50_000
 _ROW = "\0row"  # a name that no column has
 _TYPES = {"text": pl.String, "integer": pl.Int64, "number": pl.Float64, "boolean": pl.Boolean}
-
-
-@dataclass(frozen=True)
-class Mixed:
-    """A column of numbers in which some cells are none."""
-
-    cells: int
-    row: int
-    text: str
 
 
 @dataclass(frozen=True)
@@ -50,19 +41,13 @@ class Part:
         2⁵³, decimals of more than 15 digits, times, and None.
     rows : int64 ndarray
         The number of each row in the file, as a spreadsheet counts: from 1, the header of a text file included.
-    mixed : dict of str to Mixed
-        Columns of texts most of which are numbers.
     unreadable : dict of str to str
         Columns of lists and the like, which are all None here, and their type.
-    padded : dict of str to ndarray
-        Columns of a text file that are numbers with leading zeros, as the texts that they are.
     """
 
     columns: dict[str, np.ndarray]
     rows: np.ndarray
-    mixed: dict[str, Mixed] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
-    padded: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class TableFile:
@@ -108,36 +93,39 @@ class TableFile:
         self._first_row = 1 if self._layout is None else 2
 
     def read(self) -> Part:
-        """Read the whole table; in a text file the cells of a column decide what it holds."""
+        """Read the whole table; a column of a text file is numbers or truth values if all cells plainly are.
+
+        What other texts mean is decided elsewhere, for files of all kinds alike.
+        """
         frame = self._without_blank(self._collected(self._lazy()))
         rows = frame[_ROW].to_numpy().astype(np.int64) + self._first_row
-        columns, mixed, unreadable, padded = {}, {}, {}, {}
+        columns, unreadable = {}, {}
         for name in self.names:
             series = frame[name]
             if _is_unreadable(series.dtype):
                 unreadable[name] = str(series.dtype)
                 series = pl.Series(name, [None] * len(rows), pl.String)
             if series.dtype == pl.String and self._layout is not None:
-                texts = self._cleaned(series)
-                series, found = self._inferred(texts, rows)
-                if found is not None:
-                    mixed[name] = found
-                elif series.dtype.is_numeric() and texts.str.contains(r"^0[0-9]+$").any():
-                    padded[name] = texts.to_numpy()
+                series = _plain(_cleaned(series))
             columns[name] = _array(series)
-        return Part(columns, rows, mixed, unreadable, padded)
+        return Part(columns, rows, unreadable)
 
-    def batches(self, kinds: Mapping[str, str], n_rows: int = BATCH_ROWS, head: int | None = None) -> Iterator[Part]:
+    def batches(
+        self, kinds: Mapping[str, str], n_rows: int = BATCH_ROWS, head: int | None = None, old: bool = False
+    ) -> Iterator[Part]:
         """Read the columns that ``kinds`` names, ``n_rows`` rows at a time; memory does not grow with the file.
 
         Parameters
         ----------
         kinds : mapping of str to str
-            ``"number"``, ``"boolean"``, ``"text"``, or ``"name"``: text, but numbers and truth values written in one
-            way only.
+            ``"number"``: numbers, if all cells plainly are; ``"boolean"``, also if truth values are among them;
+            ``"text"``; or ``"name"``: text, but numbers and truth values written in one way only.
         n_rows : int
         head : int, optional
             Only so many rows.
+        old : bool, default False
+            Whether words for missing cells, and decimal commas unless commas separate cells, are read as for the first
+            version of `fastnn.tables.Preprocessor`.
         """
         lazy = self._lazy() if head is None else self._lazy().head(head)
         last = self.names[-1]
@@ -151,7 +139,7 @@ class TableFile:
             for start in range(0, len(frame), n_rows):
                 piece = self._without_blank(frame[start : start + n_rows])
                 rows = piece[_ROW].to_numpy().astype(np.int64) + self._first_row
-                columns = {name: _array(self._typed(piece[name], kind, rows)) for name, kind in kinds.items()}
+                columns = {name: _array(self._typed(piece[name], kind, old)) for name, kind in kinds.items()}
                 yield Part(columns, rows)
 
     # -------------------------------------------------------------------- reading
@@ -192,57 +180,57 @@ class TableFile:
             self._blank = delimited.check(self.path, self._layout)
         return frame.filter(~pl.col(_ROW).is_in(list(self._blank))) if self._blank else frame
 
-    def _cleaned(self, texts: pl.Series) -> pl.Series:
-        """Drop spaces at the ends, and the words that stand for a missing cell."""
-        texts = texts.str.strip_chars()
-        return texts.set(texts.is_in(MISSING), None)
-
-    def _numbers(self, texts: pl.Series) -> pl.Series:
-        """Read texts as numbers; None where they are none. A comma that is no separator may be the decimal point."""
-        numbers = texts.cast(pl.Float64, strict=False)
-        if self.separator not in (None, ",") and numbers.null_count() > texts.null_count():
-            commas = texts.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
-            numbers = numbers.fill_null(commas)
-        return numbers
-
-    def _inferred(self, texts: pl.Series, rows: np.ndarray) -> tuple[pl.Series, Mixed | None]:
-        """Read a column of a text file as what its cells are; say what is wrong with it, where most are numbers."""
-        present = len(texts) - texts.null_count()
-        truth = _booleans(texts)
-        if truth.null_count() == texts.null_count():
-            return truth, None
-        numbers = self._numbers(texts)
-        found = len(numbers) - numbers.null_count()
-        if found == present:
-            return _whole(texts, numbers), None
-        if 2 * found <= present:
-            return texts, None
-        wrong = (numbers.is_null() & texts.is_not_null()).to_numpy()
-        place = int(wrong.argmax())
-        return texts, Mixed(present - found, int(rows[place]), str(texts[place]))
-
-    def _typed(self, series: pl.Series, kind: str, rows: np.ndarray) -> pl.Series:
-        """Read a column as what is expected, or leave it as it is where that is for others to complain about."""
-        if series.dtype != pl.String:
-            return series
-        texts = self._cleaned(series) if self._layout is not None else series
+    def _typed(self, texts: pl.Series, kind: str, old: bool) -> pl.Series:
+        """Read a column as what is expected, or leave it as it is for others to read, or complain about."""
+        if texts.dtype != pl.String:
+            return texts
+        if self._layout is not None:
+            texts = _cleaned(texts, OLD_MISSING if old else ("",))
         if kind == "text":
             return texts
+        numbers = texts.cast(pl.Float64, strict=False)
+        if old and self.separator not in (None, ","):
+            numbers = numbers.fill_null(texts.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False))
+        if kind == "number":
+            return numbers if _are_all(numbers, texts) else texts
         truth = _booleans(texts)
-        numbers = self._numbers(texts)
         if kind == "name":
             pairs = zip(numbers.to_list(), texts.to_list(), strict=True)
-            named = pl.Series(series.name, [None if x is None else _name(x, text) for x, text in pairs], pl.String)
+            named = pl.Series(texts.name, [None if x is None else _name(x, text) for x, text in pairs], pl.String)
             return named.fill_null(truth.cast(pl.String)).fill_null(texts)
-        result = numbers.fill_null(truth.cast(pl.Float64)) if kind == "boolean" else numbers
-        wrong = (result.is_null() & texts.is_not_null()).to_numpy()
-        if wrong.any():
-            place = int(wrong.argmax())
-            expected = "a number" if kind == "number" else "true or false"
-            raise ValueError(
-                f"{self.path}: column {series.name!r}, row {rows[place]}: expected {expected}; got {texts[place]!r}"
-            )
-        return result
+        both = numbers.fill_null(truth.cast(pl.Float64))
+        return both if _are_all(both, texts) else texts
+
+
+def _cleaned(texts: pl.Series, missing: Collection[str] = ("",)) -> pl.Series:
+    """Drop spaces at the ends, and what stands for a missing cell."""
+    texts = texts.str.strip_chars()
+    return texts.set(texts.is_in(missing), None)
+
+
+def _are_all(numbers: pl.Series, texts: pl.Series) -> bool:
+    """Tell whether all texts were read as numbers; ``nan`` is a word that may mean something."""
+    return numbers.null_count() == texts.null_count() and not numbers.is_nan().any()
+
+
+def _plain(texts: pl.Series) -> pl.Series:
+    """Read texts as truth values or numbers if they plainly are: nothing else is said by any of them."""
+    truth = _booleans(texts)
+    if truth.null_count() == texts.null_count():
+        return truth
+    numbers = texts.cast(pl.Float64, strict=False)
+    return _whole(texts, numbers) if _are_all(numbers, texts) and not _is_doubtful(texts) else texts
+
+
+def _is_doubtful(texts: pl.Series) -> bool:
+    """Tell whether plain numbers may be codes (007), or have points between thousands (5.361 beside 742)."""
+    if texts.str.contains("^0[0-9]").any():
+        return True
+    grouped = r"^[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})?$"
+    if not all(part.str.contains(grouped).all() for part in (texts.head(1000), texts)):
+        return False
+    points = texts.str.contains(".", literal=True)
+    return bool(points.any()) and not bool(points.all())
 
 
 def _whole(texts: pl.Series, numbers: pl.Series) -> pl.Series:

@@ -11,7 +11,7 @@ import click
 from fastnn.cli import objectives
 from fastnn.cli.building import SCHEDULES
 from fastnn.cli.hyperparameters import HIDDEN_ACTIVATIONS, MOMENTA
-from fastnn.cli.options import Interval, Name, Names, Number, Quantiles, Units, Word, group
+from fastnn.cli.options import Interval, Name, Names, Number, Quantiles, Units, Word, Words, group
 from fastnn.optimizers import OPTIMIZERS
 
 TASKS = tuple(objectives.TASKS)
@@ -51,6 +51,20 @@ OPTIONS = (
         help="Of a column; the most frequent stay apart.",
     ),
     in_table("--min-rows", type=click.IntRange(1), metavar="N", default=5, help="Categories of fewer rows are joined."),
+    in_table(
+        "--missing",
+        type=Words(),
+        metavar="WORD,…|none",
+        without="NA, None, ? …; not in texts",
+        help="What means a missing cell, beside the empty one.",
+    ),
+    in_table(
+        "--decimal",
+        type=Name((".", ",")),
+        metavar=".|,",
+        without="by the column",
+        help="Decimal sign where cells such as 5,361 leave it open.",
+    ),
     in_network(
         "--hidden",
         type=Units(),

@@ -12,6 +12,7 @@ from fastnn.tables.encoders import Categorical as Categorical
 from fastnn.tables.encoders import Numeric as Numeric
 from fastnn.tables.encoders import Unused as Unused
 from fastnn.tables.model import TableModel as TableModel
+from fastnn.tables.number_formats import NumberFormat as NumberFormat
 from fastnn.tables.preprocessor import Preprocessor as Preprocessor
 from fastnn.tables.targets import Classes as Classes
 from fastnn.tables.targets import Quantity as Quantity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from fastnn._engine.environment import standard_environment
 from fastnn._input import checks
 from fastnn.tables import frames, moments
 from fastnn.tables.frames import EXACT
+from fastnn.tables.number_formats import NumberFormat
 
 _MISSING_TYPES = {"NAType", "NaTType"}  # of pandas
 _DURATIONS = (datetime.timedelta, datetime.time, np.timedelta64)
@@ -37,6 +38,35 @@ class CellError(ValueError):
 
 
 @dataclass(frozen=True)
+class Odd:
+    """Cells that are unlike most of their column.
+
+    Attributes
+    ----------
+    row : int
+        Of the first, from 0.
+    text : str
+    cells : int
+        How many there are.
+    """
+
+    row: int
+    text: str
+    cells: int
+
+    def __str__(self) -> str:
+        return f"{self.text!r}{self._more}"
+
+    def placed(self, row: int) -> str:
+        """Return what they are, the first one with the number of its row."""
+        return f"{self.text!r} in row {row}{self._more}"
+
+    @property
+    def _more(self) -> str:
+        return f", and {self.cells - 1:,} more" if self.cells > 1 else ""
+
+
+@dataclass(frozen=True)
 class Cells:
     """The cells of a column.
 
@@ -44,7 +74,8 @@ class Cells:
     ----------
     name : str
     kind : str
-        ``"number"``, ``"boolean"``, ``"text"``, ``"date"`` or ``"none"`` (every cell is missing).
+        ``"number"``, ``"boolean"``, ``"text"``, ``"date"``, ``"none"`` (every cell is missing) or ``"mixed"`` (texts,
+        most of which are numbers).
     numbers : float64 ndarray, shape (n,), or None
         Of numbers, of booleans (0 or 1), and of texts that are numbers their library calls categories; NaN where
         missing.
@@ -54,6 +85,14 @@ class Cells:
         Of dates: see `fastnn.tables.moments`.
     own : ndarray, shape (n,), or None
         The numbers as they came, where float64 does not tell them apart or would name them otherwise.
+    is_named : bool
+        Whether the library that it comes from calls the texts categories, whatever they look like.
+    format : NumberFormat or None
+        How numbers are written and which words mean missing; None as long as that is undecided.
+    note : str
+        How the texts were read.
+    odd : Odd or None
+        Of ``"mixed"``: what is no number.
     """
 
     name: str
@@ -62,6 +101,10 @@ class Cells:
     texts: list[str | None] | None = None
     moments: np.ndarray | None = None
     own: np.ndarray | None = None
+    is_named: bool = False
+    format: NumberFormat | None = None
+    note: str = ""
+    odd: Odd | None = None
 
     def __len__(self) -> int:
         return len(next(part for part in (self.texts, self.numbers, self.moments) if part is not None))
@@ -89,7 +132,9 @@ class Cells:
             None if part is None else part[rows] for part in (self.numbers, self.moments, self.own)
         )
         texts = None if self.texts is None else [self.texts[row] for row in rows.tolist()]
-        return Cells(self.name, self.kind, numbers, texts, instants, own)
+        taken = replace(self, numbers=numbers, texts=texts, moments=instants, own=own)
+        is_empty = self.kind != "date" and bool(len(rows)) and not taken.present.any()
+        return replace(taken, kind="none") if is_empty else taken
 
     def as_texts(self) -> list[str | None]:
         """Return every cell as text: whole numbers without a point, others as briefly as reading them back allows."""
@@ -102,7 +147,8 @@ class Cells:
             return [None if x != x else "true" if x else "false" for x in self.numbers.tolist()]
         with standard_environment():
             if self.own is not None:
-                return [None if _is_missing(x) else exact_text(x) for x in self.own]
+                pairs = zip(self.numbers.tolist(), self.own, strict=True)
+                return [None if number != number else exact_text(x) for number, x in pairs]
             return [None if x != x else number_text(x) for x in self.numbers.tolist()]
 
 
@@ -150,8 +196,8 @@ def cells(name: str, values: Any) -> Cells:
         came = f"shape {values.shape}" if values.ndim else checks.described(given)
         raise TypeError(f"column {name!r} must be one-dimensional; got {came}")
     result = _of_array(name, values)
-    if is_category and result.kind == "number":
-        return Cells(name, "text", result.numbers, result.as_texts())
+    if is_category and result.kind in ("number", "text"):
+        return Cells(name, "text", result.numbers, result.as_texts(), is_named=True)
     return result
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from fastnn._input import checks
 
 EXACT = float(2**53)  # whole numbers below it are exact
-_CATEGORIES = ("category", "dictionary")  # how a dtype begins of which NumPy would be given something else
+_CATEGORIES = ("categor", "dictionary", "enum")  # how a dtype begins of which NumPy would be given something else
 _UNREADABLE = {"list", "large_list", "fixed_size_list", "array", "struct", "map", "dense_union", "sparse_union"}
 _UNREADABLE |= {"binary", "large_binary", "fixed_size_binary", "month_day_nano_interval"}
 
@@ -112,7 +112,7 @@ def array(name: str, values: Any) -> tuple[np.ndarray, bool]:
     if isinstance(values, np.ndarray):
         return values, False
     if isinstance(values, (list, tuple)):
-        return _objects(values), False
+        return objects(values), False
     dtype = str(getattr(values, "dtype", "") or getattr(values, "type", ""))
     kind = dtype.lower()
     if kind.partition("[")[0].partition("<")[0].partition("(")[0] in _UNREADABLE or dtype == "Object":
@@ -122,10 +122,10 @@ def array(name: str, values: Any) -> tuple[np.ndarray, bool]:
         values = values.cast(values.type.value_type)
         kind = str(values.type)
     if kind.startswith(("int128", "uint128")):
-        return _objects(_listed(values)), False
+        return objects(_listed(values)), False
     found = _to_numpy(values, kind)
     is_rounded = (is_category or "int" in kind) and found.dtype.kind == "f" and (np.abs(found) >= EXACT).any()
-    return (_objects(_listed(values)) if is_rounded else found), is_category
+    return (objects(_listed(values)) if is_rounded else found), is_category
 
 
 def _to_numpy(values: Any, kind: str) -> np.ndarray:
@@ -142,7 +142,8 @@ def _listed(values: Any) -> list[Any]:
     return values.to_pylist() if _has(values, "to_pylist") else values.to_list()
 
 
-def _objects(values: list[Any] | tuple[Any, ...]) -> np.ndarray:
+def objects(values: list[Any] | tuple[Any, ...]) -> np.ndarray:
+    """Return Python objects as an array of them, whatever they are."""
     result = np.empty(len(values), dtype=object)
     for row, value in enumerate(values):
         result[row] = value

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastnn.tables.cells import EXACT, CellError, Cells
+from fastnn.tables.cells import EXACT, Cells
 from fastnn.tables.dates import Date
 from fastnn.tables.encoders import Boolean, Categorical, Encoder, Numeric, Unused
 
@@ -39,6 +39,9 @@ def encoder_of(cells: Cells, training: Cells, choices: Choices) -> Encoder | Unu
     choices : Choices
     """
     name = cells.name
+    if cells.kind == "mixed" and name not in choices.categorical:
+        assert cells.odd is not None
+        return Unused(name, "mixed", cells.odd.placed(cells.odd.row))
     if not training.present.any():
         return Unused(name, "empty")
     if name in choices.categorical:
@@ -60,11 +63,6 @@ def encoder_of(cells: Cells, training: Cells, choices: Choices) -> Encoder | Unu
 def _chosen_numeric(training: Cells) -> Encoder:
     if training.kind == "boolean":
         return Boolean.fit(training)
-    if training.numbers is None:
-        row = int(training.present.argmax())
-        raise CellError(
-            training.name, row, f"expected a number, as the column is to be numeric; got {training.as_texts()[row]!r}"
-        )
     return Numeric.fit(training)
 
 

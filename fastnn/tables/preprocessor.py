@@ -13,12 +13,14 @@ from fastnn._input import checks
 from fastnn._storage import descriptions
 from fastnn.tables import cells as _cells
 from fastnn.tables import frames, kinds
-from fastnn.tables.cells import CellError, quoted
+from fastnn.tables.cells import CellError, Cells, quoted
 from fastnn.tables.dates import Date
 from fastnn.tables.encoders import Boolean, Categorical, Encoder, Numeric, Unused
+from fastnn.tables.number_formats import NumberFormat
+from fastnn.tables.texts import Rules, cleaned, decided
 
-VERSION = 2  # 2: dates; what has none is written as version 1, which every fastnn reads
-VERSIONS = (1, 2)
+VERSION = 2
+VERSIONS = (1, VERSION)  # in 1 are no dates; texts kept the spaces at their ends, and an empty one was a category
 ENCODERS = (Numeric, Boolean, Categorical, Date)
 
 
@@ -52,6 +54,12 @@ class Preprocessor:
         Columns to leave out.
     numeric : sequence of str, default ()
         Columns of numbers that are quantities, whatever they look like: never left out as identifiers.
+    missing : sequence of str, optional
+        The texts that mean a missing cell, in every column, and no others but the empty one; ``()``: none. Without,
+        the usual ones (``NA``, ``NaN``, ``None``, ``?``, ``-`` and the like), but only among numbers and truth values:
+        in a column of texts they are texts.
+    decimal : str, optional
+        ``"."`` or ``","``: what the decimal sign is where a column of texts such as ``5,361`` leaves that open.
 
     Attributes
     ----------
@@ -60,6 +68,8 @@ class Preprocessor:
     unused_columns : tuple of Unused
     features : tuple of str
         Names of the matrix's columns.
+    notes : dict of str to str
+        By column, what is worth knowing of how its texts were read: separators of thousands, words taken for missing.
 
     Reproducibility
     ---------------
@@ -79,6 +89,8 @@ class Preprocessor:
         categorical: Iterable[str] = (),
         unused: Iterable[str] | Mapping[str, Unused] = (),
         numeric: Iterable[str] = (),
+        missing: Iterable[str] | None = None,
+        decimal: str | None = None,
     ) -> None:
         self.max_categories = checks.integer(max_categories, "max_categories")
         self.min_rows = checks.integer(min_rows, "min_rows")
@@ -93,6 +105,9 @@ class Preprocessor:
             twice = [name for name in self.numeric if name in getattr(self, argument)]
             if twice:
                 raise ValueError(f"numeric must not name columns that {argument} names too; got {quoted(twice)}")
+        self.rules = Rules.of(missing, decimal)
+        self.version = VERSION
+        self.notes: dict[str, str] = {}
         self.encoders: tuple[Encoder, ...] = ()
         self.unused_columns: tuple[Unused, ...] = ()
 
@@ -131,27 +146,34 @@ class Preprocessor:
             raise ValueError(f"training must have shape (k,), numbers of rows, k at least 1; got shape {rows.shape}")
         encoders: list[Encoder] = []
         unused: list[Unused] = []
+        notes = {}
         for name, values in columns.items():
-            found = self.unused.get(name) or self._fitted(name, values, rows)
+            found = self.unused.get(name)
+            if found is None:
+                found, notes[name] = self._fitted(name, values, rows)
             (unused if isinstance(found, Unused) else encoders).append(found)  # type: ignore[arg-type]
         if not encoders:
             why = "; ".join(f"{column.name!r}: {column.explanation}" for column in unused)
             raise ValueError(f"table must have a column to learn from; {why}")
-        self.encoders, self.unused_columns = tuple(encoders), tuple(unused)
+        self.encoders, self.unused_columns, self.version = tuple(encoders), tuple(unused), VERSION
+        self.notes = {name: note for name, note in notes.items() if note}
         return self
 
-    def _fitted(self, name: str, values: Any, rows: np.ndarray | None) -> Encoder | Unused:
+    def _fitted(self, name: str, values: Any, rows: np.ndarray | None) -> tuple[Encoder | Unused, str]:
+        """Return what becomes of a column, and a note on how it was read."""
         try:
             cells = _cells.cells(name, values)
         except frames.UnreadableColumn as error:
             if name in (*self.categorical, *self.numeric):
                 raise
-            return Unused(name, "kind", error.dtype)
+            return Unused(name, "kind", error.dtype), ""
+        chosen = "text" if name in self.categorical else "number" if name in self.numeric else ""
+        cells = decided(cells, self.rules, chosen)
         choices = kinds.Choices(self.numeric, self.categorical, self.max_categories, self.min_rows)
         if rows is None:
-            return kinds.encoder_of(cells, cells, choices)
+            return kinds.encoder_of(cells, cells, choices), cells.note
         try:
-            return kinds.encoder_of(cells, cells.take(rows), choices)
+            return kinds.encoder_of(cells, cells.take(rows), choices), cells.note
         except CellError as error:
             raise CellError(name, int(rows[error.row]), error.problem) from None
 
@@ -194,7 +216,7 @@ class Preprocessor:
         start = 0
         for encoder in self.encoders:
             stop = start + len(encoder.features)
-            encoder.encode(_cells.cells(encoder.name, columns[encoder.name]), X[:, start:stop])
+            encoder.encode(self._cells(encoder.name, columns), X[:, start:stop])
             start = stop
         return X
 
@@ -213,7 +235,14 @@ class Preprocessor:
             (encoder.name, encoder.used_as, encoder.explanation, len(encoder.features)) for encoder in self.encoders
         ]
         rows += [(column.name, "not used", column.explanation, 0) for column in self.unused_columns]
-        return [dict(zip(("column", "used_as", "explanation", "features"), row, strict=True)) for row in rows]
+        noted = [
+            (name, used_as, "; ".join(filter(None, [why, self.notes.get(name)])), n) for name, used_as, why, n in rows
+        ]
+        return [dict(zip(("column", "used_as", "explanation", "features"), row, strict=True)) for row in noted]
+
+    def _cells(self, name: str, columns: Mapping[str, Any]) -> Cells:
+        cells = _cells.cells(name, columns[name])
+        return cells if self.version == 1 else cleaned(cells)
 
     def check_columns(self, names: Iterable[str], argument: str = "table") -> None:
         """Raise ValueError unless every column that is needed is among ``names``."""
@@ -232,7 +261,7 @@ class Preprocessor:
         _check_there([encoder.name for encoder in categorical], columns, "table")
         found = {}
         for encoder in categorical:
-            unseen = encoder.unseen(_cells.cells(encoder.name, columns[encoder.name]))
+            unseen = encoder.unseen(self._cells(encoder.name, columns))
             if unseen:
                 found[encoder.name] = unseen
         return found
@@ -245,12 +274,15 @@ class Preprocessor:
         Returns
         -------
         dict
-            ``"version"``: 2 if there are dates, otherwise 1. ``"columns"``: in the order of the matrix, for each column
-            of the table that is used one of ::
+            ``"version"``: 2. ``"columns"``: in the order of the matrix, for each column of the table that is used one
+            of ::
 
-                {"type": "Numeric", "name": str, "fill": float, "mean": float, "scale": float, "indicator": bool}
+                {"type": "Numeric", "name": str, "fill": float, "mean": float, "scale": float, "indicator": bool,
+                 "format": None or {"type": "NumberFormat", "decimal": str, "unit": str, "words": [str, …],
+                                    "usual": bool}}
                 {"type": "Boolean", …the same…}
-                {"type": "Categorical", "name": str, "categories": [str, …], "other": bool, "missing": bool}
+                {"type": "Categorical", "name": str, "categories": [str, …], "other": bool, "missing": bool,
+                 "format": …the same…}
                 {"type": "Date", "name": str, "first": str, "fill": str, "parts": [str, …], "mean": [float, …],
                  "scale": [float, …], "indicator": bool}
 
@@ -258,13 +290,13 @@ class Preprocessor:
             another follows, 1 where it is missing and else 0. True and false are the numbers 1 and 0. A category
             becomes as many columns as there are categories, then one if ``other``, then one if ``missing``: 1 in its
             own column; a category that has none, 1 in that of ``other``, if there is one; a missing cell, 1 in that of
-            ``missing`` if there is one, and else as a category that has none. All else is 0.
-            What becomes of a date: see `Date`.
+            ``missing`` if there is one, and else as a category that has none; so do the empty text and one of
+            ``words``, spaces at the ends aside. All else is 0. What becomes of a date: see `Date`.
             ``"unused"``: ``{"type": "Unused", "name": str, "reason": str, "detail": str}`` for each column left out.
         """
         self._check_fitted()
         return {
-            "version": VERSION if any(isinstance(encoder, Date) for encoder in self.encoders) else 1,
+            "version": self.version,
             "columns": [descriptions.to_data(encoder) for encoder in self.encoders],
             "unused": [descriptions.to_data(column) for column in self.unused_columns],
         }
@@ -280,9 +312,10 @@ class Preprocessor:
         """
         checks.mapping(description, "description")
         try:
-            if description["version"] not in VERSIONS:
-                raise ValueError(f"version {description['version']!r}; this fastnn knows 1 and {VERSION}")
-            encoders = descriptions.from_data(list(description["columns"]), ENCODERS, "a column")
+            version = description["version"]
+            if version not in VERSIONS:
+                raise ValueError(f"version {version!r}; this fastnn knows 1 to {VERSION}")
+            encoders = descriptions.from_data(list(description["columns"]), (*ENCODERS, NumberFormat), "a column")
             unused = descriptions.from_data(list(description["unused"]), (Unused,), "an unused column")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"the description of the preprocessor is damaged: {error}") from None
@@ -290,7 +323,7 @@ class Preprocessor:
         if not encoders or None in names or len(set(names)) < len(names):
             raise ValueError("the description of the preprocessor is damaged: its columns must have different names")
         result = cls()
-        result.encoders, result.unused_columns = encoders, unused
+        result.encoders, result.unused_columns, result.version = encoders, unused, version
         return result
 
     def to_json(self) -> str:

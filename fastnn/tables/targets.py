@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,11 @@ from fastnn._input import checks
 from fastnn._storage.descriptions import Description, description
 from fastnn.data import Standardizer
 from fastnn.tables import cells as _cells
-from fastnn.tables import scores
+from fastnn.tables import frames, scores
 from fastnn.tables.cells import CellError, Cells, known_text, number_text
-from fastnn.tables.encoders import median
+from fastnn.tables.encoders import WHOLE, Boolean, checked_format, median, read_numbers
+from fastnn.tables.number_formats import NumberFormat
+from fastnn.tables.texts import Rules, cleaned, decided
 
 KINDS = ("text", "number", "boolean")
 FEW_CLASSES = 10  # whole numbers of at most so many values are taken for classes
@@ -30,6 +34,10 @@ class Target(Description):
     @property
     def n_outputs(self) -> int:
         """Outputs that a network needs."""
+        raise NotImplementedError
+
+    def present(self, column: Any) -> np.ndarray:
+        """Return which rows have a target: bool of shape (n,)."""
         raise NotImplementedError
 
     def values(self, column: Any) -> np.ndarray:
@@ -67,12 +75,15 @@ class Classes(Target):
         ``"text"``, ``"number"`` or ``"boolean"``: what the labels stand for.
     counts : sequence of int
         Training rows of each class.
+    format : NumberFormat, optional
+        How numbers are written where they are texts. Of texts only its ``words`` count, which mean missing.
     """
 
     name: str
     labels: Any
     kind: str
     counts: Any
+    format: Any = None
 
     def __post_init__(self) -> None:
         labels, counts = checks.names(self.labels, "labels"), checks.listed(self.counts, int, "counts")
@@ -85,13 +96,19 @@ class Classes(Target):
             raise ValueError(
                 f"counts must be one for each of {len(labels)} labels, not all 0; got {checks.described(counts)}"
             )
-        self._set(labels=labels, counts=counts)
+        known = checked_format(self.format)
+        self._set(labels=labels, counts=counts, format=None if known == NumberFormat(usual=False) else known)
         self.decode(np.zeros(0, dtype=np.int64))  # labels that are of the kind
 
     @classmethod
-    def fit(cls, name: str, column: Any, training: np.ndarray | None = None) -> Classes:
-        """Return the classes of the cells of ``column``; counted in the rows ``training`` (row numbers), or in all."""
-        cells = _complete(checks.text(name, "name"), column)
+    def fit(
+        cls, name: str, column: Any, training: np.ndarray | None = None, missing: Iterable[str] | None = None
+    ) -> Classes:
+        """Return the classes of the cells of ``column``; counted in the rows ``training`` (row numbers), or in all.
+
+        The texts ``missing`` mean that there is no class; see `Preprocessor`.
+        """
+        cells = _complete(as_classes(checks.text(name, "name"), column, Rules.of(missing)))
         texts = cells.as_texts()
         if training is not None:
             training = checks.places(training, len(texts), "training")
@@ -112,12 +129,8 @@ class Classes(Target):
         places = {label: place for place, label in enumerate(labels)}
         numbers = np.array([places[text] for text in texts if text is not None], dtype=np.int64)
         counted = numbers if training is None else numbers[training]
-        return cls(
-            name,
-            tuple(labels),
-            kind if kind in KINDS else "text",
-            tuple(np.bincount(counted, minlength=len(labels)).tolist()),
-        )
+        frequencies = tuple(np.bincount(counted, minlength=len(labels)).tolist())
+        return cls(name, tuple(labels), kind if kind in KINDS else "text", frequencies, cells.format)
 
     @property
     def n_outputs(self) -> int:
@@ -125,7 +138,7 @@ class Classes(Target):
 
     def encode(self, column: Any) -> np.ndarray:
         """Return labels 0, 1, … of shape (n,), int64."""
-        texts = _complete(self.name, column).as_texts()
+        texts = _complete(self._cells(column)).as_texts()
         places: dict[str | None, int] = {label: place for place, label in enumerate(self.labels)}
         found = {text: places.get(known_text(text, places), -1) for text in set(texts)}
         result = np.array([found[text] for text in texts], dtype=np.int64)
@@ -134,6 +147,28 @@ class Classes(Target):
             listed = _cells.quoted(list(self.labels))
             raise CellError(self.name, row, f"expected one of the classes {listed}; got {texts[row]!r}")
         return result
+
+    def _cells(self, column: Any) -> Cells:
+        """Return the cells of a column as `fit` took them."""
+        cells = _cells.cells(self.name, column)
+        is_known = cells.texts is not None and {*cells.texts} - {None} <= {*self.labels}
+        if self.kind != "text" and cells.texts is not None and not is_known:
+            truth = Boolean.truth if self.kind == "boolean" else {}
+            numbers = read_numbers(cells, self.format, truth=truth)
+            whole = [text is not None and bool(WHOLE.fullmatch(text.strip())) for text in cells.texts]
+            own = [
+                int(text) if is_whole and text else x
+                for text, x, is_whole in zip(cells.texts, numbers, whole, strict=True)
+            ]
+            cells = Cells(self.name, self.kind, numbers, own=frames.objects(own))
+        elif cells.texts is not None and not is_known:
+            cells = cleaned(cells, () if self.format is None else self.format.words)
+        elif cells.numbers is not None and self.format is not None:
+            cells = replace(cells, numbers=self.format.without_words(cells.numbers))
+        return cells
+
+    def present(self, column: Any) -> np.ndarray:
+        return self._cells(column).present
 
     def values(self, column: Any) -> np.ndarray:
         return self.encode(column)
@@ -192,6 +227,8 @@ class Quantity(Target):
         The best guesses without a look at a row: the mean or the median of the training rows, or their quantiles.
     quantiles : sequence of float, default ()
         The quantiles that are predicted, one output each; none: one output.
+    format : NumberFormat, optional
+        How the numbers are written where they are texts.
     """
 
     name: str
@@ -199,6 +236,7 @@ class Quantity(Target):
     scale: float
     typical: Any
     quantiles: Any = ()
+    format: Any = None
 
     def __post_init__(self) -> None:
         typical, quantiles = (
@@ -215,12 +253,25 @@ class Quantity(Target):
             scale=checks.number(self.scale, "scale", 0.0, above=True),
             typical=typical,
             quantiles=quantiles,
+            format=checked_format(self.format),
         )
 
     @classmethod
-    def fit(cls, name: str, column: Any, quantiles: tuple[float, ...] = (), absolute: bool = False) -> Quantity:
-        """Return mean and deviation of the training rows; ``absolute`` takes the median for typical, not the mean."""
-        numbers = _complete_numbers(checks.text(name, "name"), column)
+    def fit(
+        cls,
+        name: str,
+        column: Any,
+        quantiles: tuple[float, ...] = (),
+        absolute: bool = False,
+        missing: Iterable[str] | None = None,
+        decimal: str | None = None,
+    ) -> Quantity:
+        """Return mean and deviation of the training rows; ``absolute`` takes the median for typical, not the mean.
+
+        ``missing`` and ``decimal`` say how texts are read; see `Preprocessor`.
+        """
+        cells = as_quantity(checks.text(name, "name"), column, Rules.of(missing, decimal))
+        numbers = _complete_numbers(cells)
         absolute = checks.boolean(absolute, "absolute")
         quantiles = tuple(
             checks.number(q, "quantiles", 0.0, 1.0, above=True, below=True)
@@ -240,14 +291,21 @@ class Quantity(Target):
                 typical = tuple(_quantile(numbers, q) for q in quantiles)
             else:
                 typical = (median(numbers) if absolute else mean,)
-        return cls(name, mean, scale, typical, quantiles)
+        return cls(name, mean, scale, typical, quantiles, cells.format)
 
     @property
     def n_outputs(self) -> int:
         return len(self.typical)
 
+    def _cells(self, column: Any) -> Cells:
+        cells = _cells.cells(self.name, column)
+        return cells if cells.kind == "date" else Cells(self.name, "number", read_numbers(cells, self.format))
+
+    def present(self, column: Any) -> np.ndarray:
+        return self._cells(column).present
+
     def values(self, column: Any) -> np.ndarray:
-        return _complete_numbers(self.name, column)
+        return _complete_numbers(self._cells(column))
 
     def encode(self, column: Any) -> np.ndarray:
         """Return ``(y - mean) / scale``, float64 of shape (n,)."""
@@ -270,19 +328,20 @@ class Quantity(Target):
 TARGETS = (Classes, Quantity)
 
 
-def is_classes(name: str, column: Any) -> bool:
+def is_classes(name: str, column: Any, rules: Rules = Rules()) -> bool:  # noqa: B008
     """Return whether a column looks like classes: texts, truth values, or few whole numbers with several rows each.
 
     Raises
     ------
     ValueError
-        If it cannot be a target: no cell has a value, or it holds dates.
+        If it cannot be a target: no cell has a value, it holds dates, or numbers in most rows only.
     """
-    cells = _cells.cells(name, column)
+    cells = decided(_cells.cells(name, column), rules.strict)
     if cells.kind in ("none", "date"):
         problem = "has no value in any row" if cells.kind == "none" else "must be numbers or classes; got dates"
         raise ValueError(f"the target {name!r} {problem}")
     if cells.kind != "number":
+        _check_not_mixed(cells)
         return True
     assert cells.numbers is not None
     numbers = cells.numbers[cells.present]
@@ -292,28 +351,44 @@ def is_classes(name: str, column: Any) -> bool:
     return is_whole and n <= FEW_CLASSES and len(numbers) >= ROWS_OF_A_CLASS * n
 
 
-def present(name: str, column: Any) -> np.ndarray:
-    """Return which rows have a target: bool of shape (n,)."""
-    return _cells.cells(name, column).present
+def as_classes(name: str, column: Any, rules: Rules) -> Cells:
+    """Return the cells of a target that is known to be classes: texts, but for numbers as Python writes them."""
+    return decided(_cells.cells(name, column), rules.strict, "text")
 
 
-def _complete(name: str, column: Any) -> Cells:
-    """Return the cells of a target, each of which has a value."""
-    cells = _cells.cells(name, column)
-    there = cells.present
-    if not there.all():
-        raise CellError(name, int((~there).argmax()), "expected a value of the target; got a missing cell")
-    if cells.kind == "date":
-        raise ValueError(f"the target {name!r} must be numbers or classes; got dates")
+def as_quantity(name: str, column: Any, rules: Rules) -> Cells:
+    """Return the cells of a target that is known to be a number."""
+    cells = decided(_cells.cells(name, column), rules.strict, "number")
+    _check_not_mixed(cells)
     return cells
 
 
-def _complete_numbers(name: str, column: Any) -> np.ndarray:
-    cells = _complete(name, column)
-    if not len(column):
-        raise ValueError(f"the target {name!r} must have at least one row; got none")
+def _check_not_mixed(cells: Cells) -> None:
+    if cells.odd is not None:
+        raise CellError(
+            cells.name,
+            cells.odd.row,
+            f"expected a number, written as in most rows; got {cells.odd}: if that means missing, name it in missing "
+            "(fastnn train --missing)",
+        )
+
+
+def _complete(cells: Cells) -> Cells:
+    """Return the cells of a target, each of which has a value."""
+    if cells.kind == "date":
+        raise ValueError(f"the target {cells.name!r} must be numbers or classes; got dates")
+    there = cells.present
+    if not there.all():
+        raise CellError(cells.name, int((~there).argmax()), "expected a value of the target; got a missing cell")
+    return cells
+
+
+def _complete_numbers(cells: Cells) -> np.ndarray:
+    cells = _complete(cells)
+    if not len(cells):
+        raise ValueError(f"the target {cells.name!r} must have at least one row; got none")
     if cells.numbers is None:
-        raise CellError(name, 0, f"expected a number; got {cells.as_texts()[0]!r}")
+        raise CellError(cells.name, 0, f"expected a number; got {cells.as_texts()[0]!r}")
     return cells.numbers
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fastnn.cli.tables.files import in_file, kinds, open_table
-from fastnn.tables import Classes, TableModel, cells, targets
+from fastnn.tables import Classes, TableModel, cells
 
 LABEL_KINDS = {"text": "text", "boolean": "boolean", "number": "number"}
 OF_NUMBERS = {"i": "integer", "f": "number", "u": "text", "O": "text", "U": "text"}  # by the dtype; others lose digits
@@ -56,7 +56,8 @@ def batches(
     notes.ignored = tuple(other for other in model.preprocessor.extra_columns(file.names) if other != name)
     has_target = name in file.names
     wanted = kinds(model, with_target and has_target)
-    for part in file.batches(wanted, head=head):
+    old = model.preprocessor.version == 1
+    for part in file.batches(wanted, head=head, old=old):
         columns = dict(part.columns)
         target = columns.pop(name) if with_target and has_target else None
         with in_file(path, part.rows):
@@ -112,7 +113,7 @@ def evaluated(model: TableModel, path: str, notes: Notes) -> tuple[np.ndarray, n
         if batch.target is None:
             raise ValueError(f"{path}: no column is named {name!r}, which the model predicts")
         with in_file(path, batch.rows):
-            there = targets.present(name, batch.target)
+            there = model.target.present(batch.target)
         missing += int(np.count_nonzero(~there))
         if there.any():
             with in_file(path, batch.rows[there]):

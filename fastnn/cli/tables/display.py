@@ -14,7 +14,6 @@ from fastnn.cli import display
 from fastnn.cli.sources import Scores
 from fastnn.cli.tables.dividing import DividedTable
 from fastnn.tables import Classes, Preprocessor, Quantity, Unused
-from fastnn.tables.cells import quoted
 from fastnn.tables.scores import MAXIMISED
 
 if TYPE_CHECKING:
@@ -34,11 +33,9 @@ def show_table(out: Console, file: TableFile, divided: DividedTable) -> None:
         which = f"row {row}" if n == 1 else f"{n:,} rows, the first of them row {row},"
         out.print(f"left out: {which} without {escape(divided.target.name)}")
     out.print()
-    display.show(out, display.values_table("Target", target_values(divided.target)))
+    note = {"cells": divided.note} if divided.note else {}
+    display.show(out, display.values_table("Target", target_values(divided.target) | note))
     show_columns(out, divided.preprocessor)
-    if divided.without_zeros:
-        named = quoted(list(divided.without_zeros))
-        out.print(f"numbers with leading zeros: {escape(named)}; as names, with their zeros, by --categorical\n")
 
 
 def target_values(target: Classes | Quantity | Any) -> dict[str, Any]:
@@ -72,7 +69,9 @@ def show_columns(out: Console, preprocessor: Preprocessor) -> None:
     table.add_column("", "", overflow="fold")
     table.add_column("features", f"{len(preprocessor.features)}", justify="right")
     for encoder in used[:MOST_COLUMNS]:
-        table.add_row(escape(encoder.name), encoder.used_as, escape(encoder.explanation), str(len(encoder.features)))
+        note = preprocessor.notes.get(encoder.name, "")
+        details = encoder.explanation + (f"; {note}" if note else "")
+        table.add_row(escape(encoder.name), encoder.used_as, escape(details), str(len(encoder.features)))
     if len(used) > MOST_COLUMNS:
         table.add_row(f"and {len(used) - MOST_COLUMNS} more", "", "", "")
     display.show(out, table)

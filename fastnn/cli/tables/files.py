@@ -11,8 +11,9 @@ import numpy as np
 
 from fastnn._readers import delimited
 from fastnn.cli.failures import Failure
-from fastnn.tables import Boolean, Categorical, CellError, Classes, Date, TableModel
-from fastnn.tables.cells import number_text
+from fastnn.tables import Boolean, Categorical, CellError, Classes, Numeric, TableModel
+from fastnn.tables.encoders import is_canonical
+from fastnn.tables.number_formats import NumberFormat
 
 if TYPE_CHECKING:
     from fastnn._readers.polars_tables import TableFile
@@ -68,20 +69,19 @@ def kinds(model: TableModel, with_target: bool) -> dict[str, str]:
     result = {}
     for encoder in model.preprocessor.encoders:
         if isinstance(encoder, Categorical):
-            result[encoder.name] = "name" if all(map(_is_canonical, encoder.categories)) else "text"
+            result[encoder.name] = "name" if all(map(is_canonical, encoder.categories)) else "text"
         else:
-            kind = "text" if isinstance(encoder, Date) else "number"
-            result[encoder.name] = "boolean" if isinstance(encoder, Boolean) else kind
+            kind = "boolean" if isinstance(encoder, Boolean) else "number"
+            result[encoder.name] = _of_numbers(encoder.format, kind) if isinstance(encoder, Numeric) else "text"
     if with_target:
         target = model.target
-        is_text = isinstance(target, Classes) and target.kind == "text"
-        result[target.name] = "text" if is_text else "name" if isinstance(target, Classes) else "number"
+        if isinstance(target, Classes):
+            result[target.name] = "text" if target.kind == "text" else "name"
+        else:
+            result[target.name] = _of_numbers(target.format, "number")
     return result
 
 
-def _is_canonical(category: str) -> bool:
-    """Tell whether a category may be a number or a truth value, which a file may write in several ways."""
-    try:
-        return category in ("true", "false", number_text(float(category))) or category == str(int(category))
-    except (ValueError, OverflowError):
-        return False
+def _of_numbers(form: NumberFormat | None, kind: str) -> str:
+    """Return the kind of a column of numbers; those that are not written as Python does are texts for a file."""
+    return "text" if form is not None and (form.decimal == "," or form.unit == "%") else kind

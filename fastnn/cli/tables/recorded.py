@@ -7,15 +7,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fastnn._input import checks
 from fastnn.cli import objectives
 from fastnn.cli.failures import Failure, reason
 from fastnn.cli.sources import Division
 from fastnn.cli.tables import dividing
-from fastnn.cli.tables.files import open_table
+from fastnn.cli.tables.deciding import as_target
+from fastnn.cli.tables.files import adapter, in_file, open_table
 from fastnn.cli.tables.options import TableOptions
-from fastnn.cli.tables.source import EXACT_NAMES, Table
-from fastnn.tables import cells
+from fastnn.cli.tables.source import Table
+from fastnn.tables import cells, number_formats
 from fastnn.tables.cells import quoted
 
 if TYPE_CHECKING:
@@ -50,49 +53,68 @@ def recorded(path: str, record: Mapping[str, Any], table: str | None) -> Table:
     given = record["data"]
     options = dict(given["table"])
     loss = checks.choice(options.pop("loss"), [name for known in objectives.TASKS.values() for name in known], "loss")
-    for name in ("categorical", "numeric", "ignore", "quantiles"):
-        if name in options:
+    is_old = "missing" not in options  # before there was a choice
+    for name in ("categorical", "numeric", "ignore", "quantiles", "missing"):
+        if options.get(name) is not None:
             options[name] = tuple(options[name])
     division = Division.recorded(record)
     expected, named = dict(given["columns"]), str(given["file"])
-    is_exact = given.get("names") == EXACT_NAMES
-    chosen = TableOptions(**options)
     try:
         file = open_table(_found(path, named, table))
-        part = file.read()
-        found = {name: dividing.fingerprint(part.columns[name]) for name in expected if name in part.columns}
+        if is_old:
+            options["missing"] = adapter().OLD_MISSING if file.separator is not None else ()
+            options["decimal"] = "," if file.separator not in (None, ",") else None
+        chosen = TableOptions(**options)
+        part = _of_run(file.read(), expected, is_old)
+        chosen = _of_columns(chosen, part)
+        target = str(options["target"])
+        task = next(task for task, known in objectives.TASKS.items() if loss in known)
+        with in_file(file.path, part.rows):
+            read = dividing.read_columns(part, chosen, target)
+            if target in part.columns:
+                read[target] = as_target(part, target, task, chosen.rules)
+        found = {name: dividing.fingerprint(read[name]) for name in expected if name in read}
         changed = [name for name in expected if found.get(name) != expected[name]]
         if changed:
             raise ValueError(
                 f"{file.path}: not the table of {path!r}: other values in {quoted(changed)}, by their fingerprints"
                 + (f", or other rows: it has {len(part.rows):,}" if len(changed) == len(expected) else "")
             )
-        part = _of_run(part, expected, is_exact)
-        return Table(file, part, _of_columns(chosen, part), division, loss)
+        return Table(file, part, chosen, division, loss)
     except (OSError, TypeError, ValueError) as error:
         raise Failure(reason(error)) from None
 
 
-def _of_run(part: Part, names: Collection[str], is_exact: bool) -> Part:
-    """Return the columns that a run has used; of one that knew no exact names, with numbers in float64."""
+def _of_run(part: Part, names: Collection[str], is_old: bool) -> Part:
+    """Return the columns that a run has used; for one that rounded whole numbers and knew no codes, as it had them."""
     columns = {name: values for name, values in part.columns.items() if name in names}
-    mixed = {name: found for name, found in part.mixed.items() if name in names}
-    if is_exact:
-        return replace(part, columns=columns, mixed=mixed, unreadable={})
-    for name, values in columns.items():
-        column = cells.cells(name, values)
-        if column.kind == "number" and column.numbers is not None:
-            columns[name] = column.numbers
-    return replace(part, columns=columns, mixed=mixed, unreadable={}, padded={})
+    if is_old:
+        columns = {name: _as_before(name, values) for name, values in columns.items()}
+    return replace(part, columns=columns, unreadable={})
+
+
+def _as_before(name: str, values: np.ndarray) -> np.ndarray:
+    column = cells.cells(name, values)
+    if column.kind == "number" and column.numbers is not None:
+        return column.numbers
+    if column.kind != "text" or column.texts is None:
+        return values
+    texts = [None if text in adapter().OLD_MISSING else text for text in column.texts]
+    numbers = number_formats.plain([text for text in texts if text is not None])
+    if not numbers:
+        return values
+    rest = iter(numbers)
+    return np.array([np.nan if text is None else next(rest) for text in texts])
 
 
 def _of_columns(chosen: TableOptions, part: Part) -> TableOptions:
     """Return the options of a run for the columns that it has used: those that are numbers stay numbers."""
     categorical = tuple(name for name in chosen.categorical or () if name in part.columns)
+    numbers = [name for name, values in part.columns.items() if cells.cells(name, values).kind == "number"]
     numeric = tuple(
         name
-        for name, values in part.columns.items()
-        if name not in (*categorical, chosen.target) and cells.cells(name, values).kind == "number"
+        for name in part.columns
+        if name not in (*categorical, chosen.target) and name in (*numbers, *(chosen.numeric or ()))
     )
     return replace(chosen, categorical=categorical, numeric=numeric, ignore=None)
 

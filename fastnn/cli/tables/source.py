@@ -21,8 +21,6 @@ from fastnn.tables.model import METADATA
 if TYPE_CHECKING:
     from fastnn._readers.polars_tables import Part, TableFile
 
-EXACT_NAMES = "exact"  # what a record says where categories and classes are named by all digits of their numbers
-
 
 class Table(Source):
     """A table of which a column is predicted from the others.
@@ -91,8 +89,7 @@ class Table(Source):
         return {
             "file": self.file.path,
             "columns": self.fingerprints,
-            "names": EXACT_NAMES,
-            "table": self.chosen.described() | {"loss": self.loss, "target": self.target.name},
+            "table": {"missing": None} | self.chosen.described() | {"loss": self.loss, "target": self.target.name},
             **self.divided(),
             "classes": list(self.target.labels) if isinstance(self.target, Classes) else None,
         }
