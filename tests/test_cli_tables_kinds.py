@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import hashlib
 import json
 import re
 
@@ -192,6 +193,25 @@ def test_dates_that_are_none_are_named_with_the_row_of_the_file(folder, tmp_path
     ok("train", folder / "t.csv", "-o", tmp_path, *QUICK)
     for command, more in (("predict", ["-o", tmp_path / "p.csv"]), ("evaluate", [])):
         assert message in failed(command, tmp_path / "model.safetensors", tmp_path / "t.csv", *more)
+
+
+def test_categories_of_digits_in_typed_files(tmp_path):
+    """What the file calls categories stays so; a run of before, which read no texts of typed files, repeats."""
+    texts = [str(row * row % 7) for row in range(200)]
+    frame = pl.DataFrame({"named": pl.Series(texts, dtype=pl.Categorical), "text": texts, "y": np.arange(200) / 3})
+    frame.write_parquet(tmp_path / "t.parquet")
+    output = ok("train", tmp_path / "t.parquet", "-o", tmp_path / "new", *QUICK[:-1])
+    assert re.search(r"named +categories +0, 1, 2, 4 +4", output)
+    assert re.search(r"text +number", output)
+    assert "reproduced" in ok("reproduce", tmp_path / "new" / "record.json", "-q")
+    assert "Scores on" in ok("evaluate", tmp_path / "new" / "model.safetensors", tmp_path / "t.parquet")
+    ok("train", tmp_path / "t.parquet", "--categorical", "text", "-o", tmp_path / "old", *QUICK)
+    record = record_of(tmp_path / "old")
+    record["data"]["columns"]["text"] = hashlib.sha256(json.dumps(texts).encode()).hexdigest()  # texts, not numbers
+    for option in ("categorical", "missing"):
+        del record["data"]["table"][option]
+    (tmp_path / "old" / "record.json").write_text(json.dumps(record))
+    assert "reproduced" in ok("reproduce", tmp_path / "old" / "record.json", "-q")
 
 
 def test_a_run_recorded_before_repeats_with_the_columns_that_it_used(folder, tmp_path):

@@ -201,6 +201,21 @@ def test_classes_that_are_categories_of_numbers_come_back_as_numbers(values):
         assert tables.Quantity.fit("x", column) == tables.Quantity.fit("x", values)
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series(list(map(str, WHOLE))).astype("category"),
+        pl.Series(list(map(str, WHOLE)), dtype=pl.Categorical),
+        pl.Series(list(map(str, WHOLE)), dtype=pl.Enum(["3", "1", "2"])),
+        pa.array(list(map(str, WHOLE))).dictionary_encode(),
+    ],
+)
+def test_categories_whose_texts_are_digits_stay_categories(column):
+    assert tables.Preprocessor(min_rows=1).fit({"x": column}).features == ("x=1", "x=2", "x=3")
+    assert tables.Preprocessor(numeric=["x"]).fit({"x": column}).features == ("x",)
+    assert tables.Classes.fit("x", column).labels == ("1", "2", "3")
+
+
 def test_categories_of_numbers_may_be_numbers_by_choice():
     column = pd.Series(WHOLE).astype("category")
     fitted = tables.Preprocessor(numeric=["x"]).fit({"x": column})

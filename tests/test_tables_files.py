@@ -205,7 +205,9 @@ def test_types_of_parquet(tmp_path):
     )
     frame.write_parquet(tmp_path / "t.parquet")
     part = TableFile(str(tmp_path / "t.parquet")).read()
-    found = plain({name: values for name, values in part.columns.items() if name != "day"})
+    assert part.columns["category"].is_named
+    columns = part.columns | {name: np.array(part.columns[name].texts, object) for name in ("category", "enum")}
+    found = plain({name: values for name, values in columns.items() if name != "day"})
     assert found == {
         "small": [1.0, None],
         "huge": [2**63, 1],

@@ -14,7 +14,7 @@ import numpy as np
 from fastnn._readers import delimited
 from fastnn._storage import durable
 from fastnn.tables import frames
-from fastnn.tables.cells import EXACT, number_text
+from fastnn.tables.cells import EXACT, cells, number_text
 
 try:
     import polars as pl
@@ -36,7 +36,8 @@ class Part:
 
     Attributes
     ----------
-    columns : dict of str to ndarray
+    columns : dict of str to (ndarray or Cells)
+        Cells where a file calls the values categories, otherwise
         float64 with NaN, integers, bool, datetime64, timedelta64, or objects: strings, booleans, whole numbers beyond
         2⁵³, decimals of more than 15 digits, times, and None.
     rows : int64 ndarray
@@ -45,7 +46,7 @@ class Part:
         Columns of lists and the like, which are all None here, and their type.
     """
 
-    columns: dict[str, np.ndarray]
+    columns: dict[str, Any]
     rows: np.ndarray
     unreadable: dict[str, str] = field(default_factory=dict)
 
@@ -107,7 +108,8 @@ class TableFile:
                 series = pl.Series(name, [None] * len(rows), pl.String)
             if series.dtype == pl.String and self._layout is not None:
                 series = _plain(_cleaned(series))
-            columns[name] = _array(series)
+            is_named = isinstance(series.dtype, (pl.Categorical, pl.Enum))
+            columns[name] = cells(name, series) if is_named else _array(series)
         return Part(columns, rows, unreadable)
 
     def batches(

@@ -65,7 +65,9 @@ def recorded(path: str, record: Mapping[str, Any], table: str | None) -> Table:
             options["missing"] = adapter().OLD_MISSING if file.separator is not None else ()
             options["decimal"] = "," if file.separator not in (None, ",") else None
         chosen = TableOptions(**options)
-        part = _of_run(file.read(), expected, is_old)
+        part = _of_run(file.read(), expected)
+        if is_old:
+            part = _as_before(part, file.separator is not None)
         chosen = _of_columns(chosen, part)
         target = str(options["target"])
         task = next(task for task, known in objectives.TASKS.items() if loss in known)
@@ -85,26 +87,39 @@ def recorded(path: str, record: Mapping[str, Any], table: str | None) -> Table:
         raise Failure(reason(error)) from None
 
 
-def _of_run(part: Part, names: Collection[str], is_old: bool) -> Part:
-    """Return the columns that a run has used; for one that rounded whole numbers and knew no codes, as it had them."""
+def _of_run(part: Part, names: Collection[str]) -> Part:
+    """Return the columns that a run has used."""
     columns = {name: values for name, values in part.columns.items() if name in names}
-    if is_old:
-        columns = {name: _as_before(name, values) for name, values in columns.items()}
     return replace(part, columns=columns, unreadable={})
 
 
-def _as_before(name: str, values: np.ndarray) -> np.ndarray:
-    column = cells.cells(name, values)
-    if column.kind == "number" and column.numbers is not None:
-        return column.numbers
-    if column.kind != "text" or column.texts is None:
-        return values
-    texts = [None if text in adapter().OLD_MISSING else text for text in column.texts]
-    numbers = number_formats.plain([text for text in texts if text is not None])
+def _as_before(part: Part, is_text_file: bool) -> Part:
+    """Return columns as they were read before words for missing cells could be chosen.
+
+    Whole numbers were rounded to float64; a text file knew no codes, and texts in other files were never numbers.
+    """
+    columns: dict[str, Any] = {}
+    for name, values in part.columns.items():
+        column = cells.cells(name, values)
+        if column.kind == "number":
+            columns[name] = column.numbers
+        elif column.kind == "text" and column.texts is not None:
+            columns[name] = _numbers_before(column.texts) if is_text_file else None
+            if columns[name] is None:
+                columns[name] = values if is_text_file else replace(column, is_named=True)
+        else:
+            columns[name] = values
+    return replace(part, columns=columns)
+
+
+def _numbers_before(texts: list[str | None]) -> np.ndarray | None:
+    """Return texts as numbers, if all were."""
+    present = [None if text in adapter().OLD_MISSING else text for text in texts]
+    numbers = number_formats.plain([text for text in present if text is not None])
     if not numbers:
-        return values
+        return None
     rest = iter(numbers)
-    return np.array([np.nan if text is None else next(rest) for text in texts])
+    return np.array([np.nan if text is None else next(rest) for text in present])
 
 
 def _of_columns(chosen: TableOptions, part: Part) -> TableOptions:
