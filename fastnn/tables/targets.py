@@ -18,7 +18,7 @@ from fastnn.tables import cells as _cells
 from fastnn.tables import scores
 from fastnn.tables.cells import CellError, Cells, number_text
 from fastnn.tables.encoders import Boolean, checked_format, median, read_numbers
-from fastnn.tables.number_formats import NumberFormat
+from fastnn.tables.number_formats import HINT, NumberFormat
 from fastnn.tables.texts import Rules, cleaned, decided
 
 KINDS = ("text", "number", "boolean")
@@ -354,12 +354,8 @@ def as_quantity(name: str, column: Any, rules: Rules) -> Cells:
 
 def _check_not_mixed(cells: Cells) -> None:
     if cells.odd is not None:
-        raise CellError(
-            cells.name,
-            cells.odd.row,
-            f"expected a number, written as in most rows; got {cells.odd}: if that means missing, name it in missing "
-            "(fastnn train --missing)",
-        )
+        problem = f"expected a number, written as in most rows; got {cells.odd}{HINT}"
+        raise CellError(cells.name, cells.odd.row, problem)
 
 
 def are_present(cells: Cells) -> np.ndarray:

@@ -94,7 +94,7 @@ def _check_named(path: str, options: TableOptions, columns: Mapping[str, Any], t
                 raise ValueError(f"{path}: --{argument} must name columns to learn from; {other!r} is {what}")
 
 
-def _task_of(loss: str | None, options: TableOptions, name: str, column: np.ndarray) -> str:
+def _task_of(loss: str | None, options: TableOptions, name: str, column: np.ndarray | Cells) -> str:
     if loss is not None:
         return next((task for task, known in objectives.TASKS.items() if loss in known), "regression")
     if options.quantiles is not None:

@@ -70,7 +70,7 @@ def divide(path: str, part: Part, options: TableOptions, division: Division, los
     with in_file(path, part.rows):
         read = read_columns(part, options, name)
     columns = {key: _taken(values, kept) for key, values in read.items()}
-    columns |= {key: part.columns[key][kept] for key in options.ignore or ()}
+    columns |= {key: _taken(part.columns[key], kept) for key in options.ignore or ()}
 
     labels = None
     with in_file(path, rows):

@@ -58,7 +58,7 @@ def recorded(path: str, record: Mapping[str, Any], table: str | None) -> Table:
             options["missing"] = adapter().OLD_MISSING if file.separator is not None else ()
             options["decimal"] = "," if file.separator not in (None, ",") else None
         chosen = TableOptions(**options)
-        part = file.read()
+        part = file.read(chosen.rules.format)
         target = str(options["target"])
         task = next(task for task, known in objectives.TASKS.items() if loss in known)
         with in_file(file.path, part.rows):
