@@ -49,7 +49,7 @@ def numbers(cells: Cells, present: Set[str], form: NumberFormat, chosen: bool, g
         If the numbers may be read in two ways, one is infinite, or ``chosen`` and others are none.
     """
     words = form.missing_among(present)
-    written, others = _taken_apart(list(present.difference(words)))
+    written, others = _taken_apart(list(present - set(words)))
     if not written.bodies and not chosen:
         return None, ""
     infinite = [text for text in others if number_formats.is_infinite(text)]
