@@ -13,8 +13,10 @@ import numpy as np
 
 from fastnn._readers import delimited
 from fastnn._storage import durable
-from fastnn.tables import frames
-from fastnn.tables.cells import EXACT, cells, number_text
+from fastnn.tables import frames, number_formats
+from fastnn.tables.cells import EXACT, Cells, cells, number_text
+from fastnn.tables.number_formats import NumberFormat
+from fastnn.tables.number_texts import counted
 
 try:
     import polars as pl
@@ -25,6 +27,8 @@ except ModuleNotFoundError as error:
     raise ImportError("tables in files need polars: pip install polars") from None
 
 OLD_MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "<NA>", "?")
+PLAIN = NumberFormat()
+MOST_WORDS = 50  # that are looked at here; columns of more are texts, or numbers written in other ways
 BATCH_ROWS = 50_000
 _ROW = "\0row"  # a name that no column has
 _TYPES = {"text": pl.String, "integer": pl.Int64, "number": pl.Float64, "boolean": pl.Boolean}
@@ -36,10 +40,10 @@ class Part:
 
     Attributes
     ----------
-    columns : dict of str to (ndarray or Cells)
-        Cells where a file calls the values categories, otherwise
+    columns : dict of str to ndarray or Cells
         float64 with NaN, integers, bool, datetime64, timedelta64, or objects: strings, booleans, whole numbers beyond
-        2⁵³, decimals of more than 15 digits, times, and None.
+        2⁵³, decimals of more than 15 digits, times, and None. Cells where there is something to say of how numbers are
+        written, and where a file calls the values categories.
     rows : int64 ndarray
         The number of each row in the file, as a spreadsheet counts: from 1, the header of a text file included.
     unreadable : dict of str to str
@@ -93,35 +97,45 @@ class TableFile:
         self._suffix = suffix
         self._first_row = 1 if self._layout is None else 2
 
-    def read(self) -> Part:
+    def read(self, form: NumberFormat = PLAIN) -> Part:
         """Read the whole table; a column of a text file is numbers or truth values if all cells plainly are.
 
-        What other texts mean is decided elsewhere, for files of all kinds alike.
+        So it is if the others mean missing by ``form``, or all have decimal commas, and nothing is left open. What
+        other texts mean is decided elsewhere, for files of all kinds alike.
         """
         frame = self._without_blank(self._collected(self._lazy()))
         rows = frame[_ROW].to_numpy().astype(np.int64) + self._first_row
-        columns, unreadable = {}, {}
+        columns: dict[str, Any] = {}
+        unreadable = {}
         for name in self.names:
             series = frame[name]
             if _is_unreadable(series.dtype):
                 unreadable[name] = str(series.dtype)
                 series = pl.Series(name, [None] * len(rows), pl.String)
             if series.dtype == pl.String and self._layout is not None:
-                series = _plain(_cleaned(series))
-            is_named = isinstance(series.dtype, (pl.Categorical, pl.Enum))
-            columns[name] = cells(name, series) if is_named else _array(series)
+                read = _plain(_cleaned(series), form)
+                columns[name] = read if isinstance(read, Cells) else _array(read)
+            elif isinstance(series.dtype, (pl.Categorical, pl.Enum)):
+                columns[name] = cells(name, series)
+            else:
+                columns[name] = _array(series)
         return Part(columns, rows, unreadable)
 
     def batches(
-        self, kinds: Mapping[str, str], n_rows: int = BATCH_ROWS, head: int | None = None, old: bool = False
+        self,
+        kinds: Mapping[str, str | NumberFormat],
+        n_rows: int = BATCH_ROWS,
+        head: int | None = None,
+        old: bool = False,
     ) -> Iterator[Part]:
         """Read the columns that ``kinds`` names, ``n_rows`` rows at a time; memory does not grow with the file.
 
         Parameters
         ----------
-        kinds : mapping of str to str
-            ``"number"``: numbers, if all cells plainly are; ``"boolean"``, also if truth values are among them;
-            ``"text"``; or ``"name"``: text, but numbers and truth values written in one way only.
+        kinds : mapping of str to str or NumberFormat
+            A format: numbers, if all cells are written like that. ``"number"``: numbers, if all cells plainly are;
+            ``"boolean"``, also if truth values are among them; ``"text"``; or ``"name"``: text, but numbers and truth
+            values written in one way only.
         n_rows : int
         head : int, optional
             Only so many rows.
@@ -182,12 +196,14 @@ class TableFile:
             self._blank = delimited.check(self.path, self._layout)
         return frame.filter(~pl.col(_ROW).is_in(list(self._blank))) if self._blank else frame
 
-    def _typed(self, texts: pl.Series, kind: str, old: bool) -> pl.Series:
+    def _typed(self, texts: pl.Series, kind: str | NumberFormat, old: bool) -> pl.Series:
         """Read a column as what is expected, or leave it as it is for others to read, or complain about."""
         if texts.dtype != pl.String:
             return texts
         if self._layout is not None:
             texts = _cleaned(texts, OLD_MISSING if old else ("",))
+        if isinstance(kind, NumberFormat):
+            return _written(texts, kind)
         if kind == "text":
             return texts
         numbers = texts.cast(pl.Float64, strict=False)
@@ -204,6 +220,17 @@ class TableFile:
         return both if _are_all(both, texts) else texts
 
 
+def _name(number: float, text: str) -> str:
+    if abs(number) >= EXACT and text.lstrip("+-").isdecimal():
+        return str(int(text))
+    return number_text(number) if np.isfinite(number) else str(number)
+
+
+def _booleans(texts: pl.Series) -> pl.Series:
+    lower = texts.str.to_lowercase()
+    return lower.replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean)
+
+
 def _cleaned(texts: pl.Series, missing: Collection[str] = ("",)) -> pl.Series:
     """Drop spaces at the ends, and what stands for a missing cell."""
     texts = texts.str.strip_chars()
@@ -215,24 +242,65 @@ def _are_all(numbers: pl.Series, texts: pl.Series) -> bool:
     return numbers.null_count() == texts.null_count() and not numbers.is_nan().any()
 
 
-def _plain(texts: pl.Series) -> pl.Series:
-    """Read texts as truth values or numbers if they plainly are: nothing else is said by any of them."""
+def _plain(texts: pl.Series, form: NumberFormat) -> pl.Series | Cells:
+    """Read texts as truth values or numbers if they plainly are, in one way only; otherwise leave them as they are."""
     truth = _booleans(texts)
     if truth.null_count() == texts.null_count():
         return truth
-    numbers = texts.cast(pl.Float64, strict=False)
-    return _whole(texts, numbers) if _are_all(numbers, texts) and not _is_doubtful(texts) else texts
+    for decimal in (".", ","):
+        numbers, words = _numbers(texts, decimal)
+        if decimal == "." and words == []:
+            if _is_doubtful(texts) or (form.decimal and texts.str.contains(".", literal=True).any()):
+                return texts
+            return _as_cells(texts, numbers, form) if form.decimal else _whole(texts, numbers)
+        is_special = form.decimal or any(number_formats.plain([word]) for word in form.words)
+        if is_special or words is None or not all(map(form.is_missing, words)) or numbers.null_count() == len(numbers):
+            continue
+        written = texts.filter(numbers.is_not_null())
+        if _is_doubtful(written) if decimal == "." else _is_doubtful_with_commas(written):
+            return texts
+        counts = dict(texts.filter(texts.is_in(words)).value_counts().sort(texts.name).iter_rows())
+        notes = ["decimal commas"] * (decimal == ",") + [f"missing: {counted(counts)}"] * bool(words)
+        how = NumberFormat("" if decimal == "." else ",", words=form.words, usual=form.usual)
+        return _as_cells(texts, numbers, how, "; ".join(notes))
+    return texts
+
+
+def _written(texts: pl.Series, form: NumberFormat) -> pl.Series:
+    """Read texts as numbers, if they are written as simply as the format allows; otherwise leave them as they are."""
+    numbers, words = _numbers(texts, form.decimal or ".")
+    is_read = form.unit != "%" and words is not None and all(map(form.is_missing, words))
+    return numbers if is_read else texts
+
+
+def _numbers(texts: pl.Series, decimal: str) -> tuple[pl.Series, list[str] | None]:
+    """Read texts as numbers, None where they are none; and say which different ones those are, if they are few."""
+    if decimal == ",":
+        with_points = texts.str.contains(".", literal=True)
+        written = texts.set(with_points, None).str.replace(",", ".", literal=True)
+    else:
+        written = texts
+    numbers = written.cast(pl.Float64, strict=False).fill_nan(None)
+    words = texts.filter(numbers.is_null() & texts.is_not_null())
+    few = words.head(1000).n_unique() <= MOST_WORDS and words.n_unique() <= MOST_WORDS
+    return numbers, words.unique().to_list() if few else None
 
 
 def _is_doubtful(texts: pl.Series) -> bool:
-    """Tell whether plain numbers may be codes (007), or have points between thousands (5.361 beside 742)."""
+    """Tell whether plain numbers may be codes (007), or have points between thousands (5.361)."""
     if texts.str.contains("^0[0-9]").any():
         return True
     grouped = r"^[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})?$"
     if not all(part.str.contains(grouped).all() for part in (texts.head(1000), texts)):
         return False
-    points = texts.str.contains(".", literal=True)
-    return bool(points.any()) and not bool(points.all())
+    return bool(texts.str.contains(".", literal=True).any())
+
+
+def _as_cells(texts: pl.Series, numbers: pl.Series, form: NumberFormat, note: str = "") -> Cells:
+    """Return numbers with how they are written, and with their digits where float64 has not got all of them."""
+    whole = _array(_whole(texts, numbers))
+    own = whole if whole.dtype.kind == "O" else None
+    return Cells(texts.name, "number", _array(numbers), own=own, format=form, note=note)
 
 
 def _whole(texts: pl.Series, numbers: pl.Series) -> pl.Series:
@@ -240,18 +308,13 @@ def _whole(texts: pl.Series, numbers: pl.Series) -> pl.Series:
     if (numbers.abs() < EXACT).all():
         return numbers
     integers = texts.cast(pl.Int128, strict=False)
-    return integers if integers.null_count() == texts.null_count() else numbers
+    return integers if integers.null_count() == numbers.null_count() else numbers
 
 
-def _name(number: float, text: str) -> str:
-    if abs(number) >= EXACT and text.lstrip("+-").isdecimal():
-        return str(int(text))
-    return number_text(number) if np.isfinite(number) else str(number)
-
-
-def _booleans(texts: pl.Series) -> pl.Series:
-    lower = texts.str.to_lowercase()
-    return lower.replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean)
+def _is_doubtful_with_commas(texts: pl.Series) -> bool:
+    """Tell whether numbers may have commas between thousands, or are codes."""
+    commas = texts.filter(texts.str.contains(",", literal=True))
+    return bool(commas.str.contains("^[+-]?[1-9][0-9]{0,2},[0-9]{3}$").all())
 
 
 def _is_unreadable(dtype: pl.DataType) -> bool:

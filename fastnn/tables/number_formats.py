@@ -14,6 +14,7 @@ from fastnn._storage.descriptions import Description, description
 
 # What means missing among numbers or truth values, in any case of the letters.
 USUAL_WORDS = ("na", "n/a", "n.a.", "#n/a", "nan", "null", "none", "nil", "<na>", "nat", "?", "-", "--", "–", "—", ".")
+HINT = "; if that means missing, name it in missing (fastnn train --missing)"
 DECIMALS = {".": "points", ",": "commas"}
 _USUAL = frozenset(USUAL_WORDS)
 _CODES = "AED|ARS|AUD|BRL|CAD|CHF|CLP|CNY|CZK|DKK|EUR|GBP|HKD|HUF|IDR|ILS|INR|JPY|KRW|MXN|NOK|NZD|PHP|PLN|RON|RUB|"
@@ -27,17 +28,17 @@ _CELL = re.compile(
     rf"(?P<body>[0-9.,](?:[0-9.,' _]*[0-9.])?(?:[eE][+-]?[0-9]+)?)"
     rf" ?(?P<after>(?:{_CURRENCY}|%)?) ?(?P<close>\)?) ?(?P<last>(?:{_CURRENCY}|%)?)"
 )
+_UNIT = re.compile(rf"{_CURRENCY}|%")
 _GROUPS = {
-    ".": r"[1-9][0-9]{0,2}([,' _])[0-9]{3}(?:\1[0-9]{3})*|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}",  # 12,34,567 in India
-    ",": r"[1-9][0-9]{0,2}([.' _])[0-9]{3}(?:\1[0-9]{3})*",
+    ".": r"[1-9][0-9]{0,2}(?P<s>[,' _])[0-9]{3}(?:(?P=s)[0-9]{3})*|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}",  # of India
+    ",": r"[1-9][0-9]{0,2}(?P<s>[.' _])[0-9]{3}(?:(?P=s)[0-9]{3})*",
 }
 _STYLES = {
-    decimal: re.compile(
-        rf"^[+-]? ?(?:(?:[0-9]+|{_GROUPS[decimal]})(?:\{decimal}[0-9]{'*' if decimal == '.' else '+'})?"
-        rf"|\{decimal}[0-9]+)(?:[eE][+-]?[0-9]+)?$",
-        re.MULTILINE,
+    sign: re.compile(
+        rf"(?:[+-]? ?(?:(?:[0-9]++(?![{others}])|{_GROUPS[sign]})(?:\{sign}[0-9]*)?|\{sign}[0-9]+)"
+        r"(?:[eE][+-]?[0-9]+)?\n)*+"
     )
-    for decimal in DECIMALS
+    for sign, others in ((".", ",' _"), (",", ".' _"))
 }
 _TO_PYTHON = {".": str.maketrans("", "", ",' _"), ",": str.maketrans(",", ".", ".' _")}
 
@@ -69,8 +70,9 @@ class NumberFormat(Description):
         checks.text(self.unit, "unit")
         self._set(words=checks.names(self.words, "words"), usual=checks.boolean(self.usual, "usual"))
 
-    def is_missing(self, word: str) -> bool:
-        """Return whether a text, without spaces at its ends, means that there is no number."""
+    def is_missing(self, text: str) -> bool:
+        """Return whether a text means that there is no number."""
+        word = text.strip()
         return not word or word in self.words or (self.usual and is_usual(word))
 
     def without_words(self, numbers: np.ndarray) -> np.ndarray:
@@ -92,32 +94,36 @@ class NumberFormat(Description):
         different = [text for text in set(texts) if text is not None]
         values: dict[str | None, float] = {None: np.nan}
         problems: dict[str, str] = {}
-        numbers = self._at_once(different)
-        if numbers is not None:
-            values.update(zip(different, numbers, strict=True))
-        else:
-            bare = {text: text.strip() for text in different}
-            written = [text for text, word in bare.items() if not self.is_missing(word)]
-            values.update(dict.fromkeys(bare, np.nan))
-            for text, body, unit in zip(written, *taken_apart([bare[text] for text in written]), strict=True):
+        numbers = plain(different) if self.decimal != "," and self.unit != "%" else None
+        if numbers is None:
+            words = self.missing_among(different)
+            values.update(dict.fromkeys(words, np.nan))
+            different = list(set(different).difference(words)) if words else different
+            bodies, units = taken_apart([text.strip() for text in different])
+            numbers = self._at_once(bodies, units)
+            for text, body, unit in zip(different, bodies, units, strict=True) if numbers is None else ():
                 try:
                     values[text] = self._value(text, body, unit)
                 except ValueError as error:
-                    problems[text] = str(error)
+                    problems[text], values[text] = str(error), np.nan
+        if numbers is not None:
+            values.update(zip(different, numbers, strict=True))
         return self.without_words(np.array([values[text] for text in texts], dtype=np.float64)), problems
 
-    def _at_once(self, texts: Sequence[str]) -> list[float] | None:
-        """Return texts as numbers if each is written in the common way."""
-        if self.unit == "%" or not texts:
+    def missing_among(self, texts: Iterable[str]) -> list[str]:
+        """Return those texts that mean that there is no number."""
+        words = {*self.words}
+        return [text for text in texts if (text in words or not text[-1:].isdigit()) and self.is_missing(text)]
+
+    def _at_once(self, bodies: Sequence[str | None], units: Sequence[str]) -> list[float] | None:
+        """Return texts as numbers if each is written as expected, and none leaves anything open."""
+        present = [body for body in bodies if body is not None]
+        different = set(units)
+        if len(present) < len(bodies) or different - {"", self.unit} or (self.unit == "%" and "" in different):
             return None
-        if self.decimal != ",":
-            numbers = plain(texts)
-            if numbers is not None or not self.decimal:
-                return numbers
-        joined = "\n".join(texts).translate(_PLAINER)
-        bodies = joined.split("\n")
-        is_bare = len(bodies) == len(texts) and _BARE.fullmatch(joined) and fit(bodies, self.decimal)
-        return floats(bodies, self.decimal) if is_bare else None
+        if not self.decimal and any("," in body for body in present):
+            return None
+        return parsed(present, self.decimal or ".")
 
     def _value(self, text: str, body: str | None, unit: str) -> float:
         if is_infinite(text):
@@ -159,28 +165,54 @@ def taken_apart(texts: Sequence[str]) -> tuple[list[str | None], list[str]]:
     """Return sign and digits of each text that is a number with some decimal sign, None of others; and its unit."""
     joined = "\n".join(texts).translate(_PLAINER)
     plainer = joined.split("\n") if texts else []
-    if len(plainer) != len(texts):  # a cell of several lines
+    if len(plainer) == len(texts):  # no cell has several lines
+        unit, stripped = _without_unit(joined)
+        if _BARE.fullmatch(stripped):
+            bodies = stripped.split("\n") if texts else []
+            if any(fit(bodies, decimal) for decimal in DECIMALS):
+                return list(bodies), [unit if unit and unit in text else "" for text in plainer]
+    else:
         plainer = [text.translate(_PLAINER) for text in texts]
-    elif _BARE.fullmatch(joined) and any(fit(plainer, decimal) for decimal in DECIMALS):
-        return list(plainer), [""] * len(texts)
-    bodies: list[str | None] = []
-    units = []
-    for text in plainer:
-        found = _CELL.fullmatch(text)
-        signs = found["sign"] + found["second"] + found["open"] if found else ""
-        named = [found[place] for place in ("before", "within", "after", "last") if found[place]] if found else []
-        body = None
-        if found and len(signs) <= 1 and len(named) <= 1 and bool(found["open"]) == bool(found["close"]):
-            body = signs.replace("(", "-") + found["body"]
-        is_number = body is not None and any(fit([body], decimal) for decimal in DECIMALS)
-        bodies.append(body if is_number else None)
-        units.append(named[0] if named and is_number else "")
-    return bodies, units
+    taken = [_cell(text) for text in plainer]
+    return [body for body, _ in taken], [unit for _, unit in taken]
+
+
+def _without_unit(joined: str) -> tuple[str, str]:
+    """Return the first unit in lines, and the lines without it; as they are if it stands anywhere but at an end."""
+    found = _UNIT.search(joined)
+    if found is None:
+        return "", joined
+    unit = re.escape(found[0])
+    front = "" if unit == "%" else rf"[+-]? ?{unit} ?[+-]?[0-9.,][0-9.,' _]*+\n|"
+    lines = re.compile(rf"(?:{front}[+-]? ?[0-9.,][0-9.,' _eE+-]*+(?:{unit})?\n)*+")
+    if not lines.fullmatch(joined + "\n"):
+        return "", joined
+    return found[0], re.sub(rf" ?{unit} ?", "", joined)
+
+
+def _cell(text: str) -> tuple[str | None, str]:
+    """Return sign and digits of a text, None if it is no number; and its unit."""
+    found = _CELL.fullmatch(text)
+    if not found:
+        return None, ""
+    signs = found["sign"] + found["second"] + found["open"]
+    units = [found[place] for place in ("before", "within", "after", "last") if found[place]]
+    body = signs.replace("(", "-") + found["body"]
+    if len(signs) > 1 or len(units) > 1 or bool(found["open"]) != bool(found["close"]):
+        return None, ""
+    if not any(fit([body], decimal) for decimal in DECIMALS):
+        return None, ""
+    return body, units[0] if units else ""
 
 
 def fit(bodies: Sequence[str], decimal: str) -> bool:
     """Return whether each body is a number with this decimal sign."""
-    return _STYLES[decimal].subn("", "\n".join(bodies))[1] == len(bodies)
+    return _STYLES[decimal].fullmatch("\n".join((*bodies, ""))) is not None
+
+
+def parsed(bodies: Sequence[str], decimal: str) -> list[float] | None:
+    """Return bodies as numbers, or None if not all fit."""
+    return floats(bodies, decimal) if fit(bodies, decimal) else None
 
 
 def floats(bodies: Sequence[str], decimal: str) -> list[float]:
@@ -191,8 +223,9 @@ def floats(bodies: Sequence[str], decimal: str) -> list[float]:
 
 def in_two_ways(text: str, body: str) -> str:
     """Say that a text may be one number or another, and what settles it."""
-    (point,), (comma,) = floats([body], "."), floats([body], ",")
+    sign, name, other = (",", "comma", ".") if "," in body else (".", "point", ",")
+    (thousands,), (fraction,) = floats([body], other), floats([body], sign)
     return (
-        f"{text!r}, which is {point:.12g} with a decimal point, {comma:.12g} with a decimal comma: "
-        "choose one of them (decimal='.' or decimal=','; fastnn train --decimal)"
+        f"{text!r}: {thousands:.12g} if the {name} separates thousands (decimal={other!r}; fastnn train --decimal "
+        f"{other}), or {fraction:.12g} if it is the decimal sign (decimal={sign!r}; --decimal {sign})"
     )

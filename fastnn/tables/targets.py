@@ -18,7 +18,7 @@ from fastnn.tables import cells as _cells
 from fastnn.tables import frames, scores
 from fastnn.tables.cells import CellError, Cells, known_text, number_text
 from fastnn.tables.encoders import WHOLE, Boolean, checked_format, median, read_numbers
-from fastnn.tables.number_formats import NumberFormat
+from fastnn.tables.number_formats import HINT, NumberFormat
 from fastnn.tables.texts import Rules, cleaned, decided
 
 KINDS = ("text", "number", "boolean")
@@ -365,12 +365,8 @@ def as_quantity(name: str, column: Any, rules: Rules) -> Cells:
 
 def _check_not_mixed(cells: Cells) -> None:
     if cells.odd is not None:
-        raise CellError(
-            cells.name,
-            cells.odd.row,
-            f"expected a number, written as in most rows; got {cells.odd}: if that means missing, name it in missing "
-            "(fastnn train --missing)",
-        )
+        problem = f"expected a number, written as in most rows; got {cells.odd}{HINT}"
+        raise CellError(cells.name, cells.odd.row, problem)
 
 
 def _complete(cells: Cells) -> Cells:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from fastnn._input import checks
 from fastnn.tables import number_formats, number_texts
 from fastnn.tables.cells import Cells, number_text
+from fastnn.tables.cells import cells as read_cells
 from fastnn.tables.number_formats import NumberFormat
 
 MOST_DIGITS = 15  # of a whole number that is exact in float64
@@ -79,12 +80,13 @@ def decided(cells: Cells, rules: Rules, kind: str = "") -> Cells:
         return cells
     if cells.is_named and cells.numbers is not None and kind == "number":  # categories of numbers
         return _without_words(replace(cells, kind="number", texts=None), rules)
+    bare = cleaned(cells)
+    cells = cells if bare is cells or cells.is_named else read_cells(cells.name, bare.texts)  # perhaps dates
     if cells.texts is None or cells.kind == "date":
         return _without_words(cells, rules)
-    present = {text: text.strip() for text in {*cells.texts} if text is not None}
+    present = {text for text in cells.texts if text is not None}
     note, form = "", rules.format
-    is_read = kind == "number" or (not cells.is_named and (kind != "text" or _are_plain(present.values(), form)))
-    if is_read:
+    if kind == "number" or (not cells.is_named and (kind != "text" or _are_plain(present, form))):
         form = NumberFormat(".", words=form.words, usual=form.usual) if kind == "text" else form
         found, note = number_texts.numbers(cells, present, form, kind == "number", rules.guess)
         found = found or _truth(cells, present, form)
@@ -92,12 +94,12 @@ def decided(cells: Cells, rules: Rules, kind: str = "") -> Cells:
             return found
     result = cleaned(cells, rules.missing or ())
     notes = [note] if note else []
-    usual = [text for text, bare in present.items() if bare and number_formats.is_usual(bare)]
+    usual = NumberFormat().missing_among(present)
     if rules.missing is None and usual:
-        notes.append(f"{number_texts.counted(cells, usual)}: taken as texts, not as missing")
-    dropped = [text for text, bare in present.items() if bare in (rules.missing or ())]
+        notes.append(f"{number_texts.counted(number_texts.counts(cells, usual))}: taken as texts, not as missing")
+    dropped = present & {*(rules.missing or ())}
     if dropped:
-        notes.append(f"missing: {number_texts.counted(cells, dropped)}")
+        notes.append(f"missing: {number_texts.counted(number_texts.counts(cells, dropped))}")
     return replace(result, format=NumberFormat(words=rules.missing or (), usual=False), note="; ".join(notes))
 
 
@@ -135,15 +137,14 @@ def _without_words(cells: Cells, rules: Rules) -> Cells:
     return replace(cells, kind=kind, numbers=numbers, format=rules.format, note=note)
 
 
-def _truth(cells: Cells, present: dict[str, str], form: NumberFormat) -> Cells | None:
+def _truth(cells: Cells, present: Set[str], form: NumberFormat) -> Cells | None:
     """Return texts as truth values, if they are."""
     assert cells.texts is not None
-    words = [text for text, bare in present.items() if form.is_missing(bare)]
-    truth: dict[str | None, float] = {text: TRUTH.get(bare.lower(), np.nan) for text, bare in present.items()}
+    words = form.missing_among(present)
+    truth: dict[str | None, float] = {text: TRUTH.get(text.lower(), np.nan) for text in present}
     found = [text for text, value in truth.items() if value == value and text not in words]
     if not found or len(found) + len(words) < len(truth):
         return None
     truth.update(dict.fromkeys([None, *words], np.nan))
-    named = [text for text in words if present[text]]
-    note = f"missing: {number_texts.counted(cells, named)}" if named else ""
+    note = f"missing: {number_texts.counted(number_texts.counts(cells, words))}" if words else ""
     return Cells(cells.name, "boolean", np.array([truth[text] for text in cells.texts]), format=form, note=note)

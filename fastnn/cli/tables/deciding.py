@@ -98,7 +98,7 @@ def _check_named(path: str, options: TableOptions, columns: Mapping[str, Any], t
                 raise ValueError(f"--numeric must not name columns that --{argument} names too; got {other!r}")
 
 
-def _task_of(loss: str | None, options: TableOptions, name: str, column: np.ndarray) -> str:
+def _task_of(loss: str | None, options: TableOptions, name: str, column: np.ndarray | Cells) -> str:
     if loss is not None:
         return next((task for task, known in objectives.TASKS.items() if loss in known), "regression")
     if options.quantiles is not None:

@@ -13,7 +13,7 @@ from rich.table import Table
 from fastnn.cli import display
 from fastnn.cli.sources import Scores
 from fastnn.cli.tables.dividing import DividedTable
-from fastnn.tables import Classes, Preprocessor, Quantity, Unused
+from fastnn.tables import Classes, Preprocessor, Quantity
 from fastnn.tables.scores import MAXIMISED
 
 if TYPE_CHECKING:
@@ -69,24 +69,27 @@ def show_columns(out: Console, preprocessor: Preprocessor) -> None:
     table.add_column("", "", overflow="fold")
     table.add_column("features", f"{len(preprocessor.features)}", justify="right")
     for encoder in used[:MOST_COLUMNS]:
-        note = preprocessor.notes.get(encoder.name, "")
-        details = encoder.explanation + (f"; {note}" if note else "")
-        table.add_row(escape(encoder.name), encoder.used_as, escape(details), str(len(encoder.features)))
+        table.add_row(escape(encoder.name), encoder.used_as, escape(encoder.explanation), str(len(encoder.features)))
     if len(used) > MOST_COLUMNS:
         table.add_row(f"and {len(used) - MOST_COLUMNS} more", "", "", "")
     display.show(out, table)
-    if unused:
-        display.show(out, _unused_table(unused))
+    for title, said in (
+        ("How cells were read", preprocessor.notes),
+        ("Not used", {column.name: column.explanation for column in unused}),
+    ):
+        if said:
+            display.show(out, _said_table(title, said))
 
 
-def _unused_table(unused: tuple[Unused, ...]) -> Table:
-    table = display.table("Not used", show_header=False)
+def _said_table(title: str, said: Mapping[str, str]) -> Table:
+    """Say something of some columns."""
+    table = display.table(title, show_header=False)
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
-    for column in unused[:MOST_COLUMNS]:
-        table.add_row(escape(column.name), escape(column.explanation))
-    if len(unused) > MOST_COLUMNS:
-        table.add_row(f"and {len(unused) - MOST_COLUMNS} more", "")
+    for name, text in list(said.items())[:MOST_COLUMNS]:
+        table.add_row(escape(name), escape(text))
+    if len(said) > MOST_COLUMNS:
+        table.add_row(f"and {len(said) - MOST_COLUMNS} more", "")
     return table
 
 

@@ -64,24 +64,24 @@ def in_file(path: str, rows: np.ndarray) -> Iterator[None]:
         raise ValueError(f"{path}: {error}") from None
 
 
-def kinds(model: TableModel, with_target: bool) -> dict[str, str]:
+def kinds(model: TableModel, with_target: bool) -> dict[str, str | NumberFormat]:
     """Say what the columns that a model takes must hold, by name, as `TableFile.batches` takes it."""
-    result = {}
+    result: dict[str, str | NumberFormat] = {}
     for encoder in model.preprocessor.encoders:
         if isinstance(encoder, Categorical):
             result[encoder.name] = "name" if all(map(is_canonical, encoder.categories)) else "text"
         else:
-            kind = "boolean" if isinstance(encoder, Boolean) else "number"
-            result[encoder.name] = _of_numbers(encoder.format, kind) if isinstance(encoder, Numeric) else "text"
+            kind: str | NumberFormat = "text"  # dates
+            if isinstance(encoder, Boolean):
+                kind = "boolean"
+            elif isinstance(encoder, Numeric):
+                kind = "number" if model.preprocessor.version == 1 else encoder.format or NumberFormat()
+            result[encoder.name] = kind
     if with_target:
         target = model.target
         if isinstance(target, Classes):
             result[target.name] = "text" if target.kind == "text" else "name"
         else:
-            result[target.name] = _of_numbers(target.format, "number")
+            is_old = model.preprocessor.version == 1
+            result[target.name] = "number" if is_old else target.format or NumberFormat()
     return result
-
-
-def _of_numbers(form: NumberFormat | None, kind: str) -> str:
-    """Return the kind of a column of numbers; those that are not written as Python does are texts for a file."""
-    return "text" if form is not None and (form.decimal == "," or form.unit == "%") else kind

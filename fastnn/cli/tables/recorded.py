@@ -65,7 +65,7 @@ def recorded(path: str, record: Mapping[str, Any], table: str | None) -> Table:
             options["missing"] = adapter().OLD_MISSING if file.separator is not None else ()
             options["decimal"] = "," if file.separator not in (None, ",") else None
         chosen = TableOptions(**options)
-        part = _of_run(file.read(), expected)
+        part = _of_run(file.read(chosen.rules.format), expected)
         if is_old:
             part = _as_before(part, file.separator is not None)
         chosen = _of_columns(chosen, part)

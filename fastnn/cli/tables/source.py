@@ -109,7 +109,7 @@ def opened(path: str, chosen: TableOptions, division: Division, loss: str | None
         If the file cannot be read, is no table, or does not suit the options.
     """
     file = open_table(path)
-    part = file.read()
+    part = file.read(chosen.rules.format)
     if not len(part.rows):
         raise ValueError(f"{path}: the table has no rows")
     return Table(file, part, chosen, division, loss)
