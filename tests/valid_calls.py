@@ -236,7 +236,7 @@ CALLS = [
     (MODEL.evaluate, {"table": TABLE}),
     (MODEL.save, {"path": Path("written")}),
     (tables.Classes, {"name": "kind", "labels": ["a", "b"], "kind": "text", "counts": [1, 2], "format": FORMAT}),
-    (tables.Classes.fit, {"name": "kind", "column": TABLE["kind"], "training": np.arange(6), "missing": "?"}),
+    (tables.Classes.fit, {"name": "kind", "column": TABLE["kind"], "training": np.arange(6), "missing": ["?"]}),
     (CLASSES.encode, {"column": TABLE["kind"]}),
     (CLASSES.decode, {"numbers": Y}),
     (
