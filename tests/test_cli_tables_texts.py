@@ -152,3 +152,31 @@ def test_a_target_of_numbers_with_other_cells_is_refused(tmp_path):
     table["spent"] = [f"{'$' if i % 2 else '€'}{x}" for i, x in enumerate(frame()["spent"])]
     files, _ = written(tmp_path, table)
     assert "expected a number, written as in most rows; got" in failed("train", files[0], "-o", tmp_path, *QUICK)
+
+
+def test_models_of_the_first_version_read_as_they_did(tmp_path):
+    numeric = {"type": "Numeric", "name": "x", "fill": 1.0, "mean": 0.0, "scale": 1.0, "indicator": True}
+    categories = {"type": "Categorical", "name": "town", "categories": ["", " a"], "other": False, "missing": True}
+    described = {"version": 1, "columns": [numeric, categories], "unused": []}
+    preprocessor = tables.Preprocessor.from_description(described)
+    X = preprocessor.transform({"x": [2.0, None, 3.0, 4.0], "town": ["", None, " a", "a"]})
+    np.testing.assert_array_equal(X, [[2, 0, 1, 0, 0], [1, 1, 0, 0, 1], [3, 0, 0, 1, 0], [4, 0, 0, 0, 0]])
+    assert preprocessor.describe()["version"] == 1
+    net = fn.Network([fn.Input(5), fn.Dense(1)], dtype="float64", seed=1)
+    model = tables.TableModel(preprocessor, net, tables.Quantity("y", 0.0, 1.0, [0.0]))
+    model.save(tmp_path / "m.safetensors")
+    (tmp_path / "t.csv").write_text("x;town\n5,361;NA\n1.5;?\nNA;None\n")
+    ok("predict", tmp_path / "m.safetensors", tmp_path / "t.csv", "-o", tmp_path / "p.parquet")
+    expected = model.predict({"x": [5.361, 1.5, None], "town": [None, None, None]})
+    np.testing.assert_array_equal(pl.read_parquet(tmp_path / "p.parquet")["prediction"].to_numpy(), expected)
+
+
+def test_records_from_before_there_was_a_choice_are_reproduced(tmp_path):
+    files, _ = written(tmp_path, frame().assign(size=np.where(frame()["size"] == "refused", "NA", frame()["size"])))
+    for file, words in ((files[0], "NA,N/A,n/a,#N/A,NaN,nan,NULL,null,None,<NA>,?"), (files[3], "none")):
+        ok("train", file, "-q", "-o", tmp_path / "run", *QUICK, "--missing", words)
+        path = tmp_path / "run" / "record.json"
+        record = json.loads(path.read_text())
+        del record["data"]["table"]["missing"]
+        path.write_text(json.dumps(record))
+        ok("reproduce", path, "-q")

@@ -193,7 +193,20 @@ def test_dates_of_all_years_to_the_last_bit(tmp_path, rng):
     np.testing.assert_array_equal(found["prediction"], prepared.transform(columns, "float64"))
 
 
-def test_an_empty_text_that_is_a_category(tmp_path, rng):
+def test_words_that_mean_missing(tmp_path, rng):
+    columns = {
+        "text": np.array(["", "x", "y", "none", "NA"], dtype=object)[rng.integers(0, 5, 90)],
+        "number": np.array([-999.0, 1.0, 2.5, np.nan])[rng.integers(0, 4, 90)],
+    }
+    prepared = tables.Preprocessor(missing=["none", -999]).fit(columns)
+    assert prepared.features == ("text=NA", "text=x", "text=y", "text missing", "number", "number missing")
+    net = fn.Network([fn.Input(len(prepared.features)), fn.Dense(1)])
+    model = tables.TableModel(prepared, net, TARGETS["a quantity"])
+    fn.onnx.export(model, tmp_path / "table.onnx")
+    assert_same(model, tmp_path / "table.onnx", columns)
+
+
+def test_an_empty_text_that_is_missing(tmp_path, rng):
     values = np.array(["", "x"], dtype=object)[rng.integers(0, 2, 60)]
     prepared = tables.Preprocessor().fit({"text": values})
     net = fn.Network([fn.Input(len(prepared.features)), fn.Dense(1)])

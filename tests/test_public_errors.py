@@ -62,6 +62,7 @@ NOT_CALLED = {
         r"network\.Network\.from_description",
         r"tables\.(encoders|dates)\.\w+\.(encode|fit|unseen)",
         r"tables\.model\.TableModel\.of",
+        r"tables\.number_formats\.NumberFormat\.(is_missing|missing_among|read|without_words)",
         r"tables\.preprocessor\.Preprocessor\.check_columns",
         r"tables\.targets\.\w+\.(baseline|predicted|scores)",
         r"torch\.\w+\.(layers_of|module_of)",

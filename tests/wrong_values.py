@@ -81,6 +81,8 @@ TAKEN = {
     # One item stands for itself.
     r"tables\.preprocessor\..*\((categorical|unused|numeric|names)\)": {"text"},
     r"tables\.targets\.Quantity\((typical|quantiles)\)|tables\.dates\.Date\((mean|scale)\)": {"number"},
+    r"tables\.number_formats\.NumberFormat\(words\)": {"text"},
+    r"tables\..*\(missing\)": {"text", "number"},
     r"sklearn\..*\((hidden_layer_sizes|sample_weight)\)": {"number"},
     # Numbers are constant rates; several kinds of values are fine.
     r"plot\._schedule\.schedule\(schedule\)": {"number"},

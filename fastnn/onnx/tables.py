@@ -12,7 +12,7 @@ from fastnn.onnx.dates import date
 from fastnn.onnx.graph import ELEMENT_TYPES, Graph, matrix, vector
 from fastnn.onnx.layers import write_layers
 from fastnn.onnx.models import describe
-from fastnn.tables import Categorical, Classes, Date, Numeric, Quantity, TableModel
+from fastnn.tables import Categorical, Classes, Date, Numeric, Quantity, TableModel, number_formats
 
 _INPUTS = {Categorical: TensorProto.STRING, Date: TensorProto.INT64}  # others are numbers
 _LABELS = {"U": TensorProto.STRING, "i": TensorProto.INT64, "f": TensorProto.DOUBLE, "b": TensorProto.BOOL}
@@ -64,6 +64,10 @@ def _numeric(graph: Graph, encoder: Numeric) -> list[str]:
         graph.tensor(f"{encoder.name} {what}", np.float64(getattr(encoder, what))) for what in ("fill", "mean", "scale")
     )
     missing = graph.add("IsNaN", encoder.name)
+    for word in () if encoder.format is None else encoder.format.words:
+        for number in number_formats.plain([word]) or ():  # which means missing, such as -999
+            same = graph.add("Equal", encoder.name, graph.tensor(f"{encoder.name} is {word}", np.float64(number)))
+            missing = graph.add("Or", missing, same)
     filled = graph.add("Where", missing, fill, encoder.name)
     value = graph.add("Div", graph.add("Sub", filled, mean), scale)
     columns = [value, missing] if encoder.indicator else [value]
@@ -71,13 +75,14 @@ def _numeric(graph: Graph, encoder: Numeric) -> list[str]:
 
 
 def _categorical(graph: Graph, encoder: Categorical) -> list[str]:
-    """Return one-hot columns of a text, empty where it is missing."""
+    """Return one-hot columns of a text; empty, or one of the words that mean it, where it is missing."""
     width = len(encoder.features)
     if not width:
         return []
     other = len(encoder.categories) if encoder.other else width  # where no column is
     places = {category: place for place, category in enumerate(encoder.categories)}
-    places.setdefault("", len(encoder.categories) + encoder.other if encoder.missing else other)
+    for word in ("", *(() if encoder.format is None else encoder.format.words)):
+        places.setdefault(word, len(encoder.categories) + encoder.other if encoder.missing else other)
     place = graph.add(
         "LabelEncoder",
         encoder.name,

@@ -67,7 +67,8 @@ class NumberFormat(Description):
 
     def __post_init__(self) -> None:
         checks.choice(self.decimal, ("", *DECIMALS), "decimal")
-        checks.text(self.unit, "unit")
+        if checks.text(self.unit, "unit") and not _UNIT.fullmatch(self.unit):
+            raise ValueError(f"unit must be '%' or a currency, such as '€' or 'EUR'; got {self.unit!r}")
         self._set(words=checks.names(self.words, "words"), usual=checks.boolean(self.usual, "usual"))
 
     def is_missing(self, text: str) -> bool:

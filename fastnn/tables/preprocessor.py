@@ -30,7 +30,9 @@ class Preprocessor:
     ``fit`` decides from the training rows what each column is:
 
     - numbers: `Numeric`, standardised, missing ones filled with the median, and an indicator where some were missing;
-    - true and false: `Boolean`, the same with 1 and 0;
+      texts are numbers if all of them are, in whatever way they are written (``1,234.5``, ``12,5``, ``€ 7``), but for
+      digits with zeros in front (``00123``);
+    - true and false: `Boolean`, the same with 1 and 0; texts too;
     - texts, and what pandas, Polars or Arrow call categories: `Categorical`, one-hot, rare categories together; unless
       they are not categories (see `Unused`);
     - dates and times, texts in ISO format among them: `Date`, as days, year, month, day of the week and hour;
@@ -128,8 +130,9 @@ class Preprocessor:
         Raises
         ------
         TypeError, ValueError
-            If it is no table, a cell is infinite or of no such kind, or no column can be used. `CellError`, a
-            ``ValueError``, has the ``column`` and the ``row``.
+            If it is no table, a cell is infinite or of no such kind, texts may be one number or another (``5,361``;
+            see ``decimal``), or no column can be used. `CellError`, a ``ValueError``, has the ``column`` and the
+            ``row``.
         """
         columns = frames.columns(table)
         for argument in ("categorical", "unused", "numeric"):

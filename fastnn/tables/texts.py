@@ -40,6 +40,8 @@ class Rules:
     def of(cls, missing: Any, decimal: Any = None) -> Rules:
         """Check arguments."""
         if missing is not None:
+            if isinstance(missing, (bytes, bytearray)):
+                raise TypeError(f"missing must hold strings; got {checks.described(missing)}")
             words = checks.listed(missing, (str, int, float), "missing")
             as_texts = (number_text(float(word)) if type(word) in (int, float) else word for word in words)
             missing = tuple(dict.fromkeys(checks.names(tuple(as_texts), "missing")))
