@@ -25,7 +25,7 @@ from house import (
 from kernels import KERNEL_STRUCTS
 
 # Methods of the core that are doors to an adapter: they import it when they are called.
-DOORS = {"fastnn.network": {"fastnn.torch"}}
+DOORS = {"fastnn.network": {"fastnn.torch"}, "fastnn.tables.frames": {"fastnn._readers.arrow_stream"}}
 # What ``python -m fastnn`` runs, which nothing imports.
 MAIN = {"fastnn.__main__": {"fastnn.cli"}}
 # What the core may import from outside: files need safetensors, and the progress bar, when asked for, tqdm.

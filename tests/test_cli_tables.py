@@ -56,7 +56,7 @@ def test_what_is_shown_of_a_table(folder):
         r"town +categories +Bonn, Kiel, Köln, \(rare\), \(missing\) +5",
         r"garden +true or false +mean",
         r"id +a different value in every row",
-        r"sold +dates: make numbers of them first",
+        r"sold +date +from 2020-01-\d\d: days, year, month, weekday +6",
         r"note +too many different texts to be categories: 3\d\d in 382 rows",
         r"country +the same value in every row",
         r"blank +every cell is missing",

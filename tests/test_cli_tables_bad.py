@@ -65,7 +65,7 @@ def test_columns_that_are_named_and_left_out(tmp_path):
         {
             "x": random.normal(size=n).round(3),
             "huge": [str(10**30 + 10**20 * i * i) for i in range(n)],
-            "mostly": ["1.5", "2.5"] * 99 + ["2", "two"],
+            "mostly": ["1.5", "2.5"] * 99 + ["2", "2nd"],
             "empty": [None] * n,
             "user": [f"u{i}" for i in range(n)],
         }
@@ -75,7 +75,7 @@ def test_columns_that_are_named_and_left_out(tmp_path):
     output = ok("train", tmp_path / "t.csv", "-o", tmp_path, *QUICK)
     for expected in (
         r"huge +a different value in every row",
-        r"mostly +numbers in most rows, but not in all: 'two' in row 200",
+        r"mostly +numbers in most rows, but not in all, or not all written in one way: '2nd' in row 200",
         r"empty +every cell is missing",
         r"user +a different value in every row",
     ):

@@ -43,7 +43,7 @@ def test_predictions_do_not_depend_on_the_size_of_the_parts(folder, model, tmp_p
     from fastnn._readers.polars_tables import TableFile
 
     whole = TableFile.batches
-    monkeypatch.setattr(TableFile, "batches", lambda self, kinds, head=None: whole(self, kinds, rows, head))
+    monkeypatch.setattr(TableFile, "batches", lambda self, kinds, *, head, old: whole(self, kinds, rows, head, old))
     text = ok("predict", model, folder / "flats.csv", "-o", "-")
     monkeypatch.undo()
     assert text == ok("predict", model, folder / "flats.csv", "-o", "-")
@@ -58,7 +58,7 @@ def test_predict_shows_some_rows(folder, model):
 
 
 def test_columns_in_another_order_missing_or_more(folder, model, tmp_path):
-    frame = flats()[["town", "garden", "zip", "rooms", "area"]].assign(more=1, extra="x")
+    frame = flats()[["town", "garden", "sold", "zip", "rooms", "area"]].assign(more=1, extra="x")
     frame.loc[[0, 1, 2], "town"] = ["Rom", "Ulm", "Rom"]
     frame.to_csv(tmp_path / "t.csv", index=False)
     output = ok("predict", model, tmp_path / "t.csv", "-o", tmp_path / "p.csv")

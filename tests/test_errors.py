@@ -18,6 +18,7 @@ Y = np.arange(12) % 3
 NET = fn.Network([fn.Input(5), fn.Dense(3)])
 TRAINER = fn.Trainer(NET, "cross_entropy", batch_size=4)
 W = np.arange(12.0)
+DATE = {"name": "a", "first": "2020-01-01", "fill": "2020-01-02", "parts": ["days"], "mean": [1.0], "scale": [2.0]}
 TABLES = tables.Preprocessor(min_rows=1).fit({"town": ["Bonn", "Kiel", "Kiel"]})
 PLATEAU = schedules.ReduceOnPlateau(0.1)
 OPTIMIZERS = optimizers.OPTIMIZERS.values()
@@ -88,6 +89,14 @@ ROWS = [
     (tables.Numeric, {"name": 5, "fill": 0, "mean": 0, "scale": 1}, "name", "a string", "int 5"),
     (tables.Boolean, {"name": "a", "fill": 0, "mean": 0, "scale": 0}, "scale", "above 0", "0.0"),
     (tables.Categorical, {"name": "a", "categories": [1]}, "categories", "different strings", "list"),
+    (tables.Date, DATE | {"first": "1.1.2020"}, "first", "ISO format", "'1.1.2020'"),
+    (tables.Date, DATE | {"fill": "2021-02-29"}, "fill", "ISO format", "'2021-02-29'"),
+    (tables.Date, DATE | {"parts": ["hour", "days"]}, "parts", "in this order", "hour, days"),
+    (tables.Date, DATE | {"parts": []}, "parts", "weekday", "none"),
+    (tables.Date, DATE | {"mean": [1.0, 2.0]}, "mean", "1 numbers", "(1.0, 2.0)"),
+    (tables.Date, DATE | {"scale": [0.0]}, "scale", "above 0", "0.0"),
+    (tables.Preprocessor, {"numeric": ["a"], "unused": ["a"]}, "numeric", "unused names too", "'a'"),
+    (tables.Preprocessor().fit, {"table": {"a": [1, 2]}, "training": np.arange(0)}, "training", "at least 1", "(0,)"),
     (tables.Unused, {"name": "a", "reason": "x"}, "reason", "'constant'", "'x'"),
     (tables.Unused, {"name": "a", "reason": "constant", "detail": 5}, "detail", "a string", "int 5"),
     (fastnn.onnx.export, {"model": 5, "path": "x"}, "model", "Network, a TableModel or an estimator", "int 5"),

@@ -29,7 +29,7 @@ NUMERIC_PATH = sorted(MODULES_FOUND - ELSEWHERE)
 
 ALLOWED = {
     "numpy": {
-        "types and constants": "ndarray generic dtype bool_ floating inf nan",
+        "types and constants": "ndarray generic dtype bool_ floating integer inf nan",
         "numbers": "int32 float32 float64 int64 uint64 uint8 intp",
         "memory, no arithmetic": "array asarray ascontiguousarray require empty empty_like zeros ones full arange",
         "joined": "concatenate",
@@ -73,6 +73,7 @@ EXCEPTIONS = {
     ("_lowering/lowering", TOTAL_SIZE): "whole numbers",
     ("_lowering/lowering", OUTPUTS): "whole numbers",
     ("network", "sum(widths)"): "whole numbers",
+    ("tables/dates", "scaler.mean"): "an attribute of the Standardizer",
     ("tables/encoders", "scaler.mean"): "an attribute of the Standardizer",
     ("tables/targets", "scaler.mean"): "an attribute of the Standardizer",
     ("training/usual_targets", "np.maximum.reduce"): "the largest, of whole numbers",

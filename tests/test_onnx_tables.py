@@ -26,10 +26,12 @@ def table(rng, n, missing=0.2):
         "town": np.array(TOWNS, dtype=object)[rng.integers(0, len(TOWNS), n)],
         "Gemm_0": np.array(["a", "b"], dtype=object)[rng.integers(0, 2, n)],  # like the name of a node
         "code": rng.integers(1, 4, n).astype(float),
+        "seen": rng.integers(-(10**9), 2 * 10**9, n).astype("datetime64[s]").astype("datetime64[us]"),
     }
-    for name in ("age", "member", "town", "code"):
+    for name in ("age", "member", "town", "code", "seen"):
         hidden = rng.random(n) < missing
-        columns[name][hidden] = None if columns[name].dtype == object else np.nan
+        none = {"O": None, "M": np.datetime64("NaT")}.get(columns[name].dtype.kind, np.nan)
+        columns[name][hidden] = none
     columns["member"] = np.array([None if x != x else bool(x) for x in columns["member"]], dtype=object)
     return columns
 
@@ -61,6 +63,8 @@ def feeds(model, columns):
         if isinstance(encoder, tables.Categorical):
             texts = ["" if x is None or x != x else x if isinstance(x, str) else f"{x:.0f}" for x in values]
             result[encoder.name] = np.array(texts, dtype=object)[:, None]
+        elif isinstance(encoder, tables.Date):
+            result[encoder.name] = values.astype("datetime64[us]").astype(np.int64)[:, None]
         else:
             result[encoder.name] = np.array([np.nan if x is None else float(x) for x in values])[:, None]
     return result
@@ -81,6 +85,8 @@ TARGETS = {
     "texts": classes("text", ["maybe", "no", "yes, ja"]),
     "whole numbers": classes("number", ["-1", "0", "7", "30"]),
     "numbers": classes("number", ["0.5", "2", "2.5"]),
+    "whole numbers beyond int64": classes("number", ["-7", str(10**20), str(10**20 + 1)]),
+    "whole numbers beyond 2**53": classes("number", [str(2**53), str(2**53 + 1)]),
     "booleans": classes("boolean", ["false", "true"]),
     "a quantity": tables.Quantity("price", 123.5, 17.25, (120.0,)),
     "a logarithm": tables.Quantity("price", 2.5, 0.75, (12.0,), log=True),
@@ -92,6 +98,7 @@ TARGETS = {
 def assert_same(model, path, columns):
     found = run(path, feeds(model, columns))
     outputs, predicted = model.outputs(columns), model.predict(columns)
+    predicted = predicted.astype(str) if predicted.dtype.kind == "O" else predicted  # integers beyond int64 are texts
     tolerance = TOLERANCE[model.network.dtype]
     if not model.classifies:
         assert list(found) == ["prediction"]
@@ -105,7 +112,7 @@ def assert_same(model, path, columns):
     clear = first - second > 10 * tolerance  # rounding may decide the others
     assert clear.mean() > 0.9
     assert label.tolist() == np.where(clear, predicted.astype(object), label.astype(object)).tolist()
-    assert label.dtype == (object if predicted.dtype.kind == "U" else predicted.dtype)
+    assert label.dtype == (object if predicted.dtype.kind in "UO" else predicted.dtype)
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -167,6 +174,41 @@ def test_the_matrix_is_the_preprocessors_to_the_last_bit(tmp_path, rng):
     np.testing.assert_array_equal(found["prediction"], prepared.transform(columns))
 
 
+def test_dates_of_all_years_to_the_last_bit(tmp_path, rng):
+    """Leap days, ends of years and centuries, and the first and last moment of all."""
+    days = np.arange("1895-12-28", "2105-01-05", 3, dtype="datetime64[D]").astype("datetime64[us]")
+    ends = [
+        f"{year:04}-{day}" for year in (1, 4, 100, 400, 1600, 1900, 2000, 9999) for day in ("02-28", "03-01", "12-31")
+    ]
+    times = rng.integers(-62_135_596_800_000_000, 253_402_300_799_999_999, 2000).astype("datetime64[us]")
+    last = np.array(["0001-01-01", "9999-12-31T23:59:59.999999", "NaT"], "datetime64[us]")
+    columns = {"seen": np.concatenate([days, np.array(ends, "datetime64[us]"), times, last])}
+    prepared = tables.Preprocessor().fit(columns)
+    n = len(prepared.features)
+    assert n == 9
+    net = fn.Network([fn.Input(n), fn.Dense(n)], dtype="float64")
+    net.parameters["0.weight"] = np.eye(n)
+    model = tables.TableModel(
+        prepared, net, tables.Quantity("all", 0.0, 1.0, (0.0,) * n, tuple((np.arange(n) + 0.5) / n))
+    )
+    fn.onnx.export(model, tmp_path / "table.onnx")
+    found = run(tmp_path / "table.onnx", feeds(model, columns))
+    np.testing.assert_array_equal(found["prediction"], prepared.transform(columns, "float64"))
+
+
+def test_words_that_mean_missing(tmp_path, rng):
+    columns = {
+        "text": np.array(["", "x", "y", "none", "NA"], dtype=object)[rng.integers(0, 5, 90)],
+        "number": np.array([-999.0, 1.0, 2.5, np.nan])[rng.integers(0, 4, 90)],
+    }
+    prepared = tables.Preprocessor(missing=["none", -999]).fit(columns)
+    assert prepared.features == ("text=NA", "text=x", "text=y", "text missing", "number", "number missing")
+    net = fn.Network([fn.Input(len(prepared.features)), fn.Dense(1)])
+    model = tables.TableModel(prepared, net, TARGETS["a quantity"])
+    fn.onnx.export(model, tmp_path / "table.onnx")
+    assert_same(model, tmp_path / "table.onnx", columns)
+
+
 @pytest.mark.parametrize("values", [["", "x"], [None, "x"], ["", None, "x"], ["x", "y"], ["", "x", "x", "x", "x", "y"]])
 def test_empty_and_missing_texts_are_the_same(values, tmp_path, rng):
     """ONNX has strings and no nulls among them: whoever has only the file passes an empty one for either."""
@@ -220,7 +262,7 @@ def test_what_another_program_has_changed_is_refused(tmp_path, rng):
     model = onnx.load(tmp_path / "table.onnx")
     next(node for node in model.graph.node if node.op_type == "Tanh").op_type = "Sigmoid"
     onnx.save(model, tmp_path / "table.onnx")
-    with pytest.raises(ValueError, match=r"table\.onnx': it must have one input; it has 7: 'age', "):
+    with pytest.raises(ValueError, match=r"table\.onnx': it must have one input; it has 8: 'age', "):
         fn.onnx.load(tmp_path / "table.onnx")
 
 

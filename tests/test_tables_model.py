@@ -103,7 +103,7 @@ def test_scores_of_quantities_are_those_of_scikit_learn(n, seed):
         (np.array([10.0, 2.0, 2.0]), ["2", "10"], "number", "i"),
         ([0.5, 2, 0.25], ["0.25", "0.5", "2"], "number", "f"),
         ([True, False, True], ["false", "true"], "boolean", "b"),
-        (["2", "10", "2"], ["10", "2"], "text", "U"),
+        (["02", "10", "02"], ["02", "10"], "text", "U"),
     ],
 )
 def test_classes_there_and_back(values, labels, kind, dtype):

@@ -117,15 +117,12 @@ def test_median_of_even_and_odd_counts():
         ([7] * 12, "constant"),
         ([True] * 12, "constant"),
         (["x"] * 12, "constant"),
-        (range(100, 112), "identifier"),
         ([2**60 + 7 * i * i * 1000 for i in range(12)], "identifier"),
         ([f"user {i}" for i in range(12)], "identifier"),
         ([f"text {i // 2}" for i in range(200)], "text"),
-        ([datetime.date(2020, 1, 1 + i) for i in range(12)], "date"),
-        (np.arange(12).astype("datetime64[s]"), "date"),
-        (np.arange(12).astype("timedelta64[s]"), "date"),
-        ([f"2020-01-{i:02}" for i in range(1, 13)], "date"),
-        ([f"2020-01-{i:02}T10:30:00Z" for i in range(1, 13)], "date"),
+        ([datetime.date(2020, 1, 1)] * 12, "constant"),
+        ([2**53, 2**53] * 6, "constant"),
+        (np.zeros(12, complex), "kind"),
     ],
 )
 def test_what_cannot_be_used_is_named(values, reason):
@@ -135,13 +132,6 @@ def test_what_cannot_be_used_is_named(values, reason):
     assert (unused.name, unused.reason) == ("x", reason)
     assert fitted.names == ("y",)
     assert fitted.transform({"y": [1.0]}).shape == (1, 1)  # what is not used need not be there
-
-
-def test_numbers_that_are_different_in_every_row_are_no_identifier_unless_they_count():
-    squares = [i * i for i in range(20)]
-    fitted = tables.Preprocessor().fit({"area": squares, "user_id": squares, "row": list(range(20))})
-    assert fitted.names == ("area",)
-    assert tables.Preprocessor().fit({"x": [3, 1, 2], "y": [1.5, 2.5, 3.5]}).names == ("x", "y")  # too few rows to tell
 
 
 def test_choice_by_hand():
@@ -260,7 +250,7 @@ def test_any_table(table, random):
         ({1: [1, 2]}, "column names that are strings; got int 1"),
         ({"x": 3}, "an array for each column; got int 3 for 'x'"),
         ({"x": np.zeros((2, 2))}, "column 'x' must be one-dimensional; got shape (2, 2)"),
-        ({"x": np.zeros(2, complex)}, "column 'x' must hold numbers, booleans, texts or dates; got dtype complex128"),
+        ({"x": np.zeros(2, complex)}, "'x': neither numbers nor booleans nor texts: complex128"),
         ({"x": [1.0, np.inf]}, "column 'x', row 1: expected a finite number; got inf"),
         ({"x": [1, 2, "three"]}, "column 'x', row 2: expected a int as in the rows before; got str 'three'"),
         ({"x": ["a", None, 2]}, "column 'x', row 2: expected a str as in the rows before; got int 2"),
@@ -328,7 +318,7 @@ def damaged():
     yield "[]", "damaged"
     yield "{}", "'version'"
     for change, message in [
-        (lambda d: d.update(version=2), "version 2; this fastnn knows 1"),
+        (lambda d: d.update(version=3), "version 3; this fastnn knows 1 to 2"),
         (lambda d: d.pop("unused"), "'unused'"),
         (lambda d: d.update(columns=[]), "different names"),
         (lambda d: d["columns"].append(d["columns"][0]), "different names"),

@@ -49,6 +49,8 @@ PREPROCESSOR = tables.Preprocessor(min_rows=2, unused=["kind"]).fit(TABLE)
 CLASSES = tables.Classes.fit("kind", TABLE["kind"])
 QUANTITY = tables.Quantity.fit("size", TABLE["size"])
 MODEL = tables.TableModel(PREPROCESSOR, fn.Network([fn.Input(3), fn.Dense(3)]), CLASSES)
+DATE = {"name": "sold", "first": "2020-01-01", "fill": "2020-01-03T10:30:00", "parts": ["days", "month"]}
+DATE |= {"mean": [3.5], "scale": [0.5], "indicator": True}
 AXES = Figure().subplots()
 CLASSIFIER = fastnn.sklearn.MLPClassifier((4,), max_iter=1, tol=0.0, random_state=0, batch_size=4)
 REGRESSOR = fastnn.sklearn.MLPRegressor("squared_error", (4,), max_iter=1, tol=0.0, random_state=0, batch_size=4)
@@ -79,7 +81,8 @@ def fitting(estimator, y):
 DATA = {"X": X, "y": Y, "sample_weight": W}
 ROWS_AND_LABELS = {"outputs": OUTPUTS, "targets": Y, "weights": W}
 VALUES = {"outputs": OUTPUTS, "targets": OUTPUTS, "weights": W}
-ENCODER = {"name": "size", "fill": 1.0, "mean": 1.0, "scale": 1.0, "indicator": True}
+FORMAT = tables.NumberFormat(",", "€", ["unknown"], usual=False)
+ENCODER = {"name": "size", "fill": 1.0, "mean": 1.0, "scale": 1.0, "indicator": True, "format": FORMAT}
 DRAWN = {"shape": (4, 5), "seed": 0, "stream": 1}
 ESTIMATED = {"X": X, "sample_weight": W}
 OF_OPTIMIZERS = {"learning_rate": 0.1, "momentum": 0.1, "nesterov": True, "beta1": 0.9, "beta2": 0.9, "epsilon": 1e-8}
@@ -204,13 +207,26 @@ CALLS = [
     # ---------------------------------------------------------------------------- tables
     (tables.Numeric, ENCODER),
     (tables.Boolean, ENCODER),
-    (tables.Categorical, {"name": "town", "categories": ["Bonn", "Kiel"], "other": True, "missing": True}),
+    (
+        tables.Categorical,
+        {"name": "town", "categories": ["Bonn", "Kiel"], "other": True, "missing": True, "format": FORMAT},
+    ),
+    (tables.Date, DATE),
+    (tables.NumberFormat, {"decimal": ",", "unit": "€", "words": ["unknown"], "usual": False}),
     (tables.Unused, {"name": "town", "reason": "chosen", "detail": "so"}),
     (
         tables.Preprocessor,
-        {"max_categories": 5, "min_rows": 2, "categorical": ["size"], "unused": ["kind"]},
+        {
+            "max_categories": 5,
+            "min_rows": 2,
+            "categorical": ["size"],
+            "unused": ["kind"],
+            "numeric": ["id"],
+            "missing": ["unknown"],
+            "decimal": ",",
+        },
     ),
-    (tables.Preprocessor().fit, {"table": TABLE}),
+    (tables.Preprocessor().fit, {"table": TABLE, "training": np.arange(6)}),
     (PREPROCESSOR.transform, {"table": TABLE, "dtype": "float64"}),
     (PREPROCESSOR.unseen_categories, {"table": TABLE}),
     (PREPROCESSOR.extra_columns, {"names": ["size", "more"]}),
@@ -223,13 +239,28 @@ CALLS = [
     (MODEL.predict_proba, {"table": TABLE}),
     (MODEL.evaluate, {"table": TABLE}),
     (MODEL.save, {"path": Path("written")}),
-    (tables.Classes, {"name": "kind", "labels": ["a", "b"], "kind": "text", "counts": [1, 2]}),
-    (tables.Classes.fit, {"name": "kind", "column": TABLE["kind"], "training": np.arange(6)}),
+    (tables.Classes, {"name": "kind", "labels": ["a", "b"], "kind": "text", "counts": [1, 2], "format": FORMAT}),
+    (tables.Classes.fit, {"name": "kind", "column": TABLE["kind"], "training": np.arange(6), "missing": ["?"]}),
     (CLASSES.encode, {"column": TABLE["kind"]}),
     (CLASSES.decode, {"numbers": Y}),
-    (tables.Quantity, {"name": "size", "mean": 0.1, "scale": 0.1, "typical": [0.1], "quantiles": [0.5]}),
-    (tables.Quantity.fit, {"name": "size", "column": TABLE["size"], "quantiles": (0.5,), "absolute": True}),
+    (
+        tables.Quantity,
+        {"name": "size", "mean": 0.1, "scale": 0.1, "typical": [0.1], "quantiles": [0.5], "format": FORMAT},
+    ),
+    (
+        tables.Quantity.fit,
+        {
+            "name": "size",
+            "column": TABLE["size"],
+            "quantiles": (0.5,),
+            "absolute": True,
+            "missing": ["?"],
+            "decimal": ".",
+        },
+    ),
     (tables.Quantity.fit, {"name": "size", "column": [0, 1, 2], "log": True, "rate": False}),
+    (CLASSES.present, {"column": TABLE["kind"]}),
+    (QUANTITY.present, {"column": TABLE["size"]}),
     (CLASSES.values, {"column": TABLE["kind"]}),
     (QUANTITY.encode, {"column": TABLE["size"]}),
     (QUANTITY.values, {"column": TABLE["size"]}),

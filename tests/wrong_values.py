@@ -79,8 +79,10 @@ TAKEN = {
     # A class is called as a function is.
     r"callbacks\.LambdaCallback\(.*\)": {"class"},
     # One item stands for itself.
-    r"tables\.preprocessor\..*\((categorical|unused|names)\)": {"text"},
-    r"tables\.targets\.Quantity\((typical|quantiles)\)": {"number"},
+    r"tables\.preprocessor\..*\((categorical|unused|numeric|names)\)": {"text"},
+    r"tables\.targets\.Quantity\((typical|quantiles)\)|tables\.dates\.Date\((mean|scale)\)": {"number"},
+    r"tables\.number_formats\.NumberFormat\(words\)": {"text"},
+    r"tables\..*\(missing\)": {"text", "number"},
     r"sklearn\..*\((hidden_layer_sizes|sample_weight)\)": {"number"},
     # Numbers are constant rates; several kinds of values are fine.
     r"plot\._schedule\.schedule\(schedule\)": {"number"},

@@ -132,6 +132,15 @@ class Separator(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
+class Words(Names):
+    """Words, joined by commas; ``none``: no word. One that holds a comma, or is that word, in quotation marks."""
+
+    name = "words"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        return () if value == "none" else super().convert(value, param, ctx)
+
+
 class Quantiles(click.ParamType):
     """Quantiles above 0 and below 1, rising, joined by commas."""
 

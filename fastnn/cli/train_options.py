@@ -11,7 +11,19 @@ import click
 from fastnn.cli import objectives
 from fastnn.cli.building import SCHEDULES
 from fastnn.cli.hyperparameters import HIDDEN_ACTIVATIONS, MOMENTA
-from fastnn.cli.options import ClassWeights, Interval, Name, Names, Number, Quantiles, Separator, Units, Word, group
+from fastnn.cli.options import (
+    ClassWeights,
+    Interval,
+    Name,
+    Names,
+    Number,
+    Quantiles,
+    Separator,
+    Units,
+    Word,
+    Words,
+    group,
+)
 from fastnn.optimizers import OPTIMIZERS
 
 TASKS = tuple(objectives.TASKS)
@@ -35,6 +47,13 @@ OPTIONS = (
         without="texts",
         help="Columns of numbers that are categories.",
     ),
+    in_table(
+        "--numeric",
+        type=Names(),
+        metavar="NAME,NAME…",
+        without="all but ids",
+        help="Columns that are numbers, whatever they look like.",
+    ),
     in_table("--ignore", type=Names(), metavar="NAME,NAME…", without="none", help="Columns to leave out."),
     in_table(
         "--max-categories",
@@ -52,6 +71,20 @@ OPTIONS = (
         help="Between the cells of a text file: , ; | tab space.",
     ),
     in_table("--log-target", is_flag=True, default=None, help="Learn log(1 + y) of a target y of at least 0."),
+    in_table(
+        "--missing",
+        type=Words(),
+        metavar="WORD,…|none",
+        without="NA, None, ? …; not in texts",
+        help="What means a missing cell, beside the empty one.",
+    ),
+    in_table(
+        "--decimal",
+        type=Name((".", ",")),
+        metavar=".|,",
+        without="by the column",
+        help="Decimal sign where cells such as 5,361 leave it open.",
+    ),
     in_network(
         "--hidden",
         type=Units(),

@@ -8,11 +8,13 @@ from __future__ import annotations
 import numpy as np
 from onnx import ModelProto, TensorProto, ValueInfoProto
 
+from fastnn.onnx.dates import date
 from fastnn.onnx.graph import ELEMENT_TYPES, Graph, matrix, vector
 from fastnn.onnx.layers import write_layers
 from fastnn.onnx.models import describe
-from fastnn.tables import Categorical, Classes, Numeric, Quantity, TableModel
+from fastnn.tables import Categorical, Classes, Date, Numeric, Quantity, TableModel, number_formats
 
+_INPUTS = {Categorical: TensorProto.STRING, Date: TensorProto.INT64}  # others are numbers
 LABELS = {"U": TensorProto.STRING, "i": TensorProto.INT64, "f": TensorProto.DOUBLE, "b": TensorProto.BOOL}
 
 
@@ -32,10 +34,11 @@ def table_model(model: TableModel) -> ModelProto:
     graph = Graph(network.dtype, taken=model.preprocessor.names)
     inputs, parts = [], []
     for encoder in model.preprocessor.encoders:
-        element_type = TensorProto.STRING if isinstance(encoder, Categorical) else TensorProto.DOUBLE
-        inputs.append(matrix(encoder.name, element_type, 1))
+        inputs.append(matrix(encoder.name, _INPUTS.get(type(encoder), TensorProto.DOUBLE), 1))
         if isinstance(encoder, Categorical):
             parts += _categorical(graph, encoder)
+        elif isinstance(encoder, Date):
+            parts += date(graph, encoder)
         elif isinstance(encoder, Numeric):
             parts += _numeric(graph, encoder)
         else:
@@ -61,6 +64,10 @@ def _numeric(graph: Graph, encoder: Numeric) -> list[str]:
         graph.tensor(f"{encoder.name} {what}", np.float64(getattr(encoder, what))) for what in ("fill", "mean", "scale")
     )
     missing = graph.add("IsNaN", encoder.name)
+    for word in () if encoder.format is None else encoder.format.words:
+        for number in number_formats.plain([word]) or ():  # which means missing, such as -999
+            same = graph.add("Equal", encoder.name, graph.tensor(f"{encoder.name} is {word}", np.float64(number)))
+            missing = graph.add("Or", missing, same)
     filled = graph.add("Where", missing, fill, encoder.name)
     value = graph.add("Div", graph.add("Sub", filled, mean), scale)
     columns = [value, missing] if encoder.indicator else [value]
@@ -68,13 +75,14 @@ def _numeric(graph: Graph, encoder: Numeric) -> list[str]:
 
 
 def _categorical(graph: Graph, encoder: Categorical) -> list[str]:
-    """Return one-hot columns of a text, empty where it is missing: ONNX has strings, and no nulls among them."""
+    """Return one-hot columns of a text; empty, or one of the words that mean it, where it is missing."""
     width = len(encoder.features)
     if not width:
         return []
     other = len(encoder.categories) if encoder.other else width  # where no column is
     places = {category: place for place, category in enumerate(encoder.categories)}
-    places.setdefault("", len(encoder.categories) + encoder.other if encoder.missing else other)
+    for word in ("", *(() if encoder.format is None else encoder.format.words)):
+        places.setdefault(word, len(encoder.categories) + encoder.other if encoder.missing else other)
     place = graph.add(
         "LabelEncoder",
         encoder.name,
@@ -101,6 +109,7 @@ def _classes(graph: Graph, target: Classes, value: str, activation: str) -> list
     elif activation != "softmax":
         value = graph.add("Softmax", value, axis=1)
     labels = target.decode(np.arange(n))
+    labels = labels.astype(str) if labels.dtype.kind in "uO" else labels  # whole numbers beyond int64
     constant = graph.tensor("classes", labels.astype(object) if labels.dtype.kind == "U" else labels)
     probabilities = graph.add("Identity", value, name="probabilities")
     label = graph.add("Gather", constant, graph.add("ArgMax", value, axis=1, keepdims=0), name="label")

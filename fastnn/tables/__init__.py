@@ -6,11 +6,13 @@
 """
 
 from fastnn.tables.cells import CellError as CellError
+from fastnn.tables.dates import Date as Date
 from fastnn.tables.encoders import Boolean as Boolean
 from fastnn.tables.encoders import Categorical as Categorical
 from fastnn.tables.encoders import Numeric as Numeric
 from fastnn.tables.encoders import Unused as Unused
 from fastnn.tables.model import TableModel as TableModel
+from fastnn.tables.number_formats import NumberFormat as NumberFormat
 from fastnn.tables.preprocessor import Preprocessor as Preprocessor
 from fastnn.tables.targets import Classes as Classes
 from fastnn.tables.targets import Quantity as Quantity

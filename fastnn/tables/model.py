@@ -11,8 +11,10 @@ from fastnn._input import checks
 from fastnn._storage import descriptions
 from fastnn.network import Network
 from fastnn.tables import cells as _cells
+from fastnn.tables import frames
+from fastnn.tables.number_formats import NumberFormat
 from fastnn.tables.preprocessor import Preprocessor
-from fastnn.tables.targets import TARGETS, Classes, Target, present
+from fastnn.tables.targets import TARGETS, Classes, Target
 
 METADATA = "table"  # the entry of a network's metadata
 
@@ -102,14 +104,18 @@ class TableModel:
         ValueError
             If the target's column is not there, holds another class, or no row has a value.
         """
-        columns = _cells.columns(table)
+        columns = frames.columns(table)
         name = self.target.name
         if name not in columns:
             raise ValueError(f"table lacks the target {name!r}{checks.nearest(name, columns)}")
-        rows = np.flatnonzero(present(name, columns[name]))
+        rows = np.flatnonzero(self.target.present(columns[name]))
         if not len(rows):
             raise ValueError(f"the target {name!r} has no value in any row")
-        needed = {key: _cells.array(columns[key])[rows] for key in (*self.preprocessor.names, name) if key in columns}
+        needed = {
+            key: _cells.cells(key, columns[key]).take(rows)
+            for key in (*self.preprocessor.names, name)
+            if key in columns
+        }
         values = self.target.values(needed.pop(name))
         return self.target.scores(values, self.outputs(needed))
 
@@ -147,7 +153,7 @@ class TableModel:
             raise ValueError(f"{name!r} is a network without a table: it takes arrays")
         try:
             preprocessor = Preprocessor.from_description(described["preprocessor"])
-            target = descriptions.from_data(described["target"], TARGETS, "a target")
+            target = descriptions.from_data(described["target"], (*TARGETS, NumberFormat), "a target")
             return cls(preprocessor, network, target)
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{name!r} is damaged: {error}") from None

@@ -12,13 +12,16 @@ from fastnn._engine.environment import standard_environment
 from fastnn._input import checks
 from fastnn._storage import descriptions
 from fastnn.tables import cells as _cells
-from fastnn.tables.cells import Cells, quoted
-from fastnn.tables.encoders import ENCODERS, Boolean, Categorical, Encoder, Numeric, Unused
+from fastnn.tables import frames, kinds
+from fastnn.tables.cells import CellError, Cells, quoted
+from fastnn.tables.dates import Date
+from fastnn.tables.encoders import Boolean, Categorical, Encoder, Numeric, Unused
+from fastnn.tables.number_formats import NumberFormat
+from fastnn.tables.texts import Rules, cleaned, decided
 
-VERSION = 1
-FEW_ROWS = 10  # so few that different values in every row mean nothing
-_ID_NAMES = ("", "id", "index")
-_ID_ENDINGS = ("_id", " id", "-id", ".id")
+VERSION = 2
+VERSIONS = (1, VERSION)  # in 1 are no dates; texts kept the spaces at their ends, and an empty one was a category
+ENCODERS = (Numeric, Boolean, Categorical, Date)
 
 
 class Preprocessor:
@@ -27,9 +30,18 @@ class Preprocessor:
     ``fit`` decides from the training rows what each column is:
 
     - numbers: `Numeric`, standardised, missing ones filled with the median, and an indicator where some were missing;
-    - true and false: `Boolean`, the same with 1 and 0;
-    - texts: `Categorical`, one-hot, rare categories together; unless they are not categories (see `Unused`);
+      texts are numbers if all of them are, in whatever way they are written (``1,234.5``, ``12,5``, ``€ 7``), but for
+      digits with zeros in front (``00123``);
+    - true and false: `Boolean`, the same with 1 and 0; texts too;
+    - texts, and what pandas, Polars or Arrow call categories: `Categorical`, one-hot, rare categories together; unless
+      they are not categories (see `Unused`);
+    - dates and times, texts in ISO format among them: `Date`, as days, year, month, day of the week and hour;
+    - durations and times of the day: numbers, in seconds;
     - what cannot be used, and why: `Unused`.
+
+    Whole numbers that are different in every row are left out as an identifier if the last word of the column's name is
+    "id" (``flat_id``, ``UserId``), if they number the rows and are called so ("index", "row", no name), or if each is
+    beyond 2⁵³; ``numeric`` and ``categorical`` keep them.
 
     Parameters
     ----------
@@ -38,17 +50,28 @@ class Preprocessor:
     min_rows : int, default 5
         Categories of fewer rows are rare.
     categorical : sequence of str, default ()
-        Columns of numbers that are names, not quantities: encoded as categories.
+        Columns of numbers that are names, not quantities: encoded as categories, whatever they look like. Whole
+        numbers of any size are told apart.
     unused : sequence of str, or mapping of str to `Unused`, default ()
         Columns to leave out.
+    numeric : sequence of str, default ()
+        Columns of numbers that are quantities, whatever they look like: never left out as identifiers.
+    missing : sequence of str, optional
+        The texts that mean a missing cell, in every column, and no others but the empty one; ``()``: none. Without,
+        the usual ones (``NA``, ``NaN``, ``None``, ``?``, ``-`` and the like), but only among numbers and truth values:
+        in a column of texts they are texts.
+    decimal : str, optional
+        ``"."`` or ``","``: what the decimal sign is where a column of texts such as ``5,361`` leaves that open.
 
     Attributes
     ----------
-    encoders : tuple of (Numeric, Boolean or Categorical)
+    encoders : tuple of (Numeric, Boolean, Categorical or Date)
         In the order of the table that was fitted, which is the order of the matrix.
     unused_columns : tuple of Unused
     features : tuple of str
         Names of the matrix's columns.
+    notes : dict of str to str
+        By column, what is worth knowing of how its texts were read: separators of thousands, words taken for missing.
 
     Reproducibility
     ---------------
@@ -67,6 +90,9 @@ class Preprocessor:
         min_rows: int = 5,
         categorical: Iterable[str] = (),
         unused: Iterable[str] | Mapping[str, Unused] = (),
+        numeric: Iterable[str] = (),
+        missing: Iterable[str] | None = None,
+        decimal: str | None = None,
     ) -> None:
         self.max_categories = checks.integer(max_categories, "max_categories")
         self.min_rows = checks.integer(min_rows, "min_rows")
@@ -76,78 +102,83 @@ class Preprocessor:
         for column in self.unused.values():
             if not isinstance(column, Unused):
                 raise TypeError(f"unused must map names to Unused; got {checks.described(column)}")
+        self.numeric = checks.names(numeric, "numeric")
+        for argument in ("categorical", "unused"):
+            twice = [name for name in self.numeric if name in getattr(self, argument)]
+            if twice:
+                raise ValueError(f"numeric must not name columns that {argument} names too; got {quoted(twice)}")
+        self.rules = Rules.of(missing, decimal)
+        self.version = VERSION
+        self.notes: dict[str, str] = {}
         self.encoders: tuple[Encoder, ...] = ()
         self.unused_columns: tuple[Unused, ...] = ()
 
     # ----------------------------------------------------------------------- fit
 
-    def fit(self, table: Any) -> Preprocessor:
-        """Decide what each column is, and take medians, means, deviations and categories from the rows of ``table``.
+    def fit(self, table: Any, training: Any = None) -> Preprocessor:
+        """Decide what each column is, and take medians, means, deviations and categories from the training rows.
 
         Parameters
         ----------
         table : mapping of str to array_like, or DataFrame
-            Numbers, booleans, strings or dates; None and NaN are missing.
+            Numbers, booleans, strings or dates; None and NaN are missing. A DataFrame of pandas or Polars, lazy or not,
+            a table of pyarrow or of any library with Arrow's protocol, or a NumPy array with named fields.
+        training : int array of shape (k,), optional
+            The numbers of the rows to learn from, all others only being looked at for whether a column is an
+            identifier: so that this does not depend on a split. By default all rows.
 
         Raises
         ------
         TypeError, ValueError
-            If it is no table, a cell is infinite or of no such kind, or no column can be used. `CellError`, a
-            ``ValueError``, has the ``column`` and the ``row``.
+            If it is no table, a cell is infinite or of no such kind, texts may be one number or another (``5,361``;
+            see ``decimal``), or no column can be used. `CellError`, a ``ValueError``, has the ``column`` and the
+            ``row``.
         """
-        columns = _cells.columns(table)
-        for argument in ("categorical", "unused"):
+        columns = frames.columns(table)
+        for argument in ("categorical", "unused", "numeric"):
             for name in getattr(self, argument):
                 if name not in columns:
                     raise ValueError(
                         f"{argument} must name columns of the table; got {name!r}{checks.nearest(name, columns)}"
                     )
-        if not len(next(iter(columns.values()))):
+        n = len(next(iter(columns.values())))
+        if not n:
             raise ValueError("table must have at least one row; got none")
+        rows = None if training is None else checks.places(training, n, "training")
+        if rows is not None and (rows.ndim != 1 or not len(rows)):
+            raise ValueError(f"training must have shape (k,), numbers of rows, k at least 1; got shape {rows.shape}")
         encoders: list[Encoder] = []
         unused: list[Unused] = []
+        notes = {}
         for name, values in columns.items():
-            found = self.unused.get(name) or self._fitted(_cells.cells(name, values))
+            found = self.unused.get(name)
+            if found is None:
+                found, notes[name] = self._fitted(name, values, rows)
             (unused if isinstance(found, Unused) else encoders).append(found)  # type: ignore[arg-type]
         if not encoders:
             why = "; ".join(f"{column.name!r}: {column.explanation}" for column in unused)
             raise ValueError(f"table must have a column to learn from; {why}")
-        self.encoders, self.unused_columns = tuple(encoders), tuple(unused)
+        self.encoders, self.unused_columns, self.version = tuple(encoders), tuple(unused), VERSION
+        self.notes = {name: note for name, note in notes.items() if note}
         return self
 
-    def _fitted(self, cells: Cells) -> Encoder | Unused:
-        name = cells.name
-        if cells.kind == "none":
-            return Unused(name, "empty")
-        if cells.kind == "date" and name not in self.categorical:
-            return Unused(name, "date")
-        if cells.kind == "text" or name in self.categorical:
-            return self._categorical(cells)
-        assert cells.numbers is not None
-        present = cells.numbers[~np.isnan(cells.numbers)]
-        if len(present) == len(cells.numbers) and (present == present[0]).all():
-            return Unused(name, "constant")
-        if cells.kind == "boolean":
-            return Boolean.fit(cells)
-        return Unused(name, "identifier") if _is_identifier(name, cells.numbers) else Numeric.fit(cells)
-
-    def _categorical(self, cells: Cells) -> Encoder | Unused:
-        texts = cells.as_texts()
-        present = [text for text in texts if text is not None]
-        different = len(set(present))
-        if different == 1 and len(present) == len(texts):
-            return Unused(cells.name, "constant")
-        is_chosen = cells.name in self.categorical
-        if different == len(present) >= FEW_ROWS and not is_chosen:
-            return Unused(cells.name, "identifier")
-        encoder = Categorical.fit(cells, self.max_categories, self.min_rows)
-        kept = set(encoder.categories)
-        if 2 * len([text for text in present if text in kept]) < len(present) and not is_chosen:
-            few = 2 * different <= len(present) or len(present) < FEW_ROWS
-            if few and different <= self.max_categories:  # the rows are few, the texts are not many
-                return Categorical.fit(cells, self.max_categories, 1)
-            return Unused(cells.name, "text", f"{different:,} in {len(present):,} rows")
-        return encoder
+    def _fitted(self, name: str, values: Any, rows: np.ndarray | None) -> tuple[Encoder | Unused, str]:
+        """Return what becomes of a column, and a note on how it was read."""
+        try:
+            cells = _cells.cells(name, values)
+        except frames.UnreadableColumn as error:
+            if name in (*self.categorical, *self.numeric):
+                raise
+            return Unused(name, "kind", error.dtype), ""
+        chosen = "text" if name in self.categorical else "number" if name in self.numeric else ""
+        cells = decided(cells, self.rules, chosen)
+        choices = kinds.Choices(self.numeric, self.categorical, self.max_categories, self.min_rows)
+        if rows is None:
+            return kinds.encoder_of(cells, cells, choices), cells.note
+        try:
+            return kinds.encoder_of(cells, cells.take(rows), choices), cells.note
+        except CellError as error:
+            raise CellError(name, int(rows[error.row]), error.problem) from None
 
     # ----------------------------------------------------------------- transform
 
@@ -181,16 +212,40 @@ class Preprocessor:
             If a column is missing, or (`CellError`) a cell is no number where one is expected, or infinite.
         """
         self._check_fitted()
-        columns = _cells.columns(table)
+        columns = frames.columns(table)
         self.check_columns(columns)
         n = len(next(iter(columns.values())))
         X = np.zeros((n, len(self.features)), dtype=checks.dtype_name(dtype))
         start = 0
         for encoder in self.encoders:
             stop = start + len(encoder.features)
-            encoder.encode(_cells.cells(encoder.name, columns[encoder.name]), X[:, start:stop])
+            encoder.encode(self._cells(encoder.name, columns), X[:, start:stop])
             start = stop
         return X
+
+    def report(self) -> list[dict[str, Any]]:
+        """Return what each column of the table became and why, to be read or made a data frame of.
+
+        Returns
+        -------
+        list of dict
+            For each column ``"column"``, ``"used_as"`` (``"number"``, ``"true or false"``, ``"categories"``, ``"date"``
+            or ``"not used"``), ``"explanation"`` and ``"features"``, how many columns of the matrix it has; those that
+            are not used come last.
+        """
+        self._check_fitted()
+        rows = [
+            (encoder.name, encoder.used_as, encoder.explanation, len(encoder.features)) for encoder in self.encoders
+        ]
+        rows += [(column.name, "not used", column.explanation, 0) for column in self.unused_columns]
+        noted = [
+            (name, used_as, "; ".join(filter(None, [why, self.notes.get(name)])), n) for name, used_as, why, n in rows
+        ]
+        return [dict(zip(("column", "used_as", "explanation", "features"), row, strict=True)) for row in noted]
+
+    def _cells(self, name: str, columns: Mapping[str, Any]) -> Cells:
+        cells = _cells.cells(name, columns[name])
+        return cells if self.version == 1 else cleaned(cells)
 
     def check_columns(self, names: Iterable[str], argument: str = "table") -> None:
         """Raise ValueError unless every column that is needed is among ``names``."""
@@ -204,12 +259,12 @@ class Preprocessor:
 
     def unseen_categories(self, table: Any) -> dict[str, set[str]]:
         """Return, by column, the categories of a table that have no column of the matrix of their own."""
-        columns = _cells.columns(table)
+        columns = frames.columns(table)
         categorical = [encoder for encoder in self.encoders if isinstance(encoder, Categorical)]
         _check_there([encoder.name for encoder in categorical], columns, "table")
         found = {}
         for encoder in categorical:
-            unseen = encoder.unseen(_cells.cells(encoder.name, columns[encoder.name]))
+            unseen = encoder.unseen(self._cells(encoder.name, columns))
             if unseen:
                 found[encoder.name] = unseen
         return found
@@ -222,23 +277,29 @@ class Preprocessor:
         Returns
         -------
         dict
-            ``"version"``: 1. ``"columns"``: in the order of the matrix, for each column of the table that is used one
+            ``"version"``: 2. ``"columns"``: in the order of the matrix, for each column of the table that is used one
             of ::
 
-                {"type": "Numeric", "name": str, "fill": float, "mean": float, "scale": float, "indicator": bool}
+                {"type": "Numeric", "name": str, "fill": float, "mean": float, "scale": float, "indicator": bool,
+                 "format": None or {"type": "NumberFormat", "decimal": str, "unit": str, "words": [str, …],
+                                    "usual": bool}}
                 {"type": "Boolean", …the same…}
-                {"type": "Categorical", "name": str, "categories": [str, …], "other": bool, "missing": bool}
+                {"type": "Categorical", "name": str, "categories": [str, …], "other": bool, "missing": bool,
+                 "format": …the same…}
+                {"type": "Date", "name": str, "first": str, "fill": str, "parts": [str, …], "mean": [float, …],
+                 "scale": [float, …], "indicator": bool}
 
             A number x, or ``fill`` where it is missing, becomes one column ``(x - mean) / scale``; with ``indicator``
             another follows, 1 where it is missing and else 0. True and false are the numbers 1 and 0. A category
             becomes as many columns as there are categories, then one if ``other``, then one if ``missing``: 1 in its
             own column; a category that has none, 1 in that of ``other``, if there is one; a missing cell, 1 in that of
-            ``missing`` if there is one, and else as a category that has none. All else is 0.
+            ``missing`` if there is one, and else as a category that has none; so do the empty text and one of
+            ``words``, spaces at the ends aside. All else is 0. What becomes of a date: see `Date`.
             ``"unused"``: ``{"type": "Unused", "name": str, "reason": str, "detail": str}`` for each column left out.
         """
         self._check_fitted()
         return {
-            "version": VERSION,
+            "version": self.version,
             "columns": [descriptions.to_data(encoder) for encoder in self.encoders],
             "unused": [descriptions.to_data(column) for column in self.unused_columns],
         }
@@ -254,9 +315,10 @@ class Preprocessor:
         """
         checks.mapping(description, "description")
         try:
-            if description["version"] != VERSION:
-                raise ValueError(f"version {description['version']!r}; this fastnn knows {VERSION}")
-            encoders = descriptions.from_data(list(description["columns"]), ENCODERS, "a column")
+            version = description["version"]
+            if version not in VERSIONS:
+                raise ValueError(f"version {version!r}; this fastnn knows 1 to {VERSION}")
+            encoders = descriptions.from_data(list(description["columns"]), (*ENCODERS, NumberFormat), "a column")
             unused = descriptions.from_data(list(description["unused"]), (Unused,), "an unused column")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"the description of the preprocessor is damaged: {error}") from None
@@ -264,7 +326,7 @@ class Preprocessor:
         if not encoders or None in names or len(set(names)) < len(names):
             raise ValueError("the description of the preprocessor is damaged: its columns must have different names")
         result = cls()
-        result.encoders, result.unused_columns = encoders, unused
+        result.encoders, result.unused_columns, result.version = encoders, unused, version
         return result
 
     def to_json(self) -> str:
@@ -311,19 +373,3 @@ def _check_there(needed: Iterable[str], names: Iterable[str], argument: str) -> 
         hint = checks.nearest(missing[0], there) if len(missing) == 1 else ""
         plural = "columns" if len(missing) > 1 else "column"
         raise ValueError(f"{argument} lacks the {plural} {quoted(missing)}{hint}")
-
-
-def _is_identifier(name: str, numbers: np.ndarray) -> bool:
-    """Return whether whole numbers, different in every row, number the rows or are named an id, or are huge."""
-    if len(numbers) < FEW_ROWS or np.isnan(numbers).any():
-        return False
-    ordered = np.sort(numbers)
-    if (ordered[1:] == ordered[:-1]).any():
-        return False
-    magnitudes = np.abs(ordered)
-    if (magnitudes >= _cells.EXACT).any():
-        return bool((magnitudes >= _cells.EXACT).all())
-    if (ordered.astype(np.int64) != ordered).any():
-        return False
-    is_named_so = name.lower() in _ID_NAMES or name.lower().endswith(_ID_ENDINGS) or name.endswith(("Id", "ID"))
-    return is_named_so or bool(ordered[-1] - ordered[0] == len(ordered) - 1)

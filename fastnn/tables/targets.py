@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,11 @@ from fastnn._input import checks
 from fastnn._storage.descriptions import Description, description
 from fastnn.data import Standardizer
 from fastnn.tables import cells as _cells
-from fastnn.tables import scores
-from fastnn.tables.cells import CellError, Cells, number_text
-from fastnn.tables.encoders import median
+from fastnn.tables import frames, scores
+from fastnn.tables.cells import CellError, Cells, known_text, number_text
+from fastnn.tables.encoders import WHOLE, Boolean, checked_format, median, read_numbers
+from fastnn.tables.number_formats import HINT, NumberFormat
+from fastnn.tables.texts import Rules, cleaned, decided
 
 KINDS = ("text", "number", "boolean")
 FEW_CLASSES = 10  # whole numbers of at most so many values are taken for classes
@@ -30,6 +34,10 @@ class Target(Description):
     @property
     def n_outputs(self) -> int:
         """Outputs that a network needs."""
+        raise NotImplementedError
+
+    def present(self, column: Any) -> np.ndarray:
+        """Return which rows have a target: bool of shape (n,)."""
         raise NotImplementedError
 
     def values(self, column: Any) -> np.ndarray:
@@ -67,12 +75,15 @@ class Classes(Target):
         ``"text"``, ``"number"`` or ``"boolean"``: what the labels stand for.
     counts : sequence of int
         Training rows of each class.
+    format : NumberFormat, optional
+        How numbers are written where they are texts. Of texts only its ``words`` count, which mean missing.
     """
 
     name: str
     labels: Any
     kind: str
     counts: Any
+    format: Any = None
 
     def __post_init__(self) -> None:
         labels, counts = checks.names(self.labels, "labels"), checks.listed(self.counts, int, "counts")
@@ -85,21 +96,28 @@ class Classes(Target):
             raise ValueError(
                 f"counts must be one for each of {len(labels)} labels, not all 0; got {checks.described(counts)}"
             )
-        self._set(labels=labels, counts=counts)
+        known = checked_format(self.format)
+        self._set(labels=labels, counts=counts, format=None if known == NumberFormat(usual=False) else known)
         self.decode(np.zeros(0, dtype=np.int64))  # labels that are of the kind
 
     @classmethod
-    def fit(cls, name: str, column: Any, training: np.ndarray | None = None) -> Classes:
-        """Return the classes of the cells of ``column``; counted in the rows ``training`` (row numbers), or in all."""
-        cells = _complete(checks.text(name, "name"), column)
+    def fit(
+        cls, name: str, column: Any, training: np.ndarray | None = None, missing: Iterable[str] | None = None
+    ) -> Classes:
+        """Return the classes of the cells of ``column``; counted in the rows ``training`` (row numbers), or in all.
+
+        The texts ``missing`` mean that there is no class; see `Preprocessor`.
+        """
+        cells = _complete(as_classes(checks.text(name, "name"), column, Rules.of(missing)))
         texts = cells.as_texts()
         if training is not None:
             training = checks.places(training, len(texts), "training")
             if training.ndim != 1:
                 raise ValueError(f"training must have shape (k,), numbers of rows; got shape {training.shape}")
         labels = sorted({text for text in texts if text is not None})
-        if cells.kind == "number":
-            labels.sort(key=float)
+        kind = "number" if cells.numbers is not None and cells.kind == "text" else cells.kind  # categories of numbers
+        if kind == "number":
+            labels.sort(key=_number)
         if len(labels) < 2:
             came = f"every row is {labels[0]!r}" if labels else "there is no row"
             raise ValueError(f"the target {name!r} must have at least two classes; {came}")
@@ -111,8 +129,8 @@ class Classes(Target):
         places = {label: place for place, label in enumerate(labels)}
         numbers = np.array([places[text] for text in texts if text is not None], dtype=np.int64)
         counted = numbers if training is None else numbers[training]
-        kind = cells.kind if cells.kind in KINDS else "text"
-        return cls(name, tuple(labels), kind, tuple(np.bincount(counted, minlength=len(labels)).tolist()))
+        frequencies = tuple(np.bincount(counted, minlength=len(labels)).tolist())
+        return cls(name, tuple(labels), kind if kind in KINDS else "text", frequencies, cells.format)
 
     @property
     def n_outputs(self) -> int:
@@ -120,14 +138,37 @@ class Classes(Target):
 
     def encode(self, column: Any) -> np.ndarray:
         """Return labels 0, 1, … of shape (n,), int64."""
-        texts = _complete(self.name, column).as_texts()
-        places = {label: place for place, label in enumerate(self.labels)}
-        result = np.array([places.get(text, -1) for text in texts], dtype=np.int64)
+        texts = _complete(self._cells(column)).as_texts()
+        places: dict[str | None, int] = {label: place for place, label in enumerate(self.labels)}
+        found = {text: places.get(known_text(text, places), -1) for text in set(texts)}
+        result = np.array([found[text] for text in texts], dtype=np.int64)
         if (result < 0).any():
             row = int((result < 0).argmax())
             listed = _cells.quoted(list(self.labels))
             raise CellError(self.name, row, f"expected one of the classes {listed}; got {texts[row]!r}")
         return result
+
+    def _cells(self, column: Any) -> Cells:
+        """Return the cells of a column as `fit` took them."""
+        cells = _cells.cells(self.name, column)
+        is_known = cells.texts is not None and {*cells.texts} - {None} <= {*self.labels}
+        if self.kind != "text" and cells.texts is not None and not is_known:
+            truth = Boolean.truth if self.kind == "boolean" else {}
+            numbers = read_numbers(cells, self.format, truth=truth)
+            whole = [text is not None and bool(WHOLE.fullmatch(text.strip())) for text in cells.texts]
+            own = [
+                int(text) if is_whole and text else x
+                for text, x, is_whole in zip(cells.texts, numbers, whole, strict=True)
+            ]
+            cells = Cells(self.name, self.kind, numbers, own=frames.objects(own))
+        elif cells.texts is not None and not is_known:
+            cells = cleaned(cells, () if self.format is None else self.format.words)
+        elif cells.numbers is not None and self.format is not None:
+            cells = replace(cells, numbers=self.format.without_words(cells.numbers))
+        return cells
+
+    def present(self, column: Any) -> np.ndarray:
+        return self._cells(column).present
 
     def values(self, column: Any) -> np.ndarray:
         return self.encode(column)
@@ -139,10 +180,12 @@ class Classes(Target):
                 own = np.array(self.labels)
             elif self.kind == "boolean":
                 own = np.array([label == "true" for label in self.labels])
-            elif all(number_text(float(label)) == label and "." not in label for label in self.labels):
-                own = np.array([int(float(label)) for label in self.labels])
-            else:
+            elif all(map(_is_whole, self.labels)):
+                own = _whole(self.labels)
+            elif all(number_text(float(label)) == label for label in self.labels):
                 own = np.array([float(label) for label in self.labels])
+            else:  # decimals of more digits than a float has
+                own = np.array(self.labels)
         return own[checks.places(numbers, len(own), "numbers")]
 
     def predicted(self, outputs: np.ndarray, activation: str) -> np.ndarray:
@@ -189,6 +232,8 @@ class Quantity(Target):
     rate : bool, default False
         Outputs are logarithms of rates, for the loss ``"poisson"``: y is a count, at least 0, and is learnt as a
         multiple of ``scale``; ``mean`` is 0.
+    format : NumberFormat, optional
+        How the numbers are written where they are texts.
     """
 
     name: str
@@ -198,6 +243,7 @@ class Quantity(Target):
     quantiles: Any = ()
     log: bool = False
     rate: bool = False
+    format: Any = None
 
     def __post_init__(self) -> None:
         typical, quantiles = (
@@ -216,6 +262,7 @@ class Quantity(Target):
             quantiles=quantiles,
             log=checks.boolean(self.log, "log"),
             rate=checks.boolean(self.rate, "rate"),
+            format=checked_format(self.format),
         )
         if self.rate and (self.log or quantiles or self.mean):
             raise ValueError("rate needs log=False, no quantiles and mean 0: outputs are logarithms already")
@@ -227,6 +274,8 @@ class Quantity(Target):
         column: Any,
         quantiles: tuple[float, ...] = (),
         absolute: bool = False,
+        missing: Iterable[str] | None = None,
+        decimal: str | None = None,
         *,
         log: bool = False,
         rate: bool = False,
@@ -234,8 +283,10 @@ class Quantity(Target):
         """Return mean and deviation of the training rows; ``absolute`` takes the median for typical, not the mean.
 
         With ``log`` they are those of log(1 + y); with ``rate`` the mean is the scale. Both want numbers of at least 0.
+        ``missing`` and ``decimal`` say how texts are read; see `Preprocessor`.
         """
-        numbers = _complete_numbers(checks.text(name, "name"), column)
+        cells = as_quantity(checks.text(name, "name"), column, Rules.of(missing, decimal))
+        numbers = _complete_numbers(cells)
         absolute = checks.boolean(absolute, "absolute")
         log, rate = checks.boolean(log, "log"), checks.boolean(rate, "rate")
         if (log or rate) and (numbers < 0).any():
@@ -262,14 +313,21 @@ class Quantity(Target):
                 typical = (median(numbers) if absolute else lane_sum(numbers) / len(numbers) if log else mean,)
         if rate:
             mean, scale = 0.0, mean
-        return cls(name, mean, scale, typical, quantiles, log, rate)
+        return cls(name, mean, scale, typical, quantiles, log, rate, cells.format)
 
     @property
     def n_outputs(self) -> int:
         return len(self.typical)
 
+    def _cells(self, column: Any) -> Cells:
+        cells = _cells.cells(self.name, column)
+        return cells if cells.kind == "date" else Cells(self.name, "number", read_numbers(cells, self.format))
+
+    def present(self, column: Any) -> np.ndarray:
+        return self._cells(column).present
+
     def values(self, column: Any) -> np.ndarray:
-        return _complete_numbers(self.name, column)
+        return _complete_numbers(self._cells(column))
 
     def encode(self, column: Any) -> np.ndarray:
         """Return ``(y - mean) / scale``, of log(1 + y) where that is learnt: float64 of shape (n,)."""
@@ -302,52 +360,63 @@ class Quantity(Target):
 TARGETS = (Classes, Quantity)
 
 
-def is_classes(name: str, column: Any) -> bool:
+def is_classes(name: str, column: Any, rules: Rules = Rules()) -> bool:  # noqa: B008
     """Return whether a column looks like classes: texts, truth values, or few whole numbers with several rows each.
 
     Raises
     ------
     ValueError
-        If it cannot be a target: no cell has a value, or it holds dates.
+        If it cannot be a target: no cell has a value, it holds dates, or numbers in most rows only.
     """
-    cells = _cells.cells(name, column)
+    cells = decided(_cells.cells(name, column), rules.strict)
     if cells.kind in ("none", "date"):
         problem = "has no value in any row" if cells.kind == "none" else "must be numbers or classes; got dates"
         raise ValueError(f"the target {name!r} {problem}")
     if cells.kind != "number":
+        _check_not_mixed(cells)
         return True
     assert cells.numbers is not None
-    numbers = cells.numbers[~np.isnan(cells.numbers)]
+    numbers = cells.numbers[cells.present]
     different = np.unique(numbers)
     is_whole = all(float(x).is_integer() for x in different[: FEW_CLASSES + 1].tolist())
-    return is_whole and len(different) <= FEW_CLASSES and len(numbers) >= ROWS_OF_A_CLASS * len(different)
+    n = len(set(cells.as_texts()) - {None}) if cells.holds_integers else len(different)
+    return is_whole and n <= FEW_CLASSES and len(numbers) >= ROWS_OF_A_CLASS * n
 
 
-def present(name: str, column: Any) -> np.ndarray:
-    """Return which rows have a target: bool of shape (n,)."""
-    cells = _cells.cells(name, column)
-    if cells.texts is not None:
-        return np.array([text is not None for text in cells.texts], dtype=np.bool_)
-    return np.ones(len(column), dtype=np.bool_) if cells.numbers is None else ~np.isnan(cells.numbers)
+def as_classes(name: str, column: Any, rules: Rules) -> Cells:
+    """Return the cells of a target that is known to be classes: texts, but for numbers as Python writes them."""
+    return decided(_cells.cells(name, column), rules.strict, "text")
 
 
-def _complete(name: str, column: Any) -> Cells:
-    """Return the cells of a target, each of which has a value."""
-    cells = _cells.cells(name, column)
-    there = present(name, column)
-    if not there.all():
-        raise CellError(name, int((~there).argmax()), "expected a value of the target; got a missing cell")
-    if cells.kind == "date":
-        raise ValueError(f"the target {name!r} must be numbers or classes; got dates")
+def as_quantity(name: str, column: Any, rules: Rules) -> Cells:
+    """Return the cells of a target that is known to be a number."""
+    cells = decided(_cells.cells(name, column), rules.strict, "number")
+    _check_not_mixed(cells)
     return cells
 
 
-def _complete_numbers(name: str, column: Any) -> np.ndarray:
-    cells = _complete(name, column)
-    if not len(column):
-        raise ValueError(f"the target {name!r} must have at least one row; got none")
+def _check_not_mixed(cells: Cells) -> None:
+    if cells.odd is not None:
+        problem = f"expected a number, written as in most rows; got {cells.odd}{HINT}"
+        raise CellError(cells.name, cells.odd.row, problem)
+
+
+def _complete(cells: Cells) -> Cells:
+    """Return the cells of a target, each of which has a value."""
+    if cells.kind == "date":
+        raise ValueError(f"the target {cells.name!r} must be numbers or classes; got dates")
+    there = cells.present
+    if not there.all():
+        raise CellError(cells.name, int((~there).argmax()), "expected a value of the target; got a missing cell")
+    return cells
+
+
+def _complete_numbers(cells: Cells) -> np.ndarray:
+    cells = _complete(cells)
+    if not len(cells):
+        raise ValueError(f"the target {cells.name!r} must have at least one row; got none")
     if cells.numbers is None:
-        raise CellError(name, 0, f"expected a number; got {(cells.texts or ['?'])[0]!r}")
+        raise CellError(cells.name, 0, f"expected a number; got {cells.as_texts()[0]!r}")
     return cells.numbers
 
 
@@ -361,3 +430,23 @@ def _quantile(numbers: np.ndarray, q: float) -> float:
     place = q * len(ordered)
     whole = int(place)
     return float(ordered[min(len(ordered) - 1, whole if place > whole else max(0, whole - 1))])
+
+
+def _is_whole(label: str) -> bool:
+    try:
+        return str(int(label)) == label
+    except ValueError:
+        return False
+
+
+def _number(label: str) -> int | float:
+    return int(label) if _is_whole(label) else float(label)
+
+
+def _whole(labels: tuple[str, ...]) -> np.ndarray:
+    """Return whole numbers as int64; as uint64 or objects if they do not fit."""
+    numbers = [int(label) for label in labels]
+    low, high = min(numbers), max(numbers)
+    if low >= -(2**63) and high < 2**63:
+        return np.array(numbers, dtype=np.int64)
+    return np.array(numbers, dtype=np.uint64 if low >= 0 and high < 2**64 else object)

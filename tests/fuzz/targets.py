@@ -10,6 +10,7 @@ import random
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,7 @@ TABLE = {
     "town": ["Bonn", "Kiel", "Kiel", None, "Bonn", "Köln", "Bonn"] * 4,
     "member": [True, False, None, True, True, False, True] * 4,
     "id": list(range(28)),
+    "seen": [None if day == 3 else f"2024-02-{day:02}T{day % 24:02}:30:00" for day in range(1, 29)],
 }
 
 
@@ -268,7 +270,10 @@ def _columns() -> Any:
     numbers = pl.Series("number", [1.5, None, float("nan"), -3e300], pl.Float64)
     texts = pl.Series("town", ["Kiel", "Bonn", None, "Kiel"], pl.Categorical)
     whole = pl.Series("whole", [1, 2**62, -5, None], pl.Int64)
-    return pl.DataFrame([numbers, texts, whole, pl.Series("flag", [True, None, False, True])])
+    when = pl.Series("when", [0, 2**50, -(2**50), None]).cast(pl.Datetime("us", "UTC"))
+    price = pl.Series("price", [Decimal("1.5"), None, Decimal("12345678901234567.5"), Decimal(-3)])
+    flag = pl.Series("flag", [True, None, False, True])
+    return pl.DataFrame([numbers, texts, whole, flag, when, price, (when - when[0]).rename("for")])
 
 
 def _parquet_seeds(folder: Path) -> list[bytes]:

@@ -10,9 +10,10 @@ import numpy as np
 
 from fastnn._input import checks
 from fastnn.cli.tables.files import in_file, kinds, open_table
-from fastnn.tables import Classes, TableModel, cells, targets
+from fastnn.tables import Classes, TableModel, cells
 
 LABEL_KINDS = {"text": "text", "boolean": "boolean", "number": "number"}
+OF_NUMBERS = {"i": "integer", "f": "number", "u": "text", "O": "text", "U": "text"}  # by the dtype; others lose digits
 
 
 @dataclass
@@ -69,7 +70,8 @@ def batches(
     )
     has_target = name in file.names
     wanted = kinds(model, with_target and has_target)
-    for part in file.batches(wanted, head=head, keep=keep):
+    old = model.preprocessor.version == 1
+    for part in file.batches(wanted, head=head, keep=keep, old=old):
         columns = dict(part.columns)
         target = columns.pop(name) if with_target and has_target else None
         with in_file(path, part.rows):
@@ -107,8 +109,8 @@ def output_kinds(model: TableModel) -> dict[str, str]:
     target = model.target
     if isinstance(target, Classes):
         kind = LABEL_KINDS[target.kind]
-        if kind == "number" and target.decode(np.zeros(1, dtype=np.int64)).dtype.kind == "i":
-            kind = "integer"
+        if kind == "number":
+            kind = OF_NUMBERS[target.decode(np.zeros(1, dtype=np.int64)).dtype.kind]
         return {"label": kind, **{f"probability_{label}": "number" for label in target.labels}}
     quantiles = target.quantiles
     return {f"quantile_{q:g}": "number" for q in quantiles} or {"prediction": "number"}
@@ -119,6 +121,7 @@ def output_columns(model: TableModel, outputs: np.ndarray) -> Mapping[str, np.nd
     names = list(output_kinds(model))
     if isinstance(model.target, Classes):
         label = model.target.decode(outputs.argmax(axis=1))
+        label = label.astype(str) if label.dtype.kind in "uO" else label
         return {"label": label, **dict(zip(names[1:], np.ascontiguousarray(outputs.T), strict=True))}
     return dict(zip(names, np.ascontiguousarray(outputs.T), strict=True))
 
@@ -133,7 +136,7 @@ def evaluated(
         if batch.target is None:
             raise ValueError(f"{path}: no column is named {name!r}, which the model predicts")
         with in_file(path, batch.rows):
-            there = targets.present(name, batch.target)
+            there = model.target.present(batch.target)
         missing += int(np.count_nonzero(~there))
         if there.any():
             with in_file(path, batch.rows[there]):

@@ -13,9 +13,11 @@ from fastnn.cli import objectives
 from fastnn.cli.tables.files import in_file
 from fastnn.cli.tables.options import TableOptions
 from fastnn.tables import cells, targets
+from fastnn.tables.cells import Cells
+from fastnn.tables.texts import Rules
 
 if TYPE_CHECKING:
-    from fastnn._readers.polars_tables import Mixed, Part
+    from fastnn._readers.polars_tables import Part
 
 
 @dataclass(frozen=True)
@@ -24,23 +26,20 @@ class Decision:
 
     Attributes
     ----------
-    name : str
-        The column.
+    cells : Cells
+        Of the column.
     task : str
         One of `fastnn.cli.objectives.TASKS`.
     loss : str
         One of those of the task.
     there : bool ndarray, shape (n,)
         Which rows have a target.
-    mixed : dict of str to Mixed
-        Columns most of which are numbers, without those that were chosen to be categories.
     """
 
-    name: str
+    cells: Cells
     task: str
     loss: str
     there: np.ndarray
-    mixed: dict[str, Mixed]
 
 
 def decide(path: str, part: Part, options: TableOptions, loss: str | None) -> Decision:
@@ -53,23 +52,31 @@ def decide(path: str, part: Part, options: TableOptions, loss: str | None) -> De
     """
     name = _target_name(path, options, part.columns)
     _check_named(path, options, part.columns, name)
-    mixed = {key: found for key, found in part.mixed.items() if key not in (options.categorical or ())}
-    if name in mixed and options.task != "classification":
-        found = mixed[name]
-        raise ValueError(
-            f"{path}: column {name!r}, row {found.row}: expected a number, as in most rows; got {found.text!r}"
-            + more(found.cells)
-        )
-    column = part.columns[name]
     with in_file(path, part.rows):
-        there = targets.present(name, column)
-        task = options.task or _task_of(loss, options, name, column)
+        task = options.task or _task_of(loss, options, name, part.columns[name])
     loss = loss or _loss_of(task, options)
     _check_loss(loss, task, options, name)
     if options.log_target and (task == "classification" or loss in objectives.OF_COUNTS):
         what = f"{task} of {name!r}" if task == "classification" else f"the loss {loss}, whose outputs are logarithms"
         raise ValueError(f"--log-target is for regression with other losses; not for {what}")
-    return Decision(name, task, loss, there, mixed)
+    with in_file(path, part.rows):
+        column = as_target(part, name, task, options.rules)
+        there = column.present
+        if not there.any():
+            targets.is_classes(name, column)  # which says that there is none
+    return Decision(column, task, loss, there)
+
+
+def as_target(part: Part, name: str, task: str, rules: Rules) -> Cells:
+    """Read the column that is predicted.
+
+    Raises
+    ------
+    ValueError
+        If a cell is not what the task is about.
+    """
+    read = targets.as_classes if task == "classification" else targets.as_quantity
+    return read(name, part.columns[name], rules)
 
 
 def _target_name(path: str, options: TableOptions, columns: Mapping[str, Any]) -> str:
@@ -83,7 +90,7 @@ def _target_name(path: str, options: TableOptions, columns: Mapping[str, Any]) -
 
 def _check_named(path: str, options: TableOptions, columns: Mapping[str, Any], target: str) -> None:
     """Refuse names in options that are not of columns to learn from."""
-    for argument in ("categorical", "ignore"):
+    for argument in ("categorical", "numeric", "ignore"):
         for other in getattr(options, argument) or ():
             if other not in columns or other == target:
                 what = "the target" if other == target else "no column of it"
@@ -91,14 +98,18 @@ def _check_named(path: str, options: TableOptions, columns: Mapping[str, Any], t
     for other in options.categorical or ():
         if other in (options.ignore or ()):
             raise ValueError(f"{path}: --categorical must name columns that --ignore does not; got {other!r} in both")
+    for other in options.numeric or ():
+        for argument in ("categorical", "ignore"):
+            if other in (getattr(options, argument) or ()):
+                raise ValueError(f"{path}: --numeric must not name columns that --{argument} names too; got {other!r}")
 
 
-def _task_of(loss: str | None, options: TableOptions, name: str, column: np.ndarray) -> str:
+def _task_of(loss: str | None, options: TableOptions, name: str, column: np.ndarray | Cells) -> str:
     if loss is not None:
         return next((task for task, known in objectives.TASKS.items() if loss in known), "regression")
     if options.quantiles is not None:
         return "regression"
-    return "classification" if targets.is_classes(name, column) else "regression"
+    return "classification" if targets.is_classes(name, column, options.rules) else "regression"
 
 
 def _loss_of(task: str, options: TableOptions) -> str:
@@ -112,8 +123,3 @@ def _check_loss(loss: str, task: str, options: TableOptions, name: str) -> None:
     if options.quantiles is not None and loss not in objectives.WITH_QUANTILES:
         of_quantiles = ", ".join(objectives.WITH_QUANTILES)
         raise ValueError(f"--quantiles is for the loss {of_quantiles}; the loss is {loss}")
-
-
-def more(cells: int) -> str:
-    """Say that the cell named before is not the only one, if so."""
-    return f", and {cells - 1:,} more" if cells > 1 else ""

@@ -13,8 +13,7 @@ from rich.table import Table
 from fastnn.cli import display
 from fastnn.cli.sources import Scores
 from fastnn.cli.tables.dividing import DividedTable
-from fastnn.tables import Categorical, Classes, Numeric, Preprocessor, Quantity
-from fastnn.tables.encoders import Encoder, Unused
+from fastnn.tables import Classes, Preprocessor, Quantity
 from fastnn.tables.scores import MAXIMISED
 
 if TYPE_CHECKING:
@@ -34,7 +33,8 @@ def show_table(out: Console, file: TableFile, divided: DividedTable) -> None:
         which = f"row {row}" if n == 1 else f"{n:,} rows, the first of them row {row},"
         out.print(f"left out: {which} without {escape(divided.target.name)}")
     out.print()
-    display.show(out, display.values_table("Target", target_values(divided.target)))
+    note = {"cells": divided.note} if divided.note else {}
+    display.show(out, display.values_table("Target", target_values(divided.target) | note))
     show_columns(out, divided.preprocessor)
 
 
@@ -71,36 +71,28 @@ def show_columns(out: Console, preprocessor: Preprocessor) -> None:
     table.add_column("", "", overflow="fold")
     table.add_column("features", f"{len(preprocessor.features)}", justify="right")
     for encoder in used[:MOST_COLUMNS]:
-        kind = {"Numeric": "number", "Boolean": "true or false"}.get(type(encoder).__name__, "categories")
-        table.add_row(escape(encoder.name), kind, escape(_details(encoder)), str(len(encoder.features)))
+        table.add_row(escape(encoder.name), encoder.used_as, escape(encoder.explanation), str(len(encoder.features)))
     if len(used) > MOST_COLUMNS:
         table.add_row(f"and {len(used) - MOST_COLUMNS} more", "", "", "")
     display.show(out, table)
-    if unused:
-        display.show(out, _unused_table(unused))
+    for title, said in (
+        ("How cells were read", preprocessor.notes),
+        ("Not used", {column.name: column.explanation for column in unused}),
+    ):
+        if said:
+            display.show(out, _said_table(title, said))
 
 
-def _unused_table(unused: tuple[Unused, ...]) -> Table:
-    table = display.table("Not used", show_header=False)
+def _said_table(title: str, said: Mapping[str, str]) -> Table:
+    """Say something of some columns."""
+    table = display.table(title, show_header=False)
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
-    for column in unused[:MOST_COLUMNS]:
-        table.add_row(escape(column.name), escape(column.explanation))
-    if len(unused) > MOST_COLUMNS:
-        table.add_row(f"and {len(unused) - MOST_COLUMNS} more", "")
+    for name, text in list(said.items())[:MOST_COLUMNS]:
+        table.add_row(escape(name), escape(text))
+    if len(said) > MOST_COLUMNS:
+        table.add_row(f"and {len(said) - MOST_COLUMNS} more", "")
     return table
-
-
-def _details(encoder: Encoder) -> str:
-    if isinstance(encoder, Categorical):
-        listed = list(encoder.categories[:6])
-        if len(encoder.categories) > len(listed):
-            listed.append(f"… {len(encoder.categories) - len(listed)} more")
-        listed += ["(rare)"] * encoder.other + ["(missing)"] * encoder.missing
-        return ", ".join(listed)
-    assert isinstance(encoder, Numeric)
-    text = f"mean {encoder.mean:.6g}, deviation {encoder.scale:.4g}"
-    return text + (f"; missing ones {encoder.fill:.6g}, marked" if encoder.indicator else "")
 
 
 def show_scores(

@@ -11,8 +11,9 @@ import numpy as np
 
 from fastnn._readers import delimited
 from fastnn.cli.failures import Failure
-from fastnn.tables import Boolean, Categorical, CellError, Classes, TableModel
-from fastnn.tables.cells import number_text
+from fastnn.tables import Boolean, Categorical, CellError, Classes, Numeric, TableModel
+from fastnn.tables.encoders import is_canonical
+from fastnn.tables.number_formats import NumberFormat
 
 if TYPE_CHECKING:
     from fastnn._readers.polars_tables import TableFile
@@ -63,24 +64,24 @@ def in_file(path: str, rows: np.ndarray) -> Iterator[None]:
         raise ValueError(f"{path}: {error}") from None
 
 
-def kinds(model: TableModel, with_target: bool) -> dict[str, str]:
+def kinds(model: TableModel, with_target: bool) -> dict[str, str | NumberFormat]:
     """Say what the columns that a model takes must hold, by name, as `TableFile.batches` takes it."""
-    result = {}
+    result: dict[str, str | NumberFormat] = {}
     for encoder in model.preprocessor.encoders:
         if isinstance(encoder, Categorical):
-            result[encoder.name] = "name" if all(map(_is_canonical, encoder.categories)) else "text"
+            result[encoder.name] = "name" if all(map(is_canonical, encoder.categories)) else "text"
         else:
-            result[encoder.name] = "boolean" if isinstance(encoder, Boolean) else "number"
+            kind: str | NumberFormat = "text"  # dates
+            if isinstance(encoder, Boolean):
+                kind = "boolean"
+            elif isinstance(encoder, Numeric):
+                kind = "number" if model.preprocessor.version == 1 else encoder.format or NumberFormat()
+            result[encoder.name] = kind
     if with_target:
         target = model.target
-        is_text = isinstance(target, Classes) and target.kind == "text"
-        result[target.name] = "text" if is_text else "name" if isinstance(target, Classes) else "number"
+        if isinstance(target, Classes):
+            result[target.name] = "text" if target.kind == "text" else "name"
+        else:
+            is_old = model.preprocessor.version == 1
+            result[target.name] = "number" if is_old else target.format or NumberFormat()
     return result
-
-
-def _is_canonical(category: str) -> bool:
-    """Tell whether a category may be a number or a truth value, which a file may write in several ways."""
-    try:
-        return category in ("true", "false") or number_text(float(category)) == category
-    except (ValueError, OverflowError):
-        return False

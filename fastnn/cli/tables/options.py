@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fastnn.tables.texts import Rules
+
 QUANTILES = (0.1, 0.5, 0.9)
 _DEFAULTS = {"hidden": (64, 64), "dropout": 0.2, "epochs": 100, "patience": 20, "validation_fraction": 0.2}
 _LEARNING_RATES = dict.fromkeys(("adam", "adamw", "nadam", "rmsprop"), 0.001)
@@ -18,12 +20,20 @@ class TableOptions:
     target: str | None = None
     task: str | None = None
     categorical: tuple[str, ...] | None = None
+    numeric: tuple[str, ...] | None = None
     ignore: tuple[str, ...] | None = None
     max_categories: int = 50
     min_rows: int = 5
     quantiles: tuple[float, ...] | None = None
     separator: str | None = None
+    missing: tuple[str, ...] | None = None
+    decimal: str | None = None
     log_target: bool | None = None
+
+    @property
+    def rules(self) -> Rules:
+        """How texts are read."""
+        return Rules.of(self.missing, self.decimal)
 
     def described(self) -> dict[str, Any]:
         """Name those that were chosen, with their values."""

@@ -91,7 +91,7 @@ class Table(Source):
             "file": self.file.path,
             "path": os.path.abspath(self.file.path),
             "columns": self.fingerprints,
-            "table": self.chosen.described() | {"loss": self.loss, "target": self.target.name},
+            "table": {"missing": None} | self.chosen.described() | {"loss": self.loss, "target": self.target.name},
             **self.divided(),
             "classes": list(self.classes) or None,
         }
@@ -111,7 +111,7 @@ def opened(path: str, chosen: TableOptions, division: Division, loss: str | None
         If the file cannot be read, is no table, or does not suit the options.
     """
     file = open_table(path, chosen.separator)
-    part = file.read()
+    part = file.read(chosen.rules.format)
     if not len(part.rows):
         raise ValueError(f"{path}: the table has no rows")
     return Table(file, part, chosen, division, loss)
