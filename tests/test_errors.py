@@ -212,7 +212,7 @@ ROWS = [
     (fastnn.plot.best_epoch, {"values": ["a"]}, "values", "numbers", "str 'a'"),
     (fastnn.plot.learning_curve, {"history": {"loss": []}}, "history", "at least one epoch", "empty"),
     (fastnn.plot.learning_curve, {"history": {"loss": ["a"]}}, "history", "numbers", "str 'a'"),
-    (fastnn.plot.weights, {"network": NET, "features": ["a"]}, "features", "each of 5 features", "got 1"),
+    (fastnn.plot.weights, {"network": NET, "features": ["a"]}, "features", "each of 5 features", "a"),
     (fastnn.plot.weights, {"network": NET, "units": [3]}, "units", "at most 2", "3"),
     (
         fastnn.plot.schedule,

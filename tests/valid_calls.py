@@ -228,6 +228,7 @@ CALLS = [
     (CLASSES.encode, {"column": TABLE["kind"]}),
     (CLASSES.decode, {"numbers": Y}),
     (tables.Quantity, {"name": "size", "mean": 0.1, "scale": 0.1, "typical": [0.1], "quantiles": [0.5]}),
+    (tables.Quantity, {"name": "size", "mean": 0.0, "scale": 0.1, "typical": [0.1], "log": False, "rate": True}),
     (tables.Quantity.fit, {"name": "size", "column": TABLE["size"], "quantiles": (0.5,), "absolute": True}),
     (tables.Quantity.fit, {"name": "size", "column": [0, 1, 2], "log": True, "rate": False}),
     (CLASSES.values, {"column": TABLE["kind"]}),
