@@ -223,7 +223,7 @@ ROWS = [
     (fastnn.plot.learning_curve, {"history": {"loss": []}}, "history", "at least one epoch", "empty"),
     (fastnn.plot.learning_curve, {"history": {"loss": ["a"]}}, "history", "numbers", "str 'a'"),
     (fn.History, {"columns": {"loss": [1.0], "acc": []}}, "columns", "one value for each epoch", "0 of 'acc'"),
-    (fastnn.plot.weights, {"network": NET, "features": ["a"]}, "features", "each of 5 features", "got 1"),
+    (fastnn.plot.weights, {"network": NET, "features": ["a"]}, "features", "each of 5 features", "a"),
     (fastnn.plot.weights, {"network": NET, "units": [3]}, "units", "at most 2", "3"),
     (
         fastnn.plot.schedule,

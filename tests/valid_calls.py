@@ -247,6 +247,7 @@ CALLS = [
         tables.Quantity,
         {"name": "size", "mean": 0.1, "scale": 0.1, "typical": [0.1], "quantiles": [0.5], "format": FORMAT},
     ),
+    (tables.Quantity, {"name": "size", "mean": 0.0, "scale": 0.1, "typical": [0.1], "log": False, "rate": True}),
     (
         tables.Quantity.fit,
         {

@@ -75,7 +75,7 @@ def weights(
         raise ValueError("units must hold at least one unit; got none")
     names = None if features is None else checks.names(features, "features")
     if names is not None and len(names) != n_features:
-        raise ValueError(f"features must name each of {n_features} features; got {len(names)}")
+        raise ValueError(f"features must name each of {n_features} features; got {checks.described(features)}")
 
     ax = _style.axes(ax)
     colours = _style.palette(ax)
