@@ -101,6 +101,7 @@ ROWS = [
     (tables.Unused, {"name": "a", "reason": "constant", "detail": 5}, "detail", "a string", "int 5"),
     (fastnn.onnx.export, {"model": 5, "path": "x"}, "model", "Network, a TableModel or an estimator", "int 5"),
     (fastnn.onnx.load, {"path": "/no/such"}, "No such file", "", "/no/such"),
+    (fastnn.onnx.load, {"path": "/no/such", "output": 5}, "output", "a string, the name of an output", "int 5"),
     (fastnn.plot.page, {"run": 5, "path": "x"}, "run", "a Trainer", "int 5"),
     (fastnn.plot.confusion_matrix, {"y_true": [1.5], "y_pred": [1]}, "y_true", "integers or strings", "float64"),
     (fastnn.plot.learning_curve, {"history": {"loss": [1.0]}, "metric": "x"}, "metric", "column of history", "'x'"),

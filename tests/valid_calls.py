@@ -271,7 +271,7 @@ CALLS = [
     (scores.of_quantiles, {"y": NUMBERS, "predicted": OUTPUTS[:, :2], "quantiles": (0.1, 0.9)}),
     # -------------------------------------------------------------------------- adapters
     (fastnn.onnx.export, {"model": NET, "path": Path("written"), "activation": "softmax"}),
-    (fastnn.onnx.load, {"path": Path("network.onnx")}),
+    (fastnn.onnx.load, {"path": Path("network.onnx"), "output": "outputs", "external_data": True}),
     (
         fastnn.plot.decision_boundary,
         {

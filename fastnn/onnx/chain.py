@@ -49,7 +49,9 @@ class Chain:
         self.shape = [0, 0]
         if tensor_type.HasField("shape"):
             self.shape = [dim.dim_value for dim in tensor_type.shape.dim]
-            self.shape[:1] = [0] * len(self.shape[:1])
+            if not self.shape:
+                raise ValueError("its input must be rows of features; it has no dimensions")
+            self.shape[0] = 0
         self.nodes = self._needed(graph)
         self._find_constants()
         self.users: dict[str, list[NodeProto]] = {}

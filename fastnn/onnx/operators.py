@@ -98,7 +98,7 @@ def _negative(chain: Chain, _: NodeProto, __: Attributes) -> None:
 def _scaler(chain: Chain, _: NodeProto, attributes: Attributes) -> None:
     chain.check_rows()
     chain.element_type = TensorProto.FLOAT  # whatever goes in
-    offset, scale = (np.array(attributes[name], np.float64) for name in ("offset", "scale"))
+    offset, scale = (np.array(attributes.get(name, [usual])) for name, usual in (("offset", 0.0), ("scale", 1.0)))
     chain.found.affine(None, -offset, "float32")
     chain.found.affine(scale, None, "float32")
 
@@ -108,7 +108,7 @@ def _batch_normalization(chain: Chain, node: NodeProto, attributes: Attributes) 
     if attributes.get("training_mode", 0):
         raise ValueError("it normalises by each batch; export the model in evaluation mode (module.eval())")
     given = [chain.input(node, place) for place in range(1, 5)]
-    if node.input[0] != chain.value or any(array is None or array.ndim != 1 for array in given):
+    if any(array is None or array.ndim != 1 for array in given):
         raise ValueError("a normalisation must have four numbers for each unit")
     gain, bias, mean, variance = (array.astype(np.float64) for array in given if array is not None)
     with np.errstate(all="ignore"):
@@ -135,7 +135,7 @@ def _gain(chain: Chain, node: NodeProto, attributes: Attributes) -> tuple[np.nda
     """Return the gain of a normalisation of rows, and its epsilon."""
     chain.check_rows()
     gain = chain.input(node, 1)
-    if node.input[0] != chain.value or gain is None or gain.ndim != 1:
+    if gain is None or gain.ndim != 1:
         raise ValueError("a normalisation must have one gain for each unit")
     if attributes.get("axis", -1) not in (1, -1):
         raise ValueError(f"a normalisation must be over the units of a row; its axis is {attributes['axis']}")
@@ -175,7 +175,7 @@ def _clip(chain: Chain, node: NodeProto, attributes: Attributes) -> None:
     bounds = []
     for place, (name, open_end) in enumerate((("min", -np.inf), ("max", np.inf)), 1):
         given = chain.input(node, place)
-        bounds.append(attributes.get(name, open_end) if given is None else float(given.reshape(-1)[0]))
+        bounds.append(attributes.get(name, open_end) if given is None else float(given.reshape(())))
     low, high = bounds
     largest = np.finfo(np.float32).max  # what older operator sets say if there is no bound
     if low <= -largest and high >= largest:
@@ -286,3 +286,4 @@ PASSING: dict[str, Reader] = {
     "Unsqueeze": _unsqueeze,
 }
 MACHINE_LEARNING: dict[str, Reader] = {"Scaler": _scaler, "ZipMap": _identity}  # of the domain ai.onnx.ml
+IN_ANY_PLACE = ("Gemm", "MatMul", "Add", "Sub", "Mul", "Div", "Max")  # the value may be: they look where it is

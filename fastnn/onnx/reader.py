@@ -59,6 +59,8 @@ def _read(chain: Chain, node: NodeProto) -> None:
     """Read what the value goes into, and move it on."""
     chain.take_shape()
     users = chain.users[chain.value]
+    if not users:
+        raise ValueError(f"nothing but the shape of {chain.value!r} goes into the output")
     if len(users) > 1 or not _is_known(users[0]):
         if not _read_pattern(chain):
             if len(users) == 1:
@@ -71,6 +73,8 @@ def _read(chain: Chain, node: NodeProto) -> None:
     unknown = [name for name in node.input if name and name != chain.value and name not in chain.constants]
     if unknown or list(node.input).count(chain.value) != 1:
         raise ValueError(f"its inputs must be one value and constants; they are {', '.join(node.input)}")
+    if node.input[0] != chain.value and node.op_type not in operators.IN_ANY_PLACE:
+        raise ValueError(f"what varies must be its first input; that is {node.input[0]!r}")
     if node.domain == "ai.onnx.ml":
         operators.MACHINE_LEARNING[node.op_type](chain, node, attributes_of(node))
     elif node.op_type in operators.COMPUTING:
