@@ -35,7 +35,7 @@ export class Plane {
       part.X.forEach(([x, y], i) => {
         const target = part.y[i];
         context.beginPath();
-        mark(context, classes.length ? target : 0, ((x - left) / (right - left)) * width,
+        mark(context, classes.length ? target : 1, ((x - left) / (right - left)) * width,
           (1 - (y - bottom) / (top - bottom)) * height, size);
         const colour = classes.length ? classColour(target, classes.length) : shade(target);
         context.lineWidth = isHeldOut ? 1.6 : 1;
