@@ -41,7 +41,9 @@ def main():
     command = [sys.executable, "-u", "-m", "fastnn.cli", "playground", "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server, sync_playwright() as playwright:
         address = server.stdout.readline().split()[4]
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-dev-shm-usage"])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
         for title, link in RUNS.items():
             for name, size in {"desk": DESK, "phone": PHONE}.items():
                 page = browser.new_page(viewport=size)

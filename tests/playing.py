@@ -4,18 +4,19 @@ import contextlib
 import http.client
 import json
 import threading
+from unittest import mock
 
 import numpy as np
 from websockets.sync.client import connect
 
-from fastnn.playground import serving
+from fastnn.playground import serving, session
 
 
 @contextlib.contextmanager
 def served():
-    """The address of a server, such as ``127.0.0.1:43210``, while it runs."""
+    """The address of a server, such as ``127.0.0.1:43210``, while it runs; no call is cut short on a busy machine."""
     ready = threading.Event()
-    with serving.listening(0) as socket:
+    with serving.listening(0) as socket, mock.patch.object(session, "MOST_SECONDS", 60.0):
         server = serving.server(ready.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
         thread.start()

@@ -112,7 +112,7 @@ def test_a_screen_reader_is_told_little(page):
     """What is announced while training: that it trains, and what came of it when it is paused."""
     page.evaluate(TOLD)
     page.click("#play")
-    wait_for_frames(page, 60)
+    wait_for_frames(page, 20)
     assert page.evaluate("() => window.told") == ["Training"]
     page.click("#play")
     wait_for(page, "status", "Paused")

@@ -18,7 +18,9 @@ COLOURS = 80  # so that the file is small
 def screenshot(address):
     """Return the page as it stands after some training, as the bytes of a PNG."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-dev-shm-usage"])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
         page = browser.new_page(viewport=SIZE, color_scheme="light")
         page.goto(address)
         page.wait_for_selector("html[data-ready=true]")
