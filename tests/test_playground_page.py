@@ -230,6 +230,26 @@ def test_a_table_of_ones_own(page, tmp_path):
     wait_for(page, "x-name", "left")
 
 
+def test_columns_of_a_table(page):
+    content = b"id,a,b,c,kind\n" + b"u,1,2,3,yes\nv,2,1,5,no\n" * 8
+    choose(page, content)
+    wait_for(page, "x-name", "a")
+    page.select_option("#column-x", label="c")
+    wait_for(page, "x-name", "c")
+    page.select_option("#column-target", label="id")
+    wait_for(page, "file-hint", "to predict: id.")
+    assert page.evaluate("() => location.hash").endswith("&columns=3-2-0")
+    page.select_option("#column-y", label="kind")
+    wait_for(page, "alert", "line 2: 'kind' must hold numbers; got 'yes'")
+    page.reload()
+    page.wait_for_selector("html[data-ready=true]")
+    wait_for(page, "x-name", "c")
+    assert page.input_value("#column-target") == "0"
+    choose(page, playing.table())
+    wait_for(page, "x-name", "left")
+    assert page.locator("#column-x").inner_text().split() == ["left", "right", "kind"]
+
+
 def test_a_regression(page):
     choose(page, "\n".join(["u,v,w", *(f"{i % 9},{i % 7},{(i % 9) * (i % 7) / 3}" for i in range(99))]).encode())
     wait_for(page, "y-name", "v")
@@ -242,7 +262,7 @@ def test_a_regression(page):
     ("content", "message"),
     [
         (b"", "mine.csv: the file must be a CSV file in UTF-8; it is empty"),
-        (b"a,b\n1,2\n", "must have three columns"),
+        (b"a,b\n1,2\n", "must have three columns or more"),
         (b"a,b,c\n" * 12, "mine.csv: line 2: 'a' must hold numbers; got 'a'"),
         (b"1" * 1_000_001, "The file must have at most 1,000 kB"),
     ],

@@ -22,6 +22,7 @@ FILES = {
     "three": playing.table("\t", ("a", "b b", "c")),
     "numbers": playing.table(classes=("1", "2.0")),
     "regression": REGRESSION,
+    "wide": b"id,a,b,c,kind\n" + b"u,1,2,3,yes\nv,2,1,5,no\nw,3,3,4,no\n" * 8,
 }
 
 
@@ -31,10 +32,10 @@ def _without_haste(monkeypatch):
     monkeypatch.setattr(sessions, "MOST_SECONDS", 60.0)
 
 
-def session(text="", file=None):
+def session(text="", file=None, columns=()):
     if file is None:
         return Session(Settings.from_query(text))
-    table = tables.read(FILES[file], "my table.csv")
+    table = tables.read(FILES[file], "my table.csv", columns)
     return Session(Settings.from_query(f"data=table&table={table.key}&{text}"), table)
 
 
@@ -77,7 +78,7 @@ def test_a_script_repeats_the_run(text, updates, epochs, tmp_path):
 
 @pytest.mark.parametrize("file", FILES)
 def test_a_script_repeats_the_run_on_a_table(file, tmp_path):
-    run = session("layers=4", file)
+    run = session("layers=4", file, (3, 1, 0) if file == "wide" else ())
     run.epochs(2)
     run.update()
     assert repeated(run, tmp_path) == run.trainer.network.digest()
@@ -122,12 +123,13 @@ def test_updates_and_epochs_in_any_mixture_are_one_run(optimizer):
 
 
 def test_an_epoch_that_takes_long_goes_on_in_the_next_call(monkeypatch):
-    monkeypatch.setattr(sessions, "MOST_SECONDS", 1e-4)
+    monkeypatch.setattr(sessions, "MOST_SECONDS", 1e-3)
     cut, whole = (session("points=2000&batch=single&layers=12-12-12-12-12-12&held_out=0.1") for _ in range(2))
-    cut.epochs(1)
-    assert 0 < cut.trainer.steps < 1800
+    calls = 0
     while not cut.trainer.epoch:
         cut.epochs(1)
+        calls += 1
+    assert calls > 1
     monkeypatch.setattr(sessions, "MOST_SECONDS", 60.0)
     whole.epochs(1)
     assert cut.trainer.network.digest() == whole.trainer.network.digest()

@@ -144,6 +144,19 @@ def test_a_table_is_there_for_all_pages(address):
         assert ask("epochs", count=20)["heldOut"]["accuracy"] > 0.9
 
 
+def test_columns_of_a_table_may_be_chosen(address):
+    content = b"id,a,b,c,kind\n" + b"u,1,2,3,yes\nv,2,1,5,no\n" * 8
+    link = f"data=table&table={playing.send_table(address, content)[1]['table']}"
+    with playing.asking(address) as ask:
+        run = ask("begin", query=link)["run"]
+        assert (run["names"], run["columns"]) == (["a", "b", "kind"], [1, 2, 4])
+        assert run["header"] == ["id", "a", "b", "c", "kind"]
+        run = ask("begin", query=f"{link}&columns=3-1-0")["run"]
+        assert (run["names"], run["classes"]) == (["c", "a", "id"], ["u", "v"])
+        answer = ask("begin", query=f"{link}&columns=0-1-4")
+        assert answer == {"error": "line 2: 'id' must hold numbers; got 'u'", "field": "columns"}
+
+
 def test_a_bad_table_is_told(address):
     assert playing.send_table(address, b"a,b\n1,2\n")[0] == 400
     assert "three columns" in playing.send_table(address, b"a,b\n1,2\n")[1]["error"]

@@ -21,7 +21,7 @@ from fastnn.playground.settings import MOST_LAYERS, MOST_UNITS, Settings, Settin
         "layers=",
         "layers=4-2-1&activation=relu&dropout=0.25",
         "optimizer=momentum&learning_rate=3.0&batch=single&seed=4294967295",
-        "data=table&table=0123456789abcdef&batch_size=64",
+        "data=table&table=0123456789abcdef&columns=4-0-2&batch_size=64",
     ],
 )
 def test_a_link_holds_what_differs_from_the_usual(text):
@@ -49,6 +49,8 @@ BAD = {
     "layers=8-": ("layers", "layers must be units of each hidden layer, such as 8-8; got '8-'"),
     "layers=-1": ("layers", "layers must be units of each hidden layer, such as 8-8; got '-1'"),
     "layers=1-1-1-1-1-1-1": ("layers", f"layers must be at most {MOST_LAYERS} hidden layers; got 7"),
+    "columns=1-2": ("columns", "columns must be places of three columns; got (1, 2)"),
+    "columns=a": ("columns", "columns must be places of three columns, such as 0-1-4; got 'a'"),
     "activation=softmax": ("activation", "activation must be one of 'identity', 'relu'"),
     "dropout=0.9": ("dropout", "dropout must be a finite number at least 0 and at most 0.8; got 0.9"),
     "optimizer=adaam": ("optimizer", "did you mean 'adam'?"),
@@ -138,6 +140,22 @@ def test_few_different_numbers_are_classes_and_many_are_a_regression():
     assert many.targets.tolist() == [i / 4 for i in range(20)]
 
 
+WIDE = b"id,length,n,width,kind\n" + b"a,1,2,3,yes\nb,2,1,5,no\n" * 8
+
+
+def test_of_many_columns_two_and_a_target_are_chosen():
+    found = tables.read(WIDE, "my.csv")
+    assert (found.columns, found.classes) == (("length", "n", "kind"), ("no", "yes"))
+    found = tables.read(WIDE, "my.csv", (3, 1, 0))
+    assert (found.columns, found.classes) == (("width", "length", "id"), ("a", "b"))
+    assert found.X[0].tolist() == [3, 1]
+    for chosen in ((0, 1, 5), (1, 1, 2)):
+        with pytest.raises(ValueError, match="columns must be three different ones of the 5"):
+            tables.read(WIDE, "my.csv", chosen)
+    with pytest.raises(ValueError, match="line 2: 'id' must hold numbers; got 'a'"):
+        tables.read(WIDE, "my.csv", (0, 1, 2))
+
+
 def lines(*rows, n=20):
     return "\n".join([*rows, *(f"{i},{i + 1},{'ab'[i % 2]}" for i in range(n))]).encode()
 
@@ -148,9 +166,10 @@ BAD_TABLES = {
     "the file must be a CSV file in UTF-8; it is no text": b"PK\0\0",
     "the file must have at most 1,000 kB; it has 1,200 kB": b"x" * 1_200_000,
     "separated by commas there are 2: x, y": b"x,y\n1,2\n",
-    "separated by semicolons there are 4: a, b, c, d": b"a;b;c;d\n1;2;3;4\n",
+    "separated by semicolons there are 2: a, b": b"a;b\n1;2\n",
+    "two columns of numbers beside the last; there are 1 without": b"a,b,c,d\n" + b"1,x,,0\n2,y,1,1\n" * 8,
     "the first line must name the columns; it holds numbers: 1, 2, 3": lines("1,2,3"),
-    "the first line must name the three columns, each otherwise; got x, x, y": lines("x,x,y"),
+    "the first line must name the columns, each otherwise; got x, x, y": lines("x,x,y"),
     "line 3 must have 3 cells, as the header has; it has 4": lines("x,y,z", "1,2,a", "1,2,a,"),
     "line 2: 'y' must hold numbers; got 'two'": lines("x,y,z", "1,two,a"),
     "line 2: 'y' must hold numbers; got ''": lines("x,y,z", "1,,a"),

@@ -35,6 +35,8 @@ def beginning(session: Session) -> dict[str, Any]:
         "classes": list(found.classes),
         "names": list(found.names),
         "file": session.table.file if session.table else "",
+        "header": list(session.table.header) if session.table else [],
+        "columns": list(session.table.chosen) if session.table else [],
         "plane": ends,
         "labels": [_labels(session, axis, ends[axis]) for axis in range(2)],
         "train": {"X": _rounded(found.train[0]), "y": _rounded(train)},

@@ -74,17 +74,17 @@ def _sources(*functions: Callable[..., Any]) -> list[str]:
 
 
 def _file(table: Table) -> list[str]:
-    first, second, target = table.columns
+    (first, second, target), (i, j, k) = table.columns, table.chosen
     lines = [
         "# Begin it in the folder of the file.",
         f'with open({json.dumps(table.file)}, newline="", encoding="utf-8-sig") as file:',
         f"    rows = [row for row in csv.reader(file, delimiter={json.dumps(table.separator)}) if row][1:]",
-        "X = np.array([[float(row[0]), float(row[1])] for row in rows], dtype=np.float32)",
+        f"X = np.array([[float(row[{i}]), float(row[{j}])] for row in rows], dtype=np.float32)",
         f"# {first!r} and {second!r}; {target!r} is to be predicted.",
     ]
     if not table.classes:
-        return [*lines, "y = np.array([float(row[2]) for row in rows], dtype=np.float32)"]
-    value = "float(row[2])" if table.is_numeric else "row[2].strip()"
+        return [*lines, f"y = np.array([float(row[{k}]) for row in rows], dtype=np.float32)"]
+    value = f"float(row[{k}])" if table.is_numeric else f"row[{k}].strip()"
     return [
         *lines,
         f"values = [{value} for row in rows]",

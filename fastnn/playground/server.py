@@ -89,7 +89,7 @@ class Playground:
     """What the pages of a server share: the tables that were sent to it lately."""
 
     def __init__(self) -> None:
-        self._tables: OrderedDict[str, tables.Table] = OrderedDict()
+        self._tables: OrderedDict[str, tuple[bytes, str]] = OrderedDict()
 
     async def take_table(self, request: Request) -> JSONResponse:
         """Read a CSV file that the page sends."""
@@ -98,11 +98,12 @@ class Playground:
             content += part
             if len(content) > tables.MOST_BYTES:
                 break  # `read` says that it is too large
+        name = request.query_params.get("name", "table.csv")[:200]
         try:
-            table = tables.read(content, request.query_params.get("name", "table.csv")[:200])
+            table = tables.read(content, name)
         except ValueError as error:
             return JSONResponse({"error": str(error)}, status_code=400)
-        self._tables[table.key] = table
+        self._tables[table.key] = content, name
         while len(self._tables) > _MOST_TABLES:
             self._tables.popitem(last=False)
         return JSONResponse({"table": table.key})
@@ -121,13 +122,15 @@ class Playground:
     def session(self, query: str) -> Session:
         """Begin the run that a link describes."""
         settings = Settings.from_query(query)
-        table = self._tables.get(settings.table) if settings.data == TABLE else None
-        if settings.data == TABLE and table is None:
+        return Session(settings, self._table(settings) if settings.data == TABLE else None)
+
+    def _table(self, settings: Settings) -> tables.Table:
+        if settings.table not in self._tables:
             raise SettingsError("choose the file of the table again: it is not here any more", "data")
         try:
-            return Session(settings, table)
+            return tables.read(*self._tables[settings.table], settings.columns)
         except ValueError as error:
-            raise SettingsError(str(error), "held_out") from None
+            raise SettingsError(str(error), "columns") from None
 
 
 class Conversation:

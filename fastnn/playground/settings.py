@@ -52,6 +52,8 @@ class Settings:
         A name of `DATA_SETS`, or ``"table"``.
     table : str
         The fingerprint of the user's table; empty for the other data sets.
+    columns : tuple of int
+        The places of the two features and of the target in that table; empty: as `tables.read` chooses them.
     points : int
         Rows that are drawn, for training and held out together.
     noise, held_out : float
@@ -66,6 +68,7 @@ class Settings:
 
     data: str = "spirals"
     table: str = ""
+    columns: tuple[int, ...] = ()
     points: int = 300
     noise: float = 0.1
     held_out: float = 0.3
@@ -113,7 +116,7 @@ class Settings:
     def as_texts(self) -> dict[str, str]:
         """Return each setting as the text that a link has."""
         texts = {field.name: str(getattr(self, field.name)) for field in dataclasses.fields(self)}
-        return texts | {"layers": "-".join(map(str, self.layers))}
+        return texts | {name: "-".join(map(str, getattr(self, name))) for name in ("columns", "layers")}
 
     def to_query(self) -> str:
         """Return the text of a link: what differs from the usual."""
@@ -129,13 +132,20 @@ def _layers(value: Any, argument: str) -> tuple[int, ...]:
     return tuple(checks.integer(units, "units of a layer", 1, MOST_UNITS) for units in value)
 
 
-def _units(text: str) -> tuple[int, ...]:
+def _columns(value: Any, argument: str) -> tuple[int, ...]:
+    if not isinstance(value, tuple) or len(value) not in (0, 3):
+        raise ValueError(f"{argument} must be places of three columns; got {value!r}")
+    return tuple(checks.integer(place, argument, 0) for place in value)
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("-")) if text else ()
 
 
 _CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "data": lambda value, name: checks.choice(value, (*DATA_SETS, TABLE), name),
     "table": checks.text,
+    "columns": _columns,
     "points": lambda value, name: checks.integer(value, name, 20, 2000),
     "noise": lambda value, name: checks.number(value, name, 0.0, 0.5),
     "held_out": lambda value, name: checks.number(value, name, 0.1, 0.8),
@@ -152,11 +162,12 @@ _READ: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(_CHECKS, str),
     **dict.fromkeys(("points", "batch_size", "seed"), int),
     **dict.fromkeys(("noise", "held_out", "dropout", "learning_rate"), float),
-    "layers": _units,
+    **dict.fromkeys(("columns", "layers"), _whole_numbers),
 }
 _EXPECTED = {
     **dict.fromkeys(("points", "batch_size", "seed"), "a whole number"),
     **dict.fromkeys(("noise", "held_out", "dropout", "learning_rate"), "a number"),
+    "columns": "places of three columns, such as 0-1-4",
     "layers": "units of each hidden layer, such as 8-8",
 }
 _USUAL = Settings()

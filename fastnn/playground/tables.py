@@ -1,4 +1,4 @@
-"""A table of the user's own: a CSV file with a header, two features and what is to be predicted."""
+"""A table of the user's own: a CSV file with a header, of which two columns are features and one is predicted."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ class Table:
     file : str
         The name of the file.
     separator : str
-    columns : tuple of str
-        The names of the two features and of the target.
+    header : tuple of str
+        The names of all columns.
+    chosen : (int, int, int)
+        The places of the two features and of the target among them.
     X : float32 ndarray, shape (n, 2)
     targets : ndarray, shape (n,)
         Numbers of classes, or float32 of a regression.
@@ -43,15 +45,24 @@ class Table:
     key: str
     file: str
     separator: str
-    columns: tuple[str, ...]
+    header: tuple[str, ...]
+    chosen: tuple[int, ...]
     X: np.ndarray
     targets: np.ndarray
     classes: tuple[str, ...]
     is_numeric: bool
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the two features and of the target."""
+        return tuple(self.header[place] for place in self.chosen)
 
-def read(content: bytes, file: str) -> Table:
+
+def read(content: bytes, file: str, chosen: tuple[int, ...] = ()) -> Table:
     """Read a CSV file.
+
+    ``chosen`` are the places of the features and of the target; by default the last column is the target, and the first
+    two others that hold nothing but numbers are the features.
 
     Raises
     ------
@@ -69,20 +80,23 @@ def read(content: bytes, file: str) -> Table:
     first = text.lstrip("\r\n").splitlines()[0]
     separator = max(SEPARATORS, key=first.count)
     lines, header, cells = _records(text, separator)
-    columns = _columns(header, separator)
+    _check_header(header, separator)
     if not FEWEST_ROWS <= len(cells) <= MOST_ROWS:
         raise ValueError(f"the table must have from {FEWEST_ROWS} to {MOST_ROWS:,} rows; it has {len(cells):,}")
+    chosen = _chosen(header, cells, chosen)
+    columns = [header[place] for place in chosen]
+    features = [[row[place] for place in chosen[:2]] for row in cells]
     X = np.array(
-        [[_number(row[i], columns[i], line) for i in range(2)] for row, line in zip(cells, lines, strict=True)]
+        [[_number(row[i], columns[i], line) for i in range(2)] for row, line in zip(features, lines, strict=True)]
     )
     for name, values in zip(columns, X.T, strict=False):
         if (values == values[0]).all():
             raise ValueError(f"{name!r} must vary; it is {values[0]:g} in every row")
-    last = [row[2] for row in cells]
-    is_numeric = all(map(_is_number, last))
-    targets, classes = _targets(last, columns[2], lines, is_numeric)
+    predicted = [row[chosen[2]] for row in cells]
+    is_numeric = all(map(_is_number, predicted))
+    targets, classes = _targets(predicted, columns[2], lines, is_numeric)
     key = hashlib.sha256(file.encode() + b"\0" + content).hexdigest()[:16]
-    return Table(key, file, separator, columns, X.astype(np.float32), targets, classes, is_numeric)
+    return Table(key, file, separator, tuple(header), chosen, X.astype(np.float32), targets, classes, is_numeric)
 
 
 def _records(text: str, separator: str) -> tuple[list[int], list[str], list[list[str]]]:
@@ -103,17 +117,33 @@ def _records(text: str, separator: str) -> tuple[list[int], list[str], list[list
     return lines[1:], header, records[1:]
 
 
-def _columns(header: list[str], separator: str) -> tuple[str, ...]:
-    if len(header) != 3:
+def _check_header(header: list[str], separator: str) -> None:
+    if len(header) < 3:
         raise ValueError(
-            "the table must have three columns, two features and what is to be predicted, and their names in the first "
-            f"line; separated by {SEPARATORS[separator]} there are {len(header)}: {', '.join(header)[:80]}"
+            "the table must have three columns or more, two features and what is to be predicted, and their names in "
+            f"the first line; separated by {SEPARATORS[separator]} there are {len(header)}: {', '.join(header)[:80]}"
         )
-    if len(set(header)) < 3 or not all(header):
-        raise ValueError(f"the first line must name the three columns, each otherwise; got {', '.join(header)[:80]}")
+    if len(set(header)) < len(header) or not all(header):
+        raise ValueError(f"the first line must name the columns, each otherwise; got {', '.join(header)[:80]}")
     if all(map(_is_number, header)):
         raise ValueError(f"the first line must name the columns; it holds numbers: {', '.join(header)[:80]}")
-    return tuple(header)
+
+
+def _chosen(header: list[str], cells: list[list[str]], chosen: tuple[int, ...]) -> tuple[int, ...]:
+    last = len(header) - 1
+    if chosen:
+        if max(chosen) > last or len(set(chosen)) < 3:
+            raise ValueError(f"columns must be three different ones of the {len(header)}; got {chosen}")
+        return chosen
+    if last == 2:
+        return (0, 1, 2)
+    numeric = [place for place in range(last) if all(_is_number(row[place]) for row in cells)]
+    if len(numeric) < 2:
+        raise ValueError(
+            f"the table must have two columns of numbers beside the last; there are {len(numeric)} without a cell that "
+            f"is empty or no number"
+        )
+    return (*numeric[:2], last)
 
 
 def _is_number(text: str) -> bool:

@@ -48,6 +48,7 @@ function begin(query, isLink = true) {
       form.accept();
     }
     if (isLink && number === wanted) form.show(run.settings);
+    if (run.file && number === wanted) form.showColumns(run.header, run.columns);
     history.replaceState(null, "", run.query ? `#${run.query}` : location.pathname);
     for (const part of [plane, diagram, detail, curves]) part.begin(run);
     describe();

@@ -79,22 +79,42 @@ export class SettingsForm {
   }
 
   control(field) {
-    const found = field === "layers" ? this.#element("more") : this.form.elements[field];
+    const places = { layers: "more", columns: "column-x" };
+    const found = places[field] ? this.#element(places[field]) : this.form.elements[field];
     return found instanceof RadioNodeList ? found[0] : found;
   }
 
   takeTable(key) {
     this.#table = key;
+    this.showColumns([], []);
     this.form.elements.data.value = "table";
     this.#showParts();
     this.whenChanged();
+  }
+
+  /** Shows the columns of the table, and which of them are chosen. */
+  showColumns(header, chosen) {
+    this.#element("columns").hidden = !header.length;
+    this.#columns().forEach((select, i) => {
+      const { options } = select;
+      const isSame = options.length === header.length && header.every((name, at) => options[at].text === name);
+      if (!isSame) select.replaceChildren(...header.map((name, at) => new Option(name, at)));
+      if (header.length) select.value = chosen[i];
+    });
+  }
+
+  #columns() {
+    return [...this.form.querySelectorAll("#columns select")];
   }
 
   /** The text of a link to what the form shows. */
   query() {
     const text = new URLSearchParams(new FormData(this.form));
     text.set("layers", this.#layers.join("-"));
-    if (text.get("data") === "table") text.set("table", this.#table);
+    if (text.get("data") === "table") {
+      text.set("table", this.#table);
+      text.set("columns", this.#columns().map((select) => select.value).filter(Boolean).join("-"));
+    }
     return text.toString();
   }
 
@@ -130,6 +150,7 @@ export class SettingsForm {
   #showParts() {
     const isTable = this.form.elements.data.value === "table";
     this.#element("file-part").hidden = !isTable;
+    this.#element("columns").hidden = !isTable || !this.#columns()[0].options.length;
     this.form.querySelectorAll(".drawn").forEach((part) => (part.hidden = isTable));
     this.#element("batch-size-part").hidden = this.form.elements.batch.value !== "mini";
     this.#element("optimizer-hint").textContent = OPTIMIZERS[this.form.elements.optimizer.value]?.[1] ?? "";
