@@ -20,6 +20,7 @@ ADAPTERS = {
     "fastnn.sklearn": {"sklearn", "scipy", "threadpoolctl"},  # scikit-learn itself needs the other two
     "fastnn.onnx": {"onnx"},
     "fastnn.torch": {"torch"},
+    "fastnn.playground": {"starlette", "uvicorn"},
 }
 # What a C library, a Python runtime or NumPy would decide otherwise on another machine, or would make slow.
 FORBIDDEN_IN_KERNELS = (

@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 import re
 import runpy
+import shutil
 import sys
 import types
 from pathlib import Path
@@ -80,6 +81,10 @@ def test_every_picture_has_its_script():
 def test_scripts_draw_their_pictures(script, tmp_path, monkeypatch):
     matplotlib = pytest.importorskip("matplotlib")
     importlib.import_module("matplotlib.image")
+    if script.stem == "playground":
+        pytest.importorskip("playwright")
+        if shutil.which("chromium") is None:
+            pytest.skip("no Chromium is installed: apt install chromium")
     monkeypatch.syspath_prepend(str(script.parent))
     modules = set(sys.modules)
     try:

@@ -14,6 +14,7 @@ PAGES = sorted({*ROOT.glob("*.md"), *(path for name in FOLDERS for path in (ROOT
 PYTHON = sorted({ROOT / "setup.py", *(path for name in FOLDERS for path in (ROOT / name).rglob("*.py"))})
 CYTHON = sorted(path for name in FOLDERS for path in (ROOT / name).rglob("*.p[yx][xd]"))
 C = sorted(path for name in FOLDERS for path in (ROOT / name).rglob("*.h"))
+WEB = sorted(path for kind in ("html", "css", "js") for path in (ROOT / "fastnn").rglob(f"*.{kind}"))
 
 
 def identity(path):
@@ -84,6 +85,11 @@ def test_comments_and_docstrings_of_python_are_wrapped():
 
 def test_all_lines_of_cython_are_short():
     assert [place for path in CYTHON for place in too_long(path, lambda text: enumerate(text.splitlines(), 1))] == []
+
+
+def test_all_lines_of_web_pages_are_short():
+    assert "fastnn/playground/static/app.js" in map(identity, WEB)
+    assert [place for path in WEB for place in too_long(path, lambda text: enumerate(text.splitlines(), 1))] == []
 
 
 def test_comments_of_c_are_wrapped():

@@ -15,7 +15,7 @@ from builds import ROOT, Failure
 NOT_RELEASED = {".gitignore"}  # and what lies in .ci/
 BY_THE_BUILD = re.compile(r"PKG-INFO|setup\.cfg|fastnn\.egg-info/.+")
 LICENCES = {"LICENSE", "fastnn/datasets/README.md"}
-PACKAGE_DATA = re.compile(r".*\.py|datasets/.+|py\.typed|_kernels/table\.pxd|_verify/golden\.json")
+PACKAGE_DATA = re.compile(r".*\.py|datasets/.+|py\.typed|_kernels/table\.pxd|_verify/golden\.json|playground/static/.+")
 INSTRUCTION_SETS = {"x86_64": ("portable", "avx2", "avx512"), "aarch64": ("portable", "neon")}
 DTYPES = ("float32", "float64")
 SHARED = "_engine/_cython_utilities.so"  # what Cython would otherwise put into each module of the engine

@@ -25,7 +25,7 @@ from builds import ROOT, Failure, environment, version, working_folder
 from environments import Environment, lower_bounds, needed_by_tests
 from packaging.requirements import Requirement
 
-EXTRAS = ("cli", "onnx", "sklearn")
+EXTRAS = ("cli", "onnx", "playground", "sklearn")
 # What the tests themselves need beside what they test; without PyTorch, which is large, tests that compare with it are
 # left out.
 TOOLS, MORE_TOOLS = ("pytest", "hypothesis", "mpmath"), ("onnxruntime", "pandas", "pyarrow")

@@ -11,6 +11,7 @@ from fastnn.cli.evaluate import evaluate
 from fastnn.cli.export import export
 from fastnn.cli.failures import INTERRUPTED
 from fastnn.cli.info import info
+from fastnn.cli.playground import playground
 from fastnn.cli.plot import page
 from fastnn.cli.predict import predict
 from fastnn.cli.reproduce import reproduce
@@ -45,4 +46,5 @@ fastnn.add_command(evaluate)
 fastnn.add_command(info)
 fastnn.add_command(export)
 fastnn.add_command(page)
+fastnn.add_command(playground)
 fastnn.add_command(verify)
