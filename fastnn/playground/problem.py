@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from fastnn.layers import Layer
 from fastnn.playground.data_sets import DATA_SETS
 from fastnn.playground.settings import Settings
 from fastnn.playground.tables import Table
+
+if TYPE_CHECKING:
+    from fastnn._input.names import LossName
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +37,7 @@ class Problem:
 
     train: tuple[np.ndarray, np.ndarray]
     held_out: tuple[np.ndarray, np.ndarray]
-    loss: str
+    loss: LossName
     classes: tuple[str, ...]
     names: tuple[str, ...]
     scaler: fn.data.Standardizer | None
@@ -67,7 +71,7 @@ def problem(settings: Settings, table: Table | None) -> Problem:
         if not classes:
             target_scaler = fn.data.Standardizer().fit(y[:, None])
             y, y_out = target_scaler.transform(y[:, None]), target_scaler.transform(y_out[:, None])
-    loss = "mean_squared" if not classes else "binary_cross_entropy" if len(classes) == 2 else "cross_entropy"
+    loss: LossName = "mean_squared" if not classes else "binary_cross_entropy" if len(classes) == 2 else "cross_entropy"
     return Problem((X, y), (X_out, y_out), loss, classes, names, scaler)
 
 
@@ -81,7 +85,7 @@ def layers(settings: Settings, n_outputs: int, *, dropout: bool = True) -> list[
     return [*result, fn.Dense(n_outputs)]
 
 
-def batch_size(settings: Settings) -> int | str:
+def batch_size(settings: Settings) -> int | Literal["full"]:
     """Return the batch size as `fastnn.Trainer` takes it."""
     return settings.batch_size if settings.batch == "mini" else 1 if settings.batch == "single" else "full"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
 from fastnn._input import checks
@@ -13,6 +13,9 @@ from fastnn.layers import ACTIVATIONS as ALL_ACTIVATIONS
 from fastnn.optimizers import OPTIMIZERS as PLAIN_OPTIMIZERS
 from fastnn.optimizers import SGD, Optimizer
 from fastnn.playground.data_sets import DATA_SETS
+
+if TYPE_CHECKING:
+    from fastnn._input.names import ActivationName
 
 TABLE = "table"  # the data set that is a table of the user's own
 MOST_LAYERS, MOST_UNITS = 6, 12
@@ -73,7 +76,7 @@ class Settings:
     noise: float = 0.1
     held_out: float = 0.3
     layers: tuple[int, ...] = (8, 8)
-    activation: str = "tanh"
+    activation: ActivationName = "tanh"
     dropout: float = 0.0
     optimizer: str = "adam"
     learning_rate: float = 0.01
