@@ -17,6 +17,10 @@ from fastnn._runtime import instruction_sets
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# What the command prints is as wide everywhere; the workers of pytest-xdist set this.
+os.environ.pop("COLUMNS", None)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
     """Let the whole suite use every core where pytest-xdist is installed; tests that are named stay in one process.

@@ -49,7 +49,6 @@ NUMBERS = b"a,b\n" + b"1,2.5\n2,3.5\n" * 20
         (XY, ["--ignore", "c"], "--ignore must name columns to learn from; 'c' is no column"),
         (XY, ["--categorical", "b"], "'b' is the target"),
         (XY, ["--ignore", "a"], "'a': left out by choice"),
-        (XY, ["--batch-size", "100"], "--batch-size must be at most the"),
     ],
 )  # fmt: skip
 def test_bad_tables(tmp_path, content, arguments, message):

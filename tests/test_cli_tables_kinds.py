@@ -179,7 +179,7 @@ def test_wrong_choices(folder, arguments, message):
 def test_a_column_of_texts_is_not_numeric(tmp_path):
     pd.DataFrame({"t": ["1", "2", "three", "4"] * 10, "y": np.arange(40) / 3}).to_csv(tmp_path / "t.csv", index=False)
     output = failed("train", tmp_path / "t.csv", "--numeric", "t", *QUICK)
-    assert "t.csv: column 't', row 4: expected a number; got 'three', and 9 more" in output
+    assert "t.csv: column 't', row 3: expected a number; got 'three', and 9 more" in output
 
 
 def test_what_is_shown_are_the_texts_of_the_report(folder, tmp_path, capsys):
@@ -199,7 +199,7 @@ def test_dates_that_are_none_are_named_with_the_row_of_the_file(folder, tmp_path
     lines = (folder / "t.csv").read_text().splitlines()
     lines[11] = re.sub(r",20\d\d-\d\d-\d\d,", ",2020-02-30,", lines[11], count=1)
     (tmp_path / "t.csv").write_text("\n".join(lines))
-    message = "t.csv: column 'sold', row 12: expected a date; got '2020-02-30', which is none"
+    message = "t.csv: column 'sold', row 11: expected a date; got '2020-02-30', which is none"
     assert message in failed("train", tmp_path / "t.csv", *QUICK)
     ok("train", folder / "t.csv", "-o", tmp_path, *QUICK)
     for command, more in (("predict", ["-o", tmp_path / "p.csv"]), ("evaluate", [])):

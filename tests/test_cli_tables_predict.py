@@ -43,7 +43,9 @@ def test_predictions_do_not_depend_on_the_size_of_the_parts(folder, model, tmp_p
     from fastnn._readers.polars_tables import TableFile
 
     whole = TableFile.batches
-    monkeypatch.setattr(TableFile, "batches", lambda self, kinds, *, head, old: whole(self, kinds, rows, head, old))
+    monkeypatch.setattr(
+        TableFile, "batches", lambda self, kinds, *, head, keep, old: whole(self, kinds, rows, head, keep, old)
+    )
     text = ok("predict", model, folder / "flats.csv", "-o", "-")
     monkeypatch.undo()
     assert text == ok("predict", model, folder / "flats.csv", "-o", "-")

@@ -122,12 +122,9 @@ def test_options(tmp_path):
     table = frame()
     table["spent"] = [f"{x:,}" if x < 1e6 else x for x in table["spent"].astype(int)]
     files, _ = written(tmp_path, table)
-    row = 2 + int(table["spent"].str.contains(",").to_numpy().argmax())
+    row = 1 + int(table["spent"].str.contains(",").to_numpy().argmax())
     for file in files:
-        number = row - (file.suffix == ".parquet")
-        assert f"column 'spent', row {number}: expected one number; got" in failed(
-            "train", file, "-o", tmp_path, *QUICK
-        )
+        assert f"column 'spent', row {row}: expected one number; got" in failed("train", file, "-o", tmp_path, *QUICK)
         output = ok("train", file, "-o", tmp_path / "run", *QUICK, "--decimal", ".")
         assert "thousands separated by commas" in output
         assert float(re.search(r"mean +([\d.]+)", output)[1]) > 1000
@@ -145,10 +142,10 @@ def test_a_target_of_numbers_with_other_cells_is_refused(tmp_path):
         files, _ = written(tmp_path, table)
         for file in files:
             problem = failed("train", file, "-o", tmp_path, *QUICK)
-            assert f"row {19 - (file.suffix == '.parquet')}: expected a number, written as in most rows" in problem
+            assert "row 18: expected a number, written as in most rows" in problem
             assert repr(cell) in problem
         output = ok("train", files[0], "-o", tmp_path, *QUICK, "--missing", f"{cell},refused")
-        assert "left out: row 19 without spent" in output
+        assert "left out: row 18 without spent" in output
     table["spent"] = [f"{'$' if i % 2 else '€'}{x}" for i, x in enumerate(frame()["spent"])]
     files, _ = written(tmp_path, table)
     assert "expected a number, written as in most rows; got" in failed("train", files[0], "-o", tmp_path, *QUICK)
@@ -172,11 +169,12 @@ def test_models_of_the_first_version_read_as_they_did(tmp_path):
 
 
 def test_records_from_before_there_was_a_choice_are_reproduced(tmp_path):
-    files, _ = written(tmp_path, frame().assign(size=np.where(frame()["size"] == "refused", "NA", frame()["size"])))
-    for file, words in ((files[0], "NA,N/A,n/a,#N/A,NaN,nan,NULL,null,None,<NA>,?"), (files[3], "none")):
-        ok("train", file, "-q", "-o", tmp_path / "run", *QUICK, "--missing", words)
-        path = tmp_path / "run" / "record.json"
-        record = json.loads(path.read_text())
-        del record["data"]["table"]["missing"]
-        path.write_text(json.dumps(record))
-        ok("reproduce", path, "-q")
+    table = frame().drop(columns="zip")  # which was a number then
+    files, _ = written(tmp_path, table.assign(size=np.where(table["size"] == "refused", "NA", table["size"])))
+    words = "NA,N/A,n/a,#N/A,NaN,nan,NULL,null,None,<NA>,?"
+    ok("train", files[0], "-q", "-o", tmp_path / "run", *QUICK, "--missing", words)
+    path = tmp_path / "run" / "record.json"
+    record = json.loads(path.read_text())
+    del record["data"]["table"]["missing"]
+    path.write_text(json.dumps(record))
+    ok("reproduce", path, "-q")

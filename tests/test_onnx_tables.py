@@ -227,7 +227,7 @@ def test_empty_and_missing_texts_are_the_same(values, tmp_path, rng):
 def test_an_empty_category_of_an_older_file(tmp_path):
     encoder = tables.Categorical("text", ("", "x"), missing=True)
     prepared = tables.Preprocessor.from_description(
-        tables.Preprocessor().fit({"text": ["a", "b"] * 9}).describe() | {"columns": [descriptions.to_data(encoder)]}
+        {"version": 1, "columns": [descriptions.to_data(encoder)], "unused": []}
     )
     net = fn.Network([fn.Input(3), fn.Dense(1)])
     model = tables.TableModel(prepared, net, TARGETS["a quantity"])

@@ -29,8 +29,12 @@ class _Table(Table):
 
 
 def console(quiet: bool = False, stderr: bool = False) -> Console:
-    """Open a console on the present stdout, or stderr; without control codes where that is no terminal."""
-    result = Console(file=sys.stderr if stderr else sys.stdout, highlight=False, quiet=quiet, emoji=False)
+    """Open a console on the present stdout, or stderr; without control codes where that is no terminal.
+
+    Lines are not wrapped, so that they can be searched and copied; tables are.
+    """
+    file = sys.stderr if stderr else sys.stdout
+    result = Console(file=file, highlight=False, quiet=quiet, emoji=False, soft_wrap=True)
     if not result.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
         result.width = PLAIN_WIDTH
     return result
@@ -48,11 +52,19 @@ def table(title: str, **keywords: Any) -> Table:
     )
 
 
-def show(out: Console, table: Table) -> None:
-    """Print a table under its title, indented, with space below; a long title does not wrap to the table's width."""
+def show(out: Console, table: Table, whole: bool = False) -> None:
+    """Print a table under its title, indented, with space below; a long title does not wrap to the table's width.
+
+    ``whole``: cells are not folded, however wide, so that digests and paths can be found and copied.
+    """
     title, table.title = table.title, None
+    padded = Padding(table, (0, 0, 1, 1), expand=False)
     out.print(f" [bold]{title}[/]")
-    out.print(Padding(table, (0, 0, 1, 1), expand=False))
+    width = out.width
+    if whole:
+        out.width = max(width, _natural_width(out, padded))
+    out.print(padded, soft_wrap=False)
+    out.width = width
 
 
 def network_table(network: Network) -> Table:
@@ -136,8 +148,12 @@ def show_confusion(out: Console, counts: np.ndarray, classes: Sequence[str]) -> 
 
 
 def _fits(out: Console, table: Table) -> bool:
+    return _natural_width(out, Padding(table, (0, 0, 1, 1), expand=False)) <= out.width
+
+
+def _natural_width(out: Console, padded: Padding) -> int:
     wide = out.options.update(width=10_000, max_width=10_000)
-    return Measurement.get(out, wide, Padding(table, (0, 0, 1, 1), expand=False)).maximum <= out.width
+    return Measurement.get(out, wide, padded).maximum
 
 
 def confusion_table(counts: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> Table:

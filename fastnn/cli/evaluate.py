@@ -41,7 +41,7 @@ def evaluate(model: str, table: str, separator: str | None, as_json: bool) -> No
     without = f", {missing:,} more without {escape(loaded.target.name)}" if missing else ""
     out.print(f"[bold]{escape(table)}[/]: {len(values):,} rows{without}")
     for line in notes.lines():
-        out.print(escape(line), soft_wrap=True)
+        out.print(escape(line))
     out.print()
     baseline = "majority class" if isinstance(loaded.target, Classes) else "of the training rows"
     table_display.show_scores(out, scores, loaded.target, baseline, len(values), "rows")

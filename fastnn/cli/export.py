@@ -48,7 +48,7 @@ def export(model: str, output: Path | None, activation: str | None) -> None:
         raise Failure(reason(error)) from None
     out = display.console()
     kind = "a model of a table" if is_table else "a network"
-    out.print(f"[bold]{escape(str(path))}[/]: {kind}, {path.stat().st_size:,} bytes", soft_wrap=True)
+    out.print(f"[bold]{escape(str(path))}[/]: {kind}, {path.stat().st_size:,} bytes")
     divisor = network.metadata["divisor"]
     if divisor != 1:
         out.print(f"It takes the values of the data set divided by {divisor:g}.")

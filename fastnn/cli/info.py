@@ -35,4 +35,5 @@ def info(model: str) -> None:
         "numerics_version": config()["numerics version"],
         **metadata,
     }
-    display.show(out, display.values_table("Model", {name.replace("_", " "): value for name, value in values.items()}))
+    named = {name.replace("_", " "): value for name, value in values.items()}
+    display.show(out, display.values_table("Model", named), whole=True)

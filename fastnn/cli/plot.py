@@ -45,7 +45,7 @@ def page(folder: str, output: str | None, table: str | None, without_data: bool,
     except (OSError, TypeError, ValueError) as error:
         raise Failure(reason(error)) from None
     out = display.console(quiet)
-    out.print(f"{escape(str(path))}: {os.path.getsize(path):,} bytes", soft_wrap=True)
+    out.print(f"{escape(str(path))}: {os.path.getsize(path):,} bytes")
 
 
 def held_out(path: str, record: Mapping[str, Any], table: str | None) -> tuple[np.ndarray, np.ndarray] | None:

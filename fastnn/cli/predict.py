@@ -108,7 +108,7 @@ def predict(
     except (OSError, TypeError, ValueError) as error:
         raise Failure(reason(error)) from None
     for line in predictions.notes():
-        out.print(escape(line), soft_wrap=True)
+        out.print(escape(line))
     if output == "-":
         return
     if output is not None:

@@ -44,7 +44,7 @@ def reproduce(ctx: click.Context, record: str, threads: int | Literal["auto"], t
     outcome = {"expected digest": result.expected, "found digest": result.found, "same bits": result.is_same}
     if result.first_difference is not None:
         outcome["first difference"] = repeat.difference(result.first_difference)
-    display.show(out, display.values_table("Result", outcome))
+    display.show(out, display.values_table("Result", outcome), whole=True)
     if not result.is_same:
         raise RunFailure(repeat.failure(result, wanted["environment"], here))
     if quiet:

@@ -136,6 +136,6 @@ def _show_result(out: Console, done: Run, result: Result, paths: dict[str, Path]
     out.print()
     source.show_scores(out, result.scores)
     values = {name: value for name, value in summary.items() if value is not None}
-    display.show(out, display.values_table("Result", values))
+    display.show(out, display.values_table("Result", values), whole=True)
     if out.quiet:
         click.echo(f"test {source.brief(result.scores)}, digest {digest}, {paths['model']}")

@@ -57,6 +57,6 @@ def verify(ctx: click.Context, isa: str | None, threads: tuple[int, ...], only: 
     else:
         display.show(out, display.verification_table(report))
         for line in report.differences():
-            out.print(escape(line), soft_wrap=True)
+            out.print(escape(line))
         out.print(f"[bold {'green' if report.ok else 'red'}]{escape(report.summary())}[/]")
     ctx.exit(0 if report.ok else 1)

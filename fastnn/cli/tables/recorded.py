@@ -59,7 +59,7 @@ def recorded(path: str, record: Mapping[str, Any], table: str | None) -> Table:
         if options.get(name) is not None:
             options[name] = tuple(options[name])
     division = Division.recorded(record)
-    expected = dict(given["columns"])
+    expected, _ = dict(given["columns"]), given["file"]  # which a whole record has
     try:
         file = open_table(_found(path, given, table), options.get("separator"))
         if is_old:
