@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import doc_pages
-import numpy as np
 import pytest
 
 import fastnn as fn
@@ -48,17 +47,12 @@ def test_the_two_commands_stand_there():
 def test_fastnn_commands_run(tmp_path, monkeypatch):
     pytest.importorskip("click")
     monkeypatch.chdir(tmp_path)
-    np.savetxt("images.csv", fn.data.load_digits()[0][:5], delimiter=",")
-    generator = np.random.default_rng(0)
-    with open("houses.csv", "w") as file:
-        file.write("city,size,price\n")
-        for city, size in zip(generator.integers(0, 3, 300), generator.normal(80, 20, 300), strict=True):
-            file.write(f"{('Oslo', 'Rome', 'Lima')[city]},{size:.1f},{3 * size + 50 * city:.0f}\n")
+    (tmp_path / "examples").symlink_to(README.parent / "examples")
     commands = blocks("sh")[2:]
     assert sum(block.text.count("fastnn ") for block in commands) >= 4
     for block in commands:
         doc_pages.shell(block, f"{README.name}, line {block.line}")
-    assert {"predictions.parquet", "labels.csv", "runs"} <= {path.name for path in tmp_path.iterdir()}
+    assert {"rents.parquet", "labels.csv", "runs"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_links_lead_somewhere():
