@@ -7,7 +7,7 @@
 >>> history = trainer.fit(X, y, epochs=20, validation_fraction=0.2)
 """
 
-from typing import TYPE_CHECKING
+import typing as _typing
 
 import fastnn._runtime.extensions as _extensions  # noqa: F401 (first: it says what to do where they are missing)
 from fastnn import callbacks as callbacks
@@ -61,7 +61,7 @@ from fastnn.schedules import ReduceOnPlateau as ReduceOnPlateau
 from fastnn.schedules import Warmup as Warmup
 from fastnn.training import Trainer as Trainer
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from fastnn import inspection as inspection
     from fastnn import onnx as onnx
     from fastnn import plot as plot
