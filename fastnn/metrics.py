@@ -5,7 +5,8 @@ Training itself reports loss and accuracy; metrics are for validation data and `
 Reproducibility
 ---------------
 Sums are those of the numerics contract, over results of correctly rounded elementwise operations in float64: the values
-are the same on every machine. In a metric of your own, NumPy's sums and means do not promise that; `mean` does.
+are the same on every machine. In a metric of your own, NumPy's sums and means do not promise that;
+`fastnn.metrics.mean` does.
 """
 
 from __future__ import annotations

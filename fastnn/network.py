@@ -286,7 +286,7 @@ class Network(Hinting):
             activations that `Activation` lists, as modules or functions. Numbers that multiply or are added to units,
             and ``BatchNorm1d`` in evaluation mode, are folded into the layers beside them. ``Identity``, and
             ``Flatten`` of rows, are left out. A bias that is missing is zero here, and a gain one, which training
-            changes. What `torch.compile` or ``DataParallel`` has wrapped is read as what it was.
+            changes. What ``torch.compile`` or ``DataParallel`` has wrapped is read as what it was.
 
         Raises
         ------
