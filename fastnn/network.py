@@ -13,7 +13,7 @@ from fastnn._engine.environment import standard_environment
 from fastnn._engine.model import Model
 from fastnn._engine.random import first_nonfinite
 from fastnn._input import checks, memory_maps, rows, sparse
-from fastnn._input.calls import Hinting, explained
+from fastnn._input.calls import explained, hinting
 from fastnn._lowering import random_streams
 from fastnn._lowering.plan import Plan
 from fastnn._runtime import instruction_sets
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 _empty, _ndarray, _may_share_memory = np.empty, np.ndarray, np.may_share_memory  # looked up faster
 
 
-class Network(Hinting):
+@hinting
+class Network:
     """A feed-forward network: a sequence of layers, and the parameters that training changes.
 
     Parameters

@@ -100,10 +100,16 @@ def test_objects_are_copied_and_asked_as_before():
 
 def test_python_adds_no_guess_of_its_own():
     with pytest.raises(AttributeError) as caught:
-        _ = NET.predic
-    assert (caught.value.name, caught.value.obj) == ("predic", None)
-    shown = "".join(traceback.format_exception(caught.value))
-    assert shown.count("id you mean") == 1
+        _ = NET.forward
+    assert (caught.value.name, caught.value.obj) == ("forward", None)
+    assert "id you mean" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_names_of_other_libraries_are_not_listed():
+    for owner in (NET, TRAINER):
+        listed = dir(owner)
+        assert {"network", "predict"} & set(listed)
+        assert not [name for name in listed if not hasattr(owner, name)]
 
 
 def test_a_network_is_not_called():

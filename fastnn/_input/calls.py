@@ -4,20 +4,38 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import Any, TypeVar
+
+from fastnn._input.synonyms import ELSEWHERE
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_Class = TypeVar("_Class")
 
 
-class Hinting:
-    """The base of classes whose objects are asked for what other libraries have."""
+class Elsewhere:
+    """An attribute of other libraries: reading it is an error that says how that is done here.
 
-    if not TYPE_CHECKING:  # type checkers find such mistakes by themselves
+    A ``__getattr__`` of the class would do for any name, but makes every attribute slow to read, and a prediction
+    longer by a tenth.
+    """
 
-        def __getattr__(self, name: str) -> NoReturn:
-            from fastnn._input import suggestions
+    def __init__(self, name: str, sentence: str) -> None:
+        self.name, self.__doc__ = name, sentence
 
-            raise suggestions.missing_attribute(f"{type(self).__name__!r} object", name, dir(self), type(self).__mro__)
+    def __get__(self, instance: Any, owner: type) -> Elsewhere:
+        if instance is None:
+            return self
+        problem = f"{owner.__name__!r} object has no attribute {self.name!r}: {self.__doc__}"
+        raise AttributeError(problem, name=self.name)  # without the object: Python would add a guess of its own
+
+
+def hinting(cls: type[_Class]) -> type[_Class]:
+    """Let objects of ``cls`` say what to do instead where they are asked for what other libraries have."""
+    known = ELSEWHERE[cls.__name__]
+    for name, sentence in known.items():
+        setattr(cls, name, Elsewhere(name, sentence))
+    cls.__dir__ = lambda self: [name for name in object.__dir__(self) if name not in known]  # type: ignore[method-assign]
+    return cls
 
 
 def explained(function: _Function) -> _Function:

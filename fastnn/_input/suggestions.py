@@ -92,9 +92,8 @@ def bad_call(
     return TypeError(f"{place} takes at most {n_positional} positional arguments; got {n_given}{added}")
 
 
-def missing_attribute(owner: str, name: str, choices: Iterable[str], classes: Iterable[type] = ()) -> AttributeError:
-    """Make the error of an attribute that ``owner``, of ``classes``, lacks; names with an underscore get no hint."""
-    place = next((cls.__name__ for cls in classes if cls.__name__ in ELSEWHERE), "fastnn")
-    added = "" if name.startswith("_") else hint(name, [choice for choice in choices if choice[0] != "_"], place)
-    # The name is told to Python without the object: it would add a guess of its own.
-    return AttributeError(f"{owner} has no attribute {name!r}{added}", name=name)
+def missing_name(name: str, choices: Iterable[str]) -> AttributeError:
+    """Make the error of a name that the package lacks; names with an underscore get no hint."""
+    added = "" if name.startswith("_") else hint(name, [choice for choice in choices if choice[0] != "_"], "fastnn")
+    # The name is told to Python without the module: it would add a guess of its own.
+    return AttributeError(f"module 'fastnn' has no attribute {name!r}{added}", name=name)

@@ -23,7 +23,7 @@ def load(name: str) -> Any:
         return importlib.import_module(f"fastnn.{name}")
     from fastnn._input import suggestions
 
-    raise suggestions.missing_attribute("module 'fastnn'", name, listed())
+    raise suggestions.missing_name(name, listed())
 
 
 def listed() -> list[str]:

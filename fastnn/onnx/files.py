@@ -91,8 +91,8 @@ def load(
         The name of the output that the network is to compute, where a file has several: a classifier's
         ``"probabilities"``, say. Whatever serves others alone does not matter.
     external_data : bool, default False
-        Whether tensors may lie in other files, as ``torch.onnx.export`` writes them by default, into ``NAME.onnx.data``.
-        The model says which: one in its own folder, by its name alone. Leave it off for models whose maker you do not
+        Whether tensors may lie in other files: ``torch.onnx.export`` puts them into ``NAME.onnx.data`` by default. The
+        model says which file: one in its own folder, by its name alone. Leave it off for models whose maker you do not
         trust: they would learn from a network that you pass on what is in your files.
 
     Returns

@@ -12,7 +12,7 @@ import numpy as np
 from fastnn._engine.random import first_nonfinite
 from fastnn._engine.training import Diverged
 from fastnn._input import checks, rows
-from fastnn._input.calls import Hinting, explained
+from fastnn._input.calls import explained, hinting
 from fastnn.callbacks import Callback
 from fastnn.history import History
 from fastnn.losses import LOSSES, Loss
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 _ndarray = np.ndarray  # looked up faster
 
 
-class Trainer(Hinting):
+@hinting
+class Trainer:
     """Trains a network: batch, stochastic or mini-batch gradient descent, by ``batch_size``.
 
     Parameters
