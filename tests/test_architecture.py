@@ -165,7 +165,7 @@ def test_public_names_hold_no_logic():
     assert isinstance(body[0], ast.Expr)
     *imports, for_types = body[1:]
     assert isinstance(for_types, ast.If)
-    assert ast.unparse(for_types.test) == "TYPE_CHECKING"
+    assert ast.unparse(for_types.test) == "_typing.TYPE_CHECKING"  # which is no public name
     imports += for_types.body + for_types.orelse
     assert all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in imports)
 

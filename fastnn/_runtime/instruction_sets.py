@@ -5,7 +5,6 @@
 
 import importlib
 import os
-import pkgutil
 
 from fastnn._engine import elementary, random
 from fastnn._engine.cpu import supported
@@ -40,6 +39,8 @@ _tables: dict[tuple[str, str], dict[str, object]] = {}
 
 def modules(isa, dtype):
     """Return the names of the kernel modules that were compiled."""
+    import pkgutil  # here, as `import fastnn` does without it
+
     return [module.name for module in pkgutil.iter_modules([os.path.join(FOLDER, isa, dtype)])]
 
 
