@@ -112,7 +112,7 @@ def test_rms_normalisation(tmp_path):
         (["--class-weight", "usual=-1"], "neither 'balanced' nor weights of classes"),
         (["--class-weight", "usual"], "neither 'balanced' nor weights of classes"),
         (["--separator", "ab"], "is not one character, such as ; or |, nor tab or space"),
-        (["--separator", ","], "line 2 has 1 cells; the header has 2 columns, separated by commas"),
+        (["--separator", ","], "line 2 has 1 cell; the header has 2 columns, separated by commas"),
         (["--layer-norm", "--rms-norm"], "--layer-norm and --rms-norm exclude each other"),
         (["--hidden", "none", "--dropout", "0.5"], "--dropout is for hidden layers; --hidden is none"),
         (["--hidden", "none", "--activation", "relu"], "--activation is for hidden layers; --hidden is none"),

@@ -59,6 +59,28 @@ def test_predict_shows_some_rows(folder, model):
     assert not re.search(r"^ +5 ", output, re.MULTILINE)
 
 
+def test_rows_without_a_label_are_not_called_wrong(tmp_path):
+    frame = pl.DataFrame({"x": range(40), "y": ["a", "b"] * 20})
+    frame.write_csv(tmp_path / "t.csv")
+    ok("train", tmp_path / "t.csv", "-o", tmp_path / "run", "--epochs", 1)
+    for name in ("t.csv", "t.parquet"):
+        write = frame[:1].with_columns(y=pl.lit(None, pl.String))
+        write.write_csv(tmp_path / name) if name == "t.csv" else write.write_parquet(tmp_path / name)
+        output = ok("predict", tmp_path / "run" / "model.safetensors", tmp_path / name)
+        assert re.search(r"– *\n", output)
+        assert "✗" not in output
+
+
+def test_the_table_is_not_written_over(folder, model, tmp_path):
+    flats().to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "link.csv").symlink_to(tmp_path / "t.csv")
+    before = (tmp_path / "t.csv").read_bytes()
+    for output in ("t.csv", "link.csv"):
+        message = failed("predict", model, tmp_path / "t.csv", "-o", tmp_path / output)
+        assert "--output must be another file than the one that is predicted" in message
+    assert (tmp_path / "t.csv").read_bytes() == before
+
+
 def test_columns_in_another_order_missing_or_more(folder, model, tmp_path):
     frame = flats()[["town", "garden", "sold", "zip", "rooms", "area"]].assign(more=1, extra="x")
     frame.loc[[0, 1, 2], "town"] = ["Rom", "Ulm", "Rom"]

@@ -235,6 +235,7 @@ def test_dates_may_be_categories_or_left_out():
         (["2020-02-30"], "column 'when', row 0: expected a date; got '2020-02-30', which is none"),
         (["2020-02-03", "0000-00-00"], "column 'when', row 1: expected a date; got '0000-00-00', which is none"),
         (["soon"], "column 'when', row 0: expected a date; got 'soon'"),
+        (["2020-02-03", None, "NA", "3.2.2020"], "column 'when', row 3: expected a date; got '3.2.2020'"),
         ([None, 3], "column 'when', row 1: expected a date; got '3'"),
         (np.array([2**63 - 1], "M8[us]"), "row 0: expected a date of the years 1 to 9999; got 294247"),
         (np.array(["2020", "-5000"], "M8[Y]"), "row 1: expected a date of the years 1 to 9999; got -5000"),
@@ -247,6 +248,45 @@ def test_what_is_no_date(values, message):
     with pytest.raises(tables.CellError) as error:
         fitted.transform({"when": values})
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "missing", "note"),
+    [
+        (["NA", "null"], None, "missing: 'NA' 1 time, 'null' 1 time"),
+        (["not yet", "not yet"], ["not yet"], "missing: 'not yet' 2 times"),
+        (["9999-12-31", "9999-12-31"], ["9999-12-31"], "missing: '9999-12-31' 2 times"),
+    ],
+)
+def test_words_among_dates_that_mean_missing(words, missing, note):
+    """They are what an empty cell is, in training and later; another model reads them as it was told."""
+    texts = [day.isoformat() for day in DAYS]
+    fitted = tables.Preprocessor(missing=missing).fit({"when": [*texts, *words]})
+    plain = tables.Preprocessor().fit({"when": [*texts, None, None]})
+    assert fitted.notes == {"when": note}
+    assert fitted.features == plain.features
+    again = tables.Preprocessor.from_json(fitted.to_json())
+    for table in ({"when": [*texts, *words]}, {"when": words[:1]}):
+        found = again.transform(table)
+        nothing = [None if text in words else text for text in table["when"]]
+        np.testing.assert_array_equal(found, plain.transform({"when": nothing}))
+    assert "when" not in tables.Preprocessor(missing=()).fit({"when": [*texts, "NA"], "x": range(25)}).names
+
+
+@pytest.mark.parametrize("text", ["%d.%m.%Y", "%m/%d/%y", "%d-%b-%Y", "%Y/%m/%d %H:%M", "%d %B %Y %I:%M %p"])
+def test_dates_in_other_formats_are_called_so(text):
+    """Which number is the month is not guessed; what would not be used says why."""
+    texts = [time.strftime(text) for time in WHEN]
+    (row,) = [row for row in tables.Preprocessor().fit({"x": range(24), "when": texts}).report() if not row["features"]]
+    assert row["explanation"] == (
+        f"dates or times, but not written like 2024-03-31 or 2024-03-31 18:05: {texts[0]!r} (categorical keeps it)"
+    )
+
+
+@pytest.mark.parametrize("text", ["1.2.{}", "0{}-12-34", "k{}", "{0}:{0}x"])
+def test_what_is_like_a_date_but_none(text):
+    table = {"x": range(24), "when": [text.format(row) for row in range(24)]}
+    assert tables.Preprocessor().fit(table).unused_columns[0].reason == "identifier"
 
 
 def test_a_scale_that_no_training_rows_give_is_noticed():

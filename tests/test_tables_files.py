@@ -158,7 +158,7 @@ def test_names_are_numbers_and_truth_values_written_in_one_way(tmp_path):
         (b"a, a\n1,2\n", "the column name 'a' occurs twice in the header"),
         (b"1,2\n3,4\n", "expected the names of the columns in the first row; got '1,2'"),
         (b"a,b\n1,2,3\n", "line 2 has 3 cells; the header has 2 columns, separated by commas"),
-        (b'a,b\n1,"x\ny"\n3\n4,5\n', "line 4 has 1 cells; the header has 2 columns, separated by commas"),
+        (b'a,b\n1,"x\ny"\n3\n4,5\n', "line 4 has 1 cell; the header has 2 columns, separated by commas"),
         (b"a;b;c\n1;2;3\n4;5\n", "line 3 has 2 cells; the header has 3 columns, separated by semicolons"),
         (b'a,b\n1,"2\n3,4\n', "line 2 has a quotation mark that is not closed"),
         (b'a,"b\n1,2\n', "the header has a quotation mark that is not closed"),
@@ -176,7 +176,7 @@ def test_a_ragged_row_far_into_a_file_is_found_while_streaming(tmp_path):
     lines = [b"a,b"] + [b"1,2"] * 5000
     lines[4321] = b"1"
     path = written(tmp_path, b"\n".join(lines))
-    with pytest.raises(ValueError, match="line 4322 has 1 cells"):
+    with pytest.raises(ValueError, match="line 4322 has 1 cell"):
         list(TableFile(path).batches({"a": "number"}, 100))
 
 

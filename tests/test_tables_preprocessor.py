@@ -252,8 +252,8 @@ def test_any_table(table, random):
         ({"x": np.zeros((2, 2))}, "column 'x' must be one-dimensional; got shape (2, 2)"),
         ({"x": np.zeros(2, complex)}, "'x': neither numbers nor booleans nor texts: complex128"),
         ({"x": [1.0, np.inf]}, "column 'x', row 1: expected a finite number; got inf"),
-        ({"x": [1, 2, "three"]}, "column 'x', row 2: expected a int as in the rows before; got str 'three'"),
-        ({"x": ["a", None, 2]}, "column 'x', row 2: expected a str as in the rows before; got int 2"),
+        ({"x": [1, 2, "three"]}, "column 'x', row 2: expected the type int, as in the rows before; got str 'three'"),
+        ({"x": ["a", None, 2]}, "column 'x', row 2: expected the type str, as in the rows before; got int 2"),
         ({"x": [1.0, {}]}, "column 'x', row 1: expected a number or a text; got dict {}"),
         ({"x": [1, 10**400]}, "column 'x', row 1: expected a number that fits in float64"),
         ({"x": [1e308, -1e308, 1.7e308, 1.7e308]}, "too large to take mean and deviation"),
@@ -268,7 +268,7 @@ def test_tables_that_cannot_be_fitted(table, message):
 
 def test_duplicate_names_in_a_frame():
     frame = pd.DataFrame([[1, 2, 3], [3, 4, 4]], columns=["x", "y", "x"])
-    with pytest.raises(ValueError, match="different names; 'x' occur twice"):
+    with pytest.raises(ValueError, match="different names; got more than one of 'x'"):
         tables.Preprocessor().fit(frame)
 
 

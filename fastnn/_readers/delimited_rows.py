@@ -198,7 +198,14 @@ def _by_csv(lines: Iterator[str], path: str, layout: Layout, line: int) -> Itera
 
 def _ragged(path: str, line: int, cells: int, layout: Layout, taken: list[str]) -> str:
     columns = len(layout.names)
-    text = f"{path}: line {line} has {cells} cells; the header has {columns} columns, separated by {layout.separated}"
+    text = (
+        f"{path}: line {line} has {_counted(cells, 'cell')}; the header has {_counted(columns, 'column')}, separated "
+        f"by {layout.separated}"
+    )
     if any('"' in line for line in taken):
         return f"{text}; a quotation mark within a cell in quotation marks must be doubled"
     return text
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"

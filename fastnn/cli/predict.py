@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -94,6 +95,8 @@ def predict(
     predictions = _predictions(model, rows, tuple(dict.fromkeys(name for names in keep for name in names)), separator)
     if output not in (None, "-") and not str(output).lower().endswith(predictions.endings):
         raise Failure(f"--output must end in {predictions.endings_text}, or be - ; got {output}")
+    if rows is not None and output is not None and os.path.realpath(rows) == os.path.realpath(output):
+        raise Failure(f"--output must be another file than the one that is predicted; got {output}")
     out = display.console(stderr=output == "-")
     try:
         if output is None:

@@ -264,7 +264,9 @@ def _of_objects(name: str, values: list[Any]) -> Cells:
         first = next(v for v in values if v is not None)
         if value is not None and type(value) is not type(first):
             raise CellError(
-                name, row, f"expected a {type(first).__name__} as in the rows before; got {checks.described(value)}"
+                name,
+                row,
+                f"expected the type {type(first).__name__}, as in the rows before; got {checks.described(value)}",
             )
     raise CellError(name, 0, f"expected a number or a text; got {checks.described(values[0])}")
 

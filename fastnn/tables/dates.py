@@ -15,7 +15,9 @@ from fastnn._storage.descriptions import description
 from fastnn.data import Standardizer
 from fastnn.tables import moments
 from fastnn.tables.cells import CellError, Cells
-from fastnn.tables.encoders import Encoder
+from fastnn.tables.cells import cells as read_cells
+from fastnn.tables.encoders import Encoder, checked_format
+from fastnn.tables.number_formats import NumberFormat
 
 # The parts that come round again: what of a moment, and after how many it does.
 CYCLES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], int]] = {
@@ -48,6 +50,8 @@ class Date(Encoder):
         `fastnn.data.Standardizer`.
     indicator : bool, default False
         Whether another column of the matrix says where cells are missing (1) or not (0): where training rows were.
+    format : NumberFormat, optional
+        Which words mean missing among texts: the usual ones without.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Date(Encoder):
     mean: Any
     scale: Any
     indicator: bool = False
+    format: Any = None
     used_as: ClassVar[str] = "date"
 
     def __post_init__(self) -> None:
@@ -80,7 +85,8 @@ class Date(Encoder):
         for argument, values in (("mean", mean), ("scale", scale)):
             if len(values) != n:
                 raise ValueError(f"{argument} must hold {n} numbers, for days and year; got {checks.described(values)}")
-        self._set(parts=parts, mean=mean, scale=scale, indicator=checks.boolean(self.indicator, "indicator"))
+        indicator = checks.boolean(self.indicator, "indicator")
+        self._set(parts=parts, mean=mean, scale=scale, indicator=indicator, format=checked_format(self.format))
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -118,12 +124,10 @@ class Date(Encoder):
                 parts.append(part)
         if not parts:
             return None
-        return cls(cells.name, moments.text(first), moments.text(fill), parts, mean, scale, indicator)
+        return cls(cells.name, moments.text(first), moments.text(fill), parts, mean, scale, indicator, cells.format)
 
     def encode(self, cells: Cells, out: np.ndarray) -> None:
-        if cells.kind not in ("date", "none"):
-            row = int(cells.present.argmax())
-            raise CellError(cells.name, row, f"expected a date; got {cells.as_texts()[row]!r}")
+        cells = self._read(cells)
         fill = moments.of_text(self.fill)
         if cells.moments is None:
             there, filled = np.zeros(len(cells), dtype=np.bool_), np.full(len(cells), fill)
@@ -149,6 +153,22 @@ class Date(Encoder):
             row = int((~np.isfinite(out).all(axis=1)).argmax())
             came = moments.text(int(filled[row]))
             raise CellError(cells.name, row, f"too far from the training rows to fit in {out.dtype}; got {came}")
+
+    def _read(self, cells: Cells) -> Cells:
+        """Return cells as dates, words that mean missing aside."""
+        cells = without_words(cells, self.format or NumberFormat())
+        if cells.kind not in ("date", "none"):
+            texts = cells.as_texts()
+            row = next(row for row, text in enumerate(texts) if text is not None and not moments.ISO.fullmatch(text))
+            raise CellError(cells.name, row, f"expected a date; got {texts[row]!r}")
+        return cells
+
+
+def without_words(cells: Cells, form: NumberFormat) -> Cells:
+    """Return texts, which are dates if all others are, without those that mean missing."""
+    texts = [] if cells.is_named else cells.texts or []
+    words = set(form.missing_among({text for text in texts if text is not None}))
+    return read_cells(cells.name, [None if text in words else text for text in texts]) if words else cells
 
 
 def _numbers(found: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray]:

@@ -29,12 +29,14 @@ REASONS = {
     "text": "too many different texts to be categories",
     "date": "dates: make numbers of them first, such as days since a day, or the month",  # in models of before
     "kind": "neither numbers nor booleans nor texts",
+    "format": "dates or times, but not written like 2024-03-31 or 2024-03-31 18:05",
     "mixed": "numbers in most rows, but not in all, or not all written in one way",
 }
 # What puts a column in that is left out for a reason: an argument of the preprocessor, an option of the command.
 REMEDIES = {
     "identifier": "categorical keeps it",
     "text": "categorical keeps it",
+    "format": "categorical keeps it",
     "mixed": "categorical keeps it",
 }
 

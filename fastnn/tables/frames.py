@@ -95,7 +95,7 @@ def _has(value: Any, *names: str) -> bool:
 def _check_different(names: list[Any], argument: str) -> None:
     if len(set(names)) < len(names):
         twice = ", ".join(repr(str(name)) for name in dict.fromkeys(names) if names.count(name) > 1)
-        raise ValueError(f"{argument} must have columns of different names; {twice} occur twice or more")
+        raise ValueError(f"{argument} must have columns of different names; got more than one of {twice}")
 
 
 def array(name: str, values: Any) -> tuple[np.ndarray, bool]:

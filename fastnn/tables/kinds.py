@@ -10,10 +10,18 @@ import numpy as np
 from fastnn.tables.cells import EXACT, Cells
 from fastnn.tables.dates import Date
 from fastnn.tables.encoders import Boolean, Categorical, Encoder, Numeric, Unused
+from fastnn.tables.moments import ISO
+from fastnn.tables.number_formats import NumberFormat
 
 FEW_ROWS = 10  # so few that different values in every row mean nothing
 _WORDS = re.compile(r"[^0-9A-Za-z]+|(?<=[a-z0-9])(?=[A-Z])")  # what is between the words of a name
 _IDS = ("id", "uid", "uuid", "guid", "rowid")
+_TIME = r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?( ?[AaPp][Mm])?"
+_DATE = (
+    r"([0-9]{4}[./-][0-9]{1,2}[./-][0-9]{1,2}|[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{4}|[0-9]{1,2}/[0-9]{1,2}/[0-9]{2}"
+    r"|[0-9]{1,2}[. -]{1,2}[A-Za-z]{3,9}[ -]([0-9]{2}|[0-9]{4}))"
+)
+_LIKE_DATES = re.compile(rf"({_DATE}([T ]{_TIME})?|{_TIME})( ?(Z|[+-][0-9]{{2}}:?[0-9]{{2}}))?")
 _ROW_NUMBERS = ("", "index", "row", "rowname", "rownames", "row number", "unnamed 0")
 
 
@@ -67,6 +75,17 @@ def _chosen_numeric(training: Cells) -> Encoder:
 
 
 def _of_texts(cells: Cells, training: Cells, choices: Choices) -> Encoder | Unused:
+    found = _of_words(cells, training, choices)
+    if isinstance(found, Unused) and found.reason != "constant":
+        present = {text: None for text in cells.as_texts() if text is not None}
+        words = set(NumberFormat().missing_among(present))
+        others = [text for text in present if text not in words and not ISO.fullmatch(text)]
+        if others and all(map(_LIKE_DATES.fullmatch, others)):
+            return Unused(cells.name, "format", repr(others[0]))
+    return found
+
+
+def _of_words(cells: Cells, training: Cells, choices: Choices) -> Encoder | Unused:
     texts = training.as_texts()
     present = [text for text in texts if text is not None]
     different = len(set(present))

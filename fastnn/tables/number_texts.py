@@ -17,7 +17,7 @@ from fastnn.tables.number_formats import DECIMALS, NumberFormat
 MOST_WORDS = 5  # that are taken for missing numbers, though nobody said so
 FEWEST_NUMBERS = 0.8  # of the cells that are not empty, beside such words
 _DIGIT = re.compile("[0-9]")
-_THOUSANDS = re.compile(r"(?:[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})?\n)*+")
+_THOUSANDS = re.compile(r"(?:[+-]?(?:0|[1-9][0-9]{0,2}(?:\.[0-9]{3})?)\n)*+")
 _SEPARATED = {" ": "spaces", "'": "apostrophes", "_": "underscores", ",": "commas", ".": "points"}
 
 

@@ -58,8 +58,8 @@ class Preprocessor:
         Columns of numbers that are quantities, whatever they look like: never left out as identifiers.
     missing : sequence of str, optional
         The texts that mean a missing cell, in every column, and no others but the empty one; ``()``: none. Without,
-        the usual ones (``NA``, ``NaN``, ``None``, ``?``, ``-`` and the like), but only among numbers and truth values:
-        in a column of texts they are texts.
+        the usual ones (``NA``, ``NaN``, ``None``, ``?``, ``-`` and the like), but only among numbers, truth
+        values and dates: in a column of texts they are texts.
     decimal : str, optional
         ``"."`` or ``","``: what the decimal sign is where a column of texts such as ``5,361`` leaves that open.
 
@@ -287,7 +287,7 @@ class Preprocessor:
                 {"type": "Categorical", "name": str, "categories": [str, …], "other": bool, "missing": bool,
                  "format": …the same…}
                 {"type": "Date", "name": str, "first": str, "fill": str, "parts": [str, …], "mean": [float, …],
-                 "scale": [float, …], "indicator": bool}
+                 "scale": [float, …], "indicator": bool, "format": …the same…}
 
             A number x, or ``fill`` where it is missing, becomes one column ``(x - mean) / scale``; with ``indicator``
             another follows, 1 where it is missing and else 0. True and false are the numbers 1 and 0. A category

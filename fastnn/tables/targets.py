@@ -123,8 +123,8 @@ class Classes(Target):
             raise ValueError(f"the target {name!r} must have at least two classes; {came}")
         if 2 * len(labels) > len(texts) and len(labels) > FEW_CLASSES:
             raise ValueError(
-                f"the target {name!r} must be classes or numbers; got {len(labels):,} different values in "
-                f"{len(texts):,} rows"
+                f"the target {name!r} must be {'classes' if kind == 'number' else 'classes or numbers'}; got "
+                f"{len(labels):,} different values in {len(texts):,} rows"
             )
         places = {label: place for place, label in enumerate(labels)}
         numbers = np.array([places[text] for text in texts if text is not None], dtype=np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Collection, Iterable, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from fastnn._input import checks
 from fastnn.tables import number_formats, number_texts
 from fastnn.tables.cells import Cells, number_text
 from fastnn.tables.cells import cells as read_cells
+from fastnn.tables.dates import without_words
 from fastnn.tables.number_formats import NumberFormat
 
 MOST_DIGITS = 15  # of a whole number that is exact in float64
@@ -25,7 +26,8 @@ class Rules:
     Attributes
     ----------
     missing : tuple of str, or None
-        The words that mean missing, in columns of any kind; None: the usual ones, among numbers and truth values.
+        The words that mean missing, in columns of any kind; None: the usual ones, among numbers, truth values and
+        dates.
     decimal : str
         The decimal sign where a column leaves it open, ``"."`` or ``","``; empty if that was not said.
     guess : bool
@@ -84,10 +86,15 @@ def decided(cells: Cells, rules: Rules, kind: str = "") -> Cells:
         return _without_words(replace(cells, kind="number", texts=None), rules)
     bare = cleaned(cells)
     cells = cells if bare is cells or cells.is_named else read_cells(cells.name, bare.texts)  # perhaps dates
+    form = rules.format
+    dates = cells if kind else without_words(cells, form)
+    if dates is not cells and dates.kind == "date":
+        dropped = {text for text in cells.texts or () if text is not None} - {*(dates.texts or ())}
+        return replace(dates, format=form, note=_missing(cells, dropped))
     if cells.texts is None or cells.kind == "date":
         return _without_words(cells, rules)
     present = {text for text in cells.texts if text is not None}
-    note, form = "", rules.format
+    note = ""
     if kind == "number" or (not cells.is_named and (kind != "text" or _are_plain(present, form))):
         form = NumberFormat(".", words=form.words, usual=form.usual) if kind == "text" else form
         found, note = number_texts.numbers(cells, present, form, kind == "number", rules.guess)
@@ -101,7 +108,7 @@ def decided(cells: Cells, rules: Rules, kind: str = "") -> Cells:
         notes.append(f"{number_texts.counted(number_texts.counts(cells, usual))}: taken as texts, not as missing")
     dropped = present & {*(rules.missing or ())}
     if dropped:
-        notes.append(f"missing: {number_texts.counted(number_texts.counts(cells, dropped))}")
+        notes.append(_missing(cells, dropped))
     return replace(result, format=NumberFormat(words=rules.missing or (), usual=False), note="; ".join(notes))
 
 
@@ -139,6 +146,11 @@ def _without_words(cells: Cells, rules: Rules) -> Cells:
     return replace(cells, kind=kind, numbers=numbers, format=rules.format, note=note)
 
 
+def _missing(cells: Cells, words: Collection[str]) -> str:
+    """Say how many cells hold each word that means missing."""
+    return f"missing: {number_texts.counted(number_texts.counts(cells, words))}"
+
+
 def _truth(cells: Cells, present: Set[str], form: NumberFormat) -> Cells | None:
     """Return texts as truth values, if they are."""
     assert cells.texts is not None
@@ -148,5 +160,5 @@ def _truth(cells: Cells, present: Set[str], form: NumberFormat) -> Cells | None:
     if not found or len(found) + len(words) < len(truth):
         return None
     truth.update(dict.fromkeys([None, *words], np.nan))
-    note = f"missing: {number_texts.counted(number_texts.counts(cells, words))}" if words else ""
+    note = _missing(cells, words) if words else ""
     return Cells(cells.name, "boolean", np.array([truth[text] for text in cells.texts]), format=form, note=note)

@@ -51,6 +51,11 @@ def decide(path: str, part: Part, options: TableOptions, loss: str | None) -> De
         If the table does not suit the options; the message names file, column and row.
     """
     name = _target_name(path, options, part.columns)
+    if len(part.columns) + len(part.unreadable) < 2:
+        raise ValueError(
+            f"{path}: expected at least one column beside the target {name!r}; got none: a text file starts with the "
+            "names of its columns, and --separator says what is between them"
+        )
     _check_named(path, options, part.columns, name)
     with in_file(path, part.rows):
         task = options.task or _task_of(loss, options, name, part.columns[name])

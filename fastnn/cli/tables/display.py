@@ -152,14 +152,18 @@ def predictions_table(
         cells[:0] = [escape(_cell(values[place])) for values in kept.values()]
         if true is not None:
             known = _cell(true[place])
-            wrong = names[0] == "label" and known != label
+            wrong = names[0] == "label" and known != label and not _is_missing(true[place])
             cells.append(f"[bold red]{escape(known)} ✗[/]" if wrong else escape(known))
         table.add_row(str(row), *cells)
     return table
 
 
+def _is_missing(value: Any) -> bool:
+    return value is None or bool(value != value) or (isinstance(value, str) and not value.strip())
+
+
 def _cell(value: Any) -> str:
-    if value is None or value != value:
+    if _is_missing(value):
         return "–"
     if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"
