@@ -254,6 +254,7 @@ def test_what_is_no_date(values, message):
     ("words", "missing", "note"),
     [
         (["NA", "null"], None, "missing: 'NA' 1 time, 'null' 1 time"),
+        (["0000-00-00", "0000-00-00 00:00:00"], None, "missing: '0000-00-00' 1 time, '0000-00-00 00:00:00' 1 time"),
         (["not yet", "not yet"], ["not yet"], "missing: 'not yet' 2 times"),
         (["9999-12-31", "9999-12-31"], ["9999-12-31"], "missing: '9999-12-31' 2 times"),
     ],

@@ -12,11 +12,12 @@ from fastnn._engine.environment import standard_environment
 from fastnn._input import checks
 from fastnn._storage.descriptions import Description, description
 
-# What means missing among numbers or truth values, in any case of the letters.
+NO_DATES = ("0000-00-00", "0000-00-00 00:00:00")  # as MySQL writes them
+# What means missing among numbers, truth values or dates, in any case of the letters.
 USUAL_WORDS = ("na", "n/a", "n.a.", "#n/a", "nan", "null", "none", "nil", "<na>", "nat", "?", "-", "--", "–", "—", ".")
 HINT = "; if that means missing, name it in missing (fastnn train --missing)"
 DECIMALS = {".": "points", ",": "commas"}
-_USUAL = frozenset(USUAL_WORDS)
+_USUAL = frozenset((*USUAL_WORDS, *NO_DATES))
 _CODES = "AED|ARS|AUD|BRL|CAD|CHF|CLP|CNY|CZK|DKK|EUR|GBP|HKD|HUF|IDR|ILS|INR|JPY|KRW|MXN|NOK|NZD|PHP|PLN|RON|RUB|"
 _CURRENCY = rf"(?:[$€£¥₹₩₽₺₴₫₪₱฿]|{_CODES}SEK|SGD|THB|TRY|TWD|UAH|USD|ZAR)"
 # Spaces and apostrophes that do not break a line, and the minus sign of typographers.
@@ -113,7 +114,7 @@ class NumberFormat(Description):
 
     def missing_among(self, texts: Iterable[str]) -> list[str]:
         """Return those texts that mean that there is no number."""
-        words = {*self.words}
+        words = {*self.words, *NO_DATES}
         return [text for text in texts if (text in words or not text[-1:].isdigit()) and self.is_missing(text)]
 
     def _at_once(self, bodies: Sequence[str | None], units: Sequence[str]) -> list[float] | None:
