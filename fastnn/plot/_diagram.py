@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _ROW = 0.42  # inches
 _WIDEST, _NARROWEST = 0.46, 0.2  # boxes, as shares of the width
 _CENTRE = 0.25
+_SIZE_FOR_WIDTH = 1.8  # points of text for each inch, so that columns do not run into each other
 _COLUMNS = (("activation", 0.53, "left"), ("output", 0.82, "right"), ("parameters", 0.99, "right"))
 
 
@@ -78,8 +79,8 @@ def network(
 
 def _draw_layers(network: Network, ax: Axes) -> None:
     rows = network.plan.rows
-    available = ax.get_window_extent().height / ax.figure.dpi  # inches
-    size = max(3.0, min(10.0, 72 * 0.5 * available / (len(rows) + 2)))
+    width, height = _style.inches(ax)
+    size = max(3.0, min(10.0, 36 * height / (len(rows) + 2), _SIZE_FOR_WIDTH * width))
     colours = _style.palette(ax)
     ax.set_xlim(0, 1)
     ax.set_ylim(len(rows) + 1.1, -1.1)
