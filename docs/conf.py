@@ -29,7 +29,7 @@ napoleon_use_param = False
 napoleon_use_rtype = False
 napoleon_custom_sections = ["Reproducibility", ("Attributes", "params_style")]
 default_role = "py:obj"  # what stands in single backticks is a name
-nitpick_ignore_regex = [("py:obj", r"sklearn\..*")]  # scikit-learn's names: their own site describes them
+nitpick_ignore_regex = [("py:obj", r"(sklearn|torch)\..*")]  # names of others: their own sites describe them
 
 smartquotes_action = "D"  # dashes, but no curly quotes
 

@@ -105,8 +105,12 @@ def test_divergence_ends_the_run_with_a_word(browser, address):
     with opened(browser, address, link) as page:
         page.select_option("#speed", "10")
         page.click("#play")
-        wait_for(page, "alert", "training diverged")
+        wait_for(page, "alert", "choose a smaller learning rate, or Reset")
         wait_for(page, "play-text", "Train")
+        for trial in ("#play", "#update"):
+            page.evaluate("() => { document.getElementById('alert').textContent = '' }")
+            page.click(trial)
+            wait_for(page, "alert", "training diverged")
         page.click("#reset")
         wait_for(page, "status", "Reset")
         assert page.inner_text("#alert") == ""
@@ -190,6 +194,35 @@ def test_what_does_not_fit_is_told_at_the_control(page):
     wait_for(page, "alert", "")
     assert page.inner_text("#alert") == ""
     assert page.locator("[aria-invalid]").count() == 0
+
+
+def test_no_other_run_goes_on_than_the_one_that_the_form_shows(page):
+    page.fill("#seed", "")
+    page.keyboard.press("Tab")
+    wait_for(page, "alert", "Seed must be a whole number")
+    page.check("[name=data][value=table]", force=True)  # and no file has been chosen
+    for trial in ("#play", "#update"):
+        page.click(trial)
+        wait_for(page, "alert", "Choose the CSV file of your table first")
+    assert (number(page, "updates"), page.inner_text("#play-text")) == (0, "Train")
+    page.click("#reset")
+    wait_for(page, "status", "Reset")
+    assert (page.inner_text("#alert"), page.input_value("#seed")) == ("", "0")
+    assert page.is_checked("[value=spirals]")
+    page.click("#update")
+    wait_for(page, "status", "update 1,")
+
+
+def test_the_output_says_what_it_means(page):
+    page.locator(".unit").last.hover()
+    wait_for(page, "detail-text", "Above 0, class 1 is more likely than class 0.")
+
+
+def test_a_number_may_be_written_as_a_browser_takes_it(page):
+    page.fill("#batch_size", "3e1")
+    page.keyboard.press("Tab")
+    page.wait_for_function("() => location.hash === '#batch_size=30'")
+    assert page.input_value("#batch_size") == "30"
 
 
 @pytest.mark.parametrize("link", ["#layers=99", "#colour=red", "#data=table&table=0123456789abcdef"])
@@ -276,6 +309,14 @@ def test_a_bad_table_is_told_and_may_be_chosen_again(browser, address, content, 
         assert page.inner_text("#alert") == ""
 
 
+def test_a_long_name_leaves_the_plane_its_place(page):
+    choose(page, playing.table().replace(b"right", b"how far up the plane " * 8))
+    wait_for(page, "y-name", "how far up")
+    plane, axis = (page.locator(part).bounding_box() for part in ("#plane", ".axis.y"))
+    assert abs(plane["height"] - plane["width"]) < 2
+    assert abs(axis["height"] - plane["height"]) < 2
+
+
 # ------------------------------------------------------------------- as Python
 
 
@@ -303,11 +344,24 @@ def test_the_run_as_python_has_its_digest(browser, address, tmp_path):
         assert page.evaluate("() => navigator.clipboard.readText()") == f"http://{address}/#data=circles&dropout=0.2"
 
 
-def test_a_server_that_has_ended_is_told(browser):
+@pytest.mark.parametrize("is_training", [False, True])
+def test_a_server_that_has_ended_is_told(browser, is_training):
+    """Whatever the page is doing then, and whatever the user tries afterwards."""
     context = browser.new_context()
     page = context.new_page()
     with playing.served() as address:
         page.goto(f"http://{address}/")
         page.wait_for_selector("html[data-ready=true]")
+        if is_training:
+            page.click("#play")
+            wait_for_frames(page, 2)
+    wait_for(page, "alert", "start fastnn playground again")
+    wait_for(page, "play-text", "Train")
+    for trial in ("#play", "#update", "#reset", "#more", "#copy-python"):
+        page.evaluate("() => { document.getElementById('alert').textContent = '' }")
+        page.click(trial)
+        wait_for(page, "alert", "start fastnn playground again")
+    page.evaluate("() => { document.getElementById('alert').textContent = '' }")
+    choose(page, playing.table())
     wait_for(page, "alert", "start fastnn playground again")
     context.close()

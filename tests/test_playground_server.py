@@ -124,8 +124,8 @@ def test_divergence_is_told_with_the_last_finite_parameters(address):
             answer = ask("epochs", count=10)
             if "diverged" in answer:
                 break
-        assert "training diverged in epoch" in answer["diverged"]
-        assert "Lower the learning rate" in answer["diverged"]
+        assert f"training diverged at update {answer['updates'] + 1}: the outputs of layer" in answer["diverged"]
+        assert "choose a smaller learning rate" in answer["diverged"]
 
 
 # ---------------------------------------------------------------------- tables

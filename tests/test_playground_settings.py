@@ -149,8 +149,8 @@ def test_of_many_columns_two_and_a_target_are_chosen():
     found = tables.read(WIDE, "my.csv", (3, 1, 0))
     assert (found.columns, found.classes) == (("width", "length", "id"), ("a", "b"))
     assert found.X[0].tolist() == [3, 1]
-    for chosen in ((0, 1, 5), (1, 1, 2)):
-        with pytest.raises(ValueError, match="columns must be three different ones of the 5"):
+    for chosen, names in (((0, 1, 5), "id, length"), ((1, 1, 2), "length, length, n")):
+        with pytest.raises(ValueError, match=f"columns must be three different ones of the 5; got {names}$"):
             tables.read(WIDE, "my.csv", chosen)
     with pytest.raises(ValueError, match="line 2: 'id' must hold numbers; got 'a'"):
         tables.read(WIDE, "my.csv", (0, 1, 2))
@@ -170,9 +170,10 @@ BAD_TABLES = {
     "two columns of numbers beside the last; there are 1 without": b"a,b,c,d\n" + b"1,x,,0\n2,y,1,1\n" * 8,
     "the first line must name the columns; it holds numbers: 1, 2, 3": lines("1,2,3"),
     "the first line must name the columns, each otherwise; got x, x, y": lines("x,x,y"),
-    "line 3 must have 3 cells, as the header has; it has 4": lines("x,y,z", "1,2,a", "1,2,a,"),
+    "line 3 must have 3 cells, as the first line has; it has 4": lines("x,y,z", "1,2,a", "1,2,a,"),
+    "line 2 must have 1 cell, as the first line has; it has 3": lines("# mine", "x,y,z"),
     "line 2: 'y' must hold numbers; got 'two'": lines("x,y,z", "1,two,a"),
-    "line 2: 'y' must hold numbers; got ''": lines("x,y,z", "1,,a"),
+    "line 2: 'y' must hold numbers; it is empty: fill it in": lines("x,y,z", "1,,a"),
     "line 2: 'y' must hold numbers; got 'nan'": lines("x,y,z", "1,nan,a"),
     "line 2: 'y' must hold numbers; got '1_000'": lines("x,y,z", "1,1_000,a"),
     "line 2: 'x' must hold numbers; got '1,5': write decimals with a point": lines("x,y,z", '"1,5",2,a'),

@@ -235,3 +235,11 @@ def test_names_as_they_are(ax):
     (text,) = ax.legend().get_texts()
     ax.figure.canvas.draw()
     assert text.get_text() == r" _\$a\$ b_c \$"
+
+
+def test_names_that_differ_where_they_are_cut_are_told_apart():
+    long = [f"value of sensor {i} in the northern hall" for i in range(12)]
+    found = _style.names([*long, "short"], 24)
+    assert len(set(found)) == 13
+    assert (found[3], found[12]) == ("3: value of…orthern hall", "short")
+    assert max(map(len, found)) == 24

@@ -109,6 +109,15 @@ def test_nothing_overlaps(labels, rng):
     )
 
 
+def test_small_cells_have_counts_alone(rng):
+    ax = axes.new_axes(figsize=(3.5, 3), layout="constrained")
+    plot.confusion_matrix(rng.integers(0, 10, 999), rng.integers(0, 10, 999), ax=ax)
+    ax.figure.canvas.draw()
+    assert not any("%" in text.get_text() for text in ax.texts)
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -183,6 +192,12 @@ def test_one_output_for_two_classes_is_a_probability(ax, rng, activation):
     along = np.concatenate([path.vertices for path in line.get_paths()])
     on_line = network.predict(along)[:, 0]
     assert np.abs(on_line - (0.5 if activation == "sigmoid" else 0)).max() < 0.05
+
+
+@pytest.mark.parametrize(("labels", "named"), [(None, "class 1"), (["no", "yes"], "yes")])
+def test_the_bar_names_the_class_whose_probability_it_is(ax, rng, labels, named):
+    plot.decision_boundary(plane(1), *data(rng, n_classes=2), ax, labels=labels)
+    assert ax.figure.axes[1].get_ylabel() == f"probability of {named}"
 
 
 def test_no_line_where_all_is_one_class(ax, rng):

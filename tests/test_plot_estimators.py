@@ -60,10 +60,21 @@ def test_every_picture_of_a_network_takes_what_has_one(draw, ax):
         np.testing.assert_array_equal(picture, pictures[0])
 
 
+class Holder:
+    """Has a network, as a model of a table has, and takes other rows."""
+
+    network = fn.Network([fn.Input(2), fn.Dense(1)])
+
+
 @pytest.mark.parametrize("draw", NETWORKS.values(), ids=NETWORKS)
 def test_what_has_no_network_is_told_what_can_be_drawn(draw, ax):
     expected = r"network must be a Network, a Trainer or a fitted estimator of fastnn\.sklearn; got "
-    for given, came in ((5, "int 5"), (MLPClassifier(), r".*which has not been fitted"), ({"loss": [1.0]}, "dict")):
+    for given, came in (
+        (5, "int 5"),
+        (MLPClassifier(), r".*which has not been fitted"),
+        ({"loss": [1.0]}, "dict"),
+        (Holder(), "a Holder: take its network"),
+    ):
         with pytest.raises(TypeError, match=expected + came):
             draw(given, ax)
 

@@ -77,6 +77,14 @@ def test_the_figure_has_room_for_all_layers(depth):
     pyplot.close(ax.figure)
 
 
+def test_columns_do_not_run_into_each_other_where_there_is_little_room(network):
+    ax = new_axes(figsize=(3.5, 4), layout="constrained")
+    plot.network(network, ax)
+    ax.figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in ax.texts if text.get_text()]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
 def test_text_in_boxes_can_be_read_on_dark_figures(network):
     from matplotlib import pyplot
 

@@ -143,6 +143,15 @@ def test_long_histories_are_shown_in_part(tmp_path):
     assert (found[0], found[-1]) == ("0", "2000")
 
 
+def test_long_values_wait_until_they_are_asked_for():
+    few, many = {"a": 1, "b_c": [1, 2]}, {f"name {i}": HOSTILE for i in range(13)}
+    text = _html.table("H", {"few": few, "many": many, "object": {"type": "Adam", "l1": 0.0}})
+    assert "<td>a: 1\nb_c: 1, 2</td>" in text
+    assert "<td><details><summary>13 entries</summary>name 0: " in text
+    assert "<td>Adam(l1=0.0)</td>" in text
+    assert HOSTILE not in text
+
+
 def test_hostile_classes_in_pictures(tmp_path, blobs, make_trainer):
     trainer = make_trainer()
     trainer.fit(*blobs, 1)

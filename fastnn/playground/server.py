@@ -186,7 +186,10 @@ class Conversation:
         try:
             training()
         except fn.DivergedError as error:
-            return camera.frame(diverged=str(error))
+            return camera.frame(
+                diverged=f"training diverged at update {camera.session.trainer.steps + 1}: {error.what} became NaN or "
+                "infinite. This is the network before it: choose a smaller learning rate, or Reset."
+            )
         return camera.frame()
 
     def _python(self, question: dict[str, Any]) -> str:

@@ -113,7 +113,8 @@ def _records(text: str, separator: str) -> tuple[list[int], list[str], list[list
     header = records[0]
     for line, record in zip(lines, records, strict=True):
         if len(record) != len(header):
-            raise ValueError(f"line {line} must have {len(header)} cells, as the header has; it has {len(record)}")
+            cells = f"{len(header)} cell{'s' * (len(header) != 1)}"
+            raise ValueError(f"line {line} must have {cells}, as the first line has; it has {len(record)}")
     return lines[1:], header, records[1:]
 
 
@@ -133,7 +134,8 @@ def _chosen(header: list[str], cells: list[list[str]], chosen: tuple[int, ...]) 
     last = len(header) - 1
     if chosen:
         if max(chosen) > last or len(set(chosen)) < 3:
-            raise ValueError(f"columns must be three different ones of the {len(header)}; got {chosen}")
+            names = ", ".join(header[place] for place in chosen if place <= last)
+            raise ValueError(f"columns must be three different ones of the {len(header)}; got {names[:80]}")
         return chosen
     if last == 2:
         return (0, 1, 2)
@@ -156,7 +158,8 @@ def _is_number(text: str) -> bool:
 def _number(text: str, column: str, line: int) -> float:
     if not _is_number(text):
         hint = ": write decimals with a point" if _is_number(text.replace(",", ".", 1)) else ""
-        raise ValueError(f"line {line}: {column!r} must hold numbers; got {text[:40]!r}{hint}")
+        got = f"got {text[:40]!r}{hint}" if text else "it is empty: fill it in, or leave the row out"
+        raise ValueError(f"line {line}: {column!r} must hold numbers; {got}")
     value = float(text)
     if abs(value) > 1e30:
         raise ValueError(f"line {line}: {column!r} must hold numbers up to 1e30; got {text[:40]!r}")

@@ -73,8 +73,8 @@ def targets_of(given: Any, y: Any, argument: str = "y") -> Any:
 
 
 def described(given: Any) -> str:
-    """Return what was given in an error message; of an estimator, that it has yet to be fitted."""
-    lacks = ""
+    """Return what was given in an error message; of what cannot be drawn as it is, why not."""
+    lacks = ": take its network" if isinstance(getattr(given, "network", None), Network) else ""
     if hasattr(type(given), "__sklearn_is_fitted__"):
         lacks = ", which has recorded no epochs" if hasattr(given, "network_") else ", which has not been fitted"
     return checks.described(given) + lacks

@@ -99,12 +99,12 @@ def decision_boundary(
 
     ax = _style.axes(ax)
     extent = (edges[0][0], edges[0][-1], edges[1][0], edges[1][-1])
-    shape, names = (resolution, resolution), [_style.name(name) for name in labels or range(n_classes)]
+    shape, names = (resolution, resolution), _style.names(labels or range(n_classes))
     if kind == "regression":
         _surface(ax, outputs.reshape(shape), extent, rows, targets)
     elif kind == "binary":
         probability = outputs if network.plan.output_activation == "sigmoid" else elementary.sigmoid(outputs)
-        _probability(ax, probability.reshape(shape), extent)
+        _probability(ax, probability.reshape(shape), extent, names[1] if labels is not None else "class 1")
         _points(ax, rows, targets, names)
     else:
         _regions(ax, outputs.argmax(axis=1).reshape(shape), extent, n_classes)
@@ -150,8 +150,8 @@ def _regions(ax: Axes, classes: np.ndarray, extent: _Extent, n_classes: int) -> 
         _bar(ax, image, "class", ticks=_style.matplotlib("ticker").MaxNLocator(integer=True))
 
 
-def _probability(ax: Axes, probability: np.ndarray, extent: _Extent) -> None:
-    """Paint class 0 in its colour, class 1 in its own, pale between; the boundary is a line."""
+def _probability(ax: Axes, probability: np.ndarray, extent: _Extent, name: str) -> None:
+    """Paint class 0 in its colour, class 1 in its own, pale between; the boundary is a line; ``name``: of class 1."""
     colours = _style.palette(ax)
     stops = [colours.training, colours.surface, colours.validation]
     blend = _style.matplotlib("colors").LinearSegmentedColormap.from_list("fastnn binary", stops)
@@ -159,7 +159,7 @@ def _probability(ax: Axes, probability: np.ndarray, extent: _Extent) -> None:
     if probability.min() < 0.5 < probability.max():
         lines = ax.contour(probability, [0.5], extent=extent, origin="lower", colors=[colours.ink], linewidths=1.2)
         lines.set_label("_boundary")
-    _bar(ax, image, "probability of class 1")
+    _bar(ax, image, f"probability of {name}")
 
 
 def _points(ax: Axes, rows: np.ndarray, labels: np.ndarray, names: list[str]) -> None:

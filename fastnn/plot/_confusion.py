@@ -97,11 +97,11 @@ def _classes(value: ArrayLike, argument: str) -> np.ndarray:
 def _labelled(found: np.ndarray, labels: Sequence[Any] | None) -> tuple[np.ndarray, list[str]]:
     """Return the values of the classes, and what they are called."""
     if labels is None:
-        return found, [_style.name(value) for value in found]
+        return found, _style.names(found)
     given = _style.classes(labels)
     if not given:
         raise ValueError("labels must hold at least one class; got none")
-    names = [_style.name(value) for value in given]
+    names = _style.names(given)
     are_integers = all(isinstance(value, (int, np.integer)) for value in given)
     if found.dtype.kind == "i" and not are_integers:
         return np.arange(len(given)), names
@@ -153,8 +153,9 @@ def _name(ax: Axes, names: list[str]) -> None:
 def _number(ax: Axes, image: Any, counts: np.ndarray, shares: np.ndarray) -> None:
     n = len(counts)
     size = 11 if n <= 4 else 8.5 if n <= 8 else 7.5 if n <= _MOST_SHARES else 6 if n <= 18 else 5
+    has_shares = n <= _MOST_SHARES and 72 * _style.inches(ax)[0] / n > 3.2 * size  # the room that "12.3%" takes
     for row, column in zip(*np.nonzero(counts), strict=True):
         count, share = counts[row, column], shares[row, column]
-        text = f"{count}" if n > _MOST_SHARES else f"{count}\n{share:{'.0%' if share == 1 else '.1%'}}"
+        text = f"{count}\n{share:{'.0%' if share == 1 else '.1%'}}" if has_shares else f"{count}"
         colour = _style.readable(ax, image.to_rgba(share))
         ax.text(column, row, text, ha="center", va="center", fontsize=size, color=colour, linespacing=1.0)

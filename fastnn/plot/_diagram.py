@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _ROW = 0.42  # inches
 _WIDEST, _NARROWEST = 0.46, 0.2  # boxes, as shares of the width
 _CENTRE = 0.25
-_COLUMNS = (("activation", 0.53, "left"), ("output", 0.82, "right"), ("parameters", 0.99, "right"))
+_SIZE_FOR_WIDTH = 1.8  # points of text for each inch, so that columns do not run into each other
+_COLUMNS = (("activation", 0.5, "left"), ("output", 0.82, "right"), ("parameters", 0.99, "right"))
 
 
 def network(
@@ -78,8 +79,8 @@ def network(
 
 def _draw_layers(network: Network, ax: Axes) -> None:
     rows = network.plan.rows
-    available = ax.get_window_extent().height / ax.figure.dpi  # inches
-    size = max(3.0, min(10.0, 72 * 0.5 * available / (len(rows) + 2)))
+    width, height = _style.inches(ax)
+    size = max(3.0, min(10.0, 36 * height / (len(rows) + 2), _SIZE_FOR_WIDTH * width))
     colours = _style.palette(ax)
     ax.set_xlim(0, 1)
     ax.set_ylim(len(rows) + 1.1, -1.1)
@@ -98,10 +99,10 @@ def _draw_layers(network: Network, ax: Axes) -> None:
         texts = (activation(row.layer), f"(n, {row.units:,})", count)
         for text, (_, x, side) in zip(texts, _COLUMNS, strict=True):
             ax.text(x, y, text, ha=side, va="center", fontsize=size, color=colours.ink)
-    ax.axhline(len(rows) - 0.4, 0.53, 0.99, color=colours.grid, linewidth=0.8)
+    ax.axhline(len(rows) - 0.4, 0.5, 0.99, color=colours.grid, linewidth=0.8)
     total = f"{network.n_parameters:,}"
     ax.text(0.99, len(rows) + 0.15, total, ha="right", va="center", fontsize=size, weight="bold", color=colours.ink)
-    ax.text(0.53, len(rows) + 0.15, "in all", ha="left", va="center", fontsize=size, color=colours.muted)
+    ax.text(0.5, len(rows) + 0.15, "in all", ha="left", va="center", fontsize=size, color=colours.muted)
 
 
 def size_of(network: Network) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from fastnn.plot import _style
 
 _MOST_ROWS = 500  # of a long table
 _DEEPEST = 9  # levels of a record that are shown
+_MOST_LINES = 12  # of one value; more are only seen when they are asked for
 
 _PAGE = Template("""<!DOCTYPE html>
 <html lang="en">
@@ -54,6 +55,10 @@ td { font-family: ui-monospace, monospace; font-size: 13px; overflow-wrap: anywh
 th[scope="row"] { width: 34%; }
 .rows th, .rows td { white-space: nowrap; }
 .rows td:last-child { white-space: normal; }
+@media (max-width: 480px) {  /* a phone shows all columns: text breaks between words */
+  .rows th, .rows td { white-space: normal; overflow-wrap: break-word; }
+}
+td details { margin: 0; }
 details { margin-top: 14px; }
 summary { cursor: pointer; color: var(--accent); }
 footer { margin-top: 36px; color: var(--muted); font-size: 13px; overflow-wrap: anywhere; }
@@ -114,10 +119,18 @@ def figure(heading: str, light: str, dark: str, caption: str) -> str:
 def table(heading: str, values: Mapping[str, Any]) -> str:
     """Return names and values."""
     rows = (
-        f'<tr><th scope="row">{escape(str(name).replace("_", " "))}</th><td>{escape(described(value))}</td></tr>'
+        f'<tr><th scope="row">{escape(str(name).replace("_", " "))}</th><td>{_cell(value)}</td></tr>'
         for name, value in values.items()
     )
     return f'<div class="card"><table><caption>{escape(heading)}</caption>{"".join(rows)}</table></div>'
+
+
+def _cell(value: Any) -> str:
+    """Return a value in HTML: of a mapping, a line for each entry; what is long waits until it is asked for."""
+    is_listed = isinstance(value, Mapping) and "type" not in value
+    text = "\n".join(f"{name}: {described(item, 1)}" for name, item in value.items()) if is_listed else described(value)
+    lines = text.count("\n") + 1
+    return escape(text) if lines <= _MOST_LINES else details(f"{lines} entries", escape(text))
 
 
 def rows(heading: str, columns: Sequence[str], body: Sequence[Sequence[Any]]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -73,6 +74,12 @@ def axes(ax: Axes | None, size: tuple[float, float] = FIGURE_SIZE) -> Axes:
     if not isinstance(ax, matplotlib("axes").Axes):
         raise TypeError(f"ax must be a matplotlib Axes, or None for a new figure; got {checks.described(ax)}")
     return ax
+
+
+def inches(ax: Axes) -> tuple[float, float]:
+    """Return the width and height that there are so far; what stands around the frame may yet take some of it."""
+    extent = ax.get_window_extent()
+    return extent.width / ax.figure.dpi, extent.height / ax.figure.dpi
 
 
 def background(ax: Axes) -> Any:
@@ -167,6 +174,14 @@ def name(value: Any, length: int = 28) -> str:
     if len(text) > length:
         text = f"{text[: (length - 1) // 2].rstrip()}…{text[-(length // 2) :].lstrip()}"
     return (" " if text.startswith("_") else "") + text.replace("$", r"\$")
+
+
+def names(values: Iterable[Any], length: int = 28) -> list[str]:
+    """Return names for matplotlib, each another: those that are cut to the same text begin with their places."""
+    given = list(values)
+    cut = [name(value, length) for value in given]
+    times = Counter(cut)
+    return [text if times[text] == 1 else name(f"{i}: {given[i]}", length) for i, text in enumerate(cut)]
 
 
 def classes(labels: Any) -> list[Any]:

@@ -114,19 +114,14 @@ def weights(
             ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
         else:
             places = range(0, n_features, -(-n_features // _MOST_NAMES))
-            ax.set_xticks(places, [_shortened(names[place]) for place in places], rotation=60, ha="right")
+            shown_names = _style.names(names, _LONGEST)
+            ax.set_xticks(places, [shown_names[place] for place in places], rotation=60, ha="right")
             ax.set_xlabel("")
     else:
         ax.set_xticks([])
     bar = ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.9)
     bar.outline.set_visible(False)
     return ax
-
-
-def _shortened(name: str) -> str:
-    """Return a name as text that matplotlib draws as it is."""
-    text = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
-    return text.replace("$", r"\$")
 
 
 def size_of(shape: Sequence[int], n_features: int, argument: str) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 // The page as a whole: what the user does, and what comes of it.
 
 import { classColour, colours, readColours } from "./colours.js";
-import { Connection } from "./connection.js";
+import { Connection, LOST } from "./connection.js";
 import { Curves } from "./curves.js";
 import { Detail } from "./detail.js";
 import { Diagram } from "./diagram.js";
@@ -14,8 +14,7 @@ const CALM = matchMedia("(prefers-reduced-motion: reduce)");
 const CALM_PAUSE = 500; // milliseconds between two pictures for those who do not want motion
 const REPORT_PAUSE = 20_000; // between two reports to screen readers while training
 
-const connection = new Connection(() =>
-  fail("The playground has ended: start fastnn playground again, and reload this page."));
+const connection = new Connection((message) => fail(message));
 const diagram = new Diagram($("diagram"), () => frame && detail.draw(frame));
 const detail = new Detail(diagram);
 const plane = new Plane($("plane"));
@@ -149,8 +148,15 @@ function question() {
 const picture = () => new Promise((resolve) => requestAnimationFrame(resolve));
 const calmPause = () => new Promise((resolve) => setTimeout(resolve, CALM_PAUSE));
 
+/** Whether the run may go on; says why not. */
+function mayGoOn() {
+  const hindrance = form.wrong || (isEnded && frame.diverged);
+  if (hindrance) complain(hindrance); // the form shows something else than the run; or the run is over
+  return run && !hindrance;
+}
+
 async function train() {
-  if (isEnded || isPlaying || !run) return;
+  if (isPlaying || !mayGoOn()) return;
   isPlaying = true;
   showPlaying();
   reported = performance.now();
@@ -179,8 +185,8 @@ function showPlaying() {
 
 $("play").addEventListener("click", () => (isPlaying ? pause() : train()));
 $("update").addEventListener("click", () => {
-  if (isEnded) return;
   pause();
+  if (!mayGoOn()) return;
   inTurn(async () => {
     show(await connection.ask({ ask: "update" }));
     report(standing());
@@ -231,11 +237,17 @@ form.whenWrong = (message) => {
 };
 form.whenFile = async (file) => {
   if (file.size > 1_000_000) {
-    complain("The file must have at most 1,000 kB");
+    form.complain("The file must have at most 1,000 kB", $("file"));
     return;
   }
-  const response = await fetch(`/tables?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file });
-  const answer = await response.json();
+  let answer;
+  try {
+    const response = await fetch(`/tables?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file });
+    answer = await response.json();
+  } catch {
+    fail(LOST);
+    return;
+  }
   if (answer.error) form.complain(`${file.name}: ${answer.error}`, $("file"));
   else form.takeTable(answer.table);
 };

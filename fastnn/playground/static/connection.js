@@ -1,5 +1,7 @@
 // Questions to the server, and its answers: one to each, in order.
 
+export const LOST = "The playground has ended: start fastnn playground again, and reload this page.";
+
 export class Connection {
   #waiting = [];
   #socket;
@@ -10,8 +12,8 @@ export class Connection {
     this.#socket.onmessage = ({ data }) =>
       this.#waiting.shift().resolve(typeof data === "string" ? JSON.parse(data) : decoded(data));
     this.#socket.onclose = () => {
-      for (const { reject } of this.#waiting.splice(0)) reject(new Error("the connection is lost"));
-      whenLost();
+      for (const { reject } of this.#waiting.splice(0)) reject(new Error(LOST));
+      whenLost(LOST);
     };
     this.opened = new Promise((resolve) => (this.#socket.onopen = resolve));
   }
@@ -20,7 +22,7 @@ export class Connection {
   async ask(question) {
     await this.opened;
     return new Promise((resolve, reject) => {
-      if (this.#socket.readyState !== WebSocket.OPEN) return reject(new Error("the connection is lost"));
+      if (this.#socket.readyState !== WebSocket.OPEN) return reject(new Error(LOST));
       this.#waiting.push({ resolve, reject });
       this.#socket.send(JSON.stringify(question));
     });

@@ -64,9 +64,10 @@ export class Detail {
   }
 
   #meaning() {
-    const { classes, names } = this.run;
+    const { classes, names, file } = this.run;
+    const named = (place) => (file ? classes[place] : `class ${classes[place]}`); // as the legend has them
     if (classes.length > 2) return " The class whose output is largest is predicted.";
-    if (classes.length === 2) return ` Above 0, ${classes[1]} is more likely than ${classes[0]}.`;
+    if (classes.length === 2) return ` Above 0, ${named(1)} is more likely than ${named(0)}.`;
     return ` That is ${names[2]}, in standard deviations from its mean.`;
   }
 

@@ -18,6 +18,7 @@ export const OPTIMIZERS = {
 };
 
 export class SettingsForm {
+  wrong = ""; // why the run is not the one that the form shows
   #layers = [];
   #table = "";
 
@@ -47,7 +48,10 @@ export class SettingsForm {
     if (target.id === "file" || (target.name === "data" && target.value === "table" && !this.#table)) {
       this.#showParts();
       const [file] = target.files ?? [];
-      if (!file) return; // a table has to be there first
+      if (!file) {
+        this.wrong = "Choose the CSV file of your table first.";
+        return;
+      }
       this.whenFile(file).finally(() => (target.value = "")); // so that it may be chosen again once it is put right
       return;
     }
@@ -59,12 +63,16 @@ export class SettingsForm {
       const name = wrong.getAttribute("aria-label") ?? wrong.labels[0].textContent;
       const expected = `a whole number from ${wrong.min} to ${wrong.max}`;
       this.complain(`${name} must be ${expected}; got ${wrong.value || "nothing"}`, wrong);
-    } else this.whenChanged();
+      return;
+    }
+    if (target.type === "number") target.value = String(Number(target.value)); // browsers take 3e1 for a number too
+    this.whenChanged();
   }
 
   /** Shows what is wrong, at the control. */
   complain(message, control) {
     this.accept();
+    this.wrong = message;
     control?.setAttribute("aria-invalid", "true");
     control?.setAttribute("aria-errormessage", "alert");
     this.whenWrong(message);
@@ -72,6 +80,7 @@ export class SettingsForm {
 
   /** Takes back what `complain` has shown. */
   accept() {
+    this.wrong = "";
     this.form.querySelectorAll("[aria-invalid]").forEach((control) => {
       control.removeAttribute("aria-invalid");
       control.removeAttribute("aria-errormessage");
