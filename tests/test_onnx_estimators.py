@@ -56,6 +56,13 @@ def test_classifiers(name, dtype, tmp_path):
     assert_same_classes(MLPClassifier((7,), max_iter=5, random_state=0).fit(X, y), X, tmp_path)
 
 
+def test_whole_numbers_beyond_int64_are_texts(tmp_path):
+    X = data()
+    classes = np.array([2**63, 2**63 + 1], dtype=np.uint64)
+    classifier = MLPClassifier((7,), max_iter=5, random_state=0).fit(X, classes[positions(X, 2)])
+    assert run(classifier, X, tmp_path)["label"].tolist() == list(map(str, classifier.predict(X)))
+
+
 def test_a_subclass(tmp_path):
     class Mine(MLPClassifier):
         pass

@@ -133,6 +133,37 @@ def test_gelu_in_any_order(order, tmp_path):
     assert net.layers == (fn.Input(4), fn.Dense(3, "gelu"))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_softplus_that_is_its_input_where_that_is_large(dtype, tmp_path):
+    nodes = [
+        *(node("Gemm", "x W", "g"), node("Softplus", "g", "s")),
+        *(node("Greater", "g t", "above"), node("Where", "above g s")),
+    ]
+    net = loaded(model_of(nodes, {"W": W.astype(dtype), "t": np.array(20, dtype)}, dtype=dtype), tmp_path)
+    assert net.layers == (fn.Input(4), fn.Dense(3, "softplus"))
+    X = np.linspace(-60, 60, 400, dtype=dtype).reshape(100, 4)  # onnxruntime has no Softplus in float64
+    given = X.astype(np.float64) @ W.astype(np.float64)
+    np.testing.assert_allclose(net.predict(X), np.logaddexp(given, 0), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("bound", "where"), [(3, "above g s"), (20, "above s g")])
+def test_another_choice_is_no_softplus(bound, where, tmp_path):
+    nodes = [
+        *(node("Gemm", "x W", "g"), node("Softplus", "g", "s")),
+        *(node("Greater", "g t", "above"), node("Where", where)),
+    ]
+    with pytest.raises(ValueError, match=r"my Where': fastnn has no such layer|its inputs must be"):
+        loaded(model_of(nodes, {"W": W, "t": np.array(bound, "f4")}), tmp_path)
+
+
+def test_damage_is_told_in_one_line(tmp_path):
+    model = model_of([node("Add", "c B", "b"), node("MatMul", "x b", "c"), node("Identity", "c")], {"B": B})
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ValueError, match=r"(?s)is damaged or not an ONNX model: .*sorted") as caught:
+        fn.onnx.load(tmp_path / "m.onnx")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_gelu_with_another_number_is_none(tmp_path):
     tensors = {name: np.array(value, np.float32) for name, value in (("root", 1.5), ("one", 1), ("half", 0.5))}
     with pytest.raises(ValueError, match="no activation that fastnn has"):
@@ -253,6 +284,14 @@ REFUSED = {
         {},
         r"my ConstantOfShape.*fastnn cannot read constants",
     ),
+    "constants broadcast without an end": (
+        [node("Transpose", "s", "t"), node("Add", "s t", "V"), node("Gemm", "x V")],
+        {"s": np.zeros((2**14, 1), np.int8)},
+        {},
+        r"my Add.*fastnn cannot read constants",
+    ),
+    "a log softmax": (gemm(node("LogSoftmax", "g")), {}, {}, r"no such layer: .* the loss 'cross_entropy' takes"),
+    "a label": (gemm(node("ArgMax", "g")), {}, {}, r"no such layer: it picks the label"),
     "a squeeze of several units": (
         gemm(node("Squeeze", "g a")),
         {"a": np.array([1])},

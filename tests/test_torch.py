@@ -176,6 +176,12 @@ def hooked():
     return module
 
 
+def quantized():
+    """A layer with the name of PyTorch's own, which is another."""
+    cls = type("Linear", (nn.Module,), {"__module__": "torch.ao.nn.quantized"})
+    return cls()
+
+
 def after(*modules):
     return nn.Sequential(nn.Linear(3, 3), nn.Sequential(nn.Identity(), *modules))
 
@@ -188,6 +194,8 @@ def after(*modules):
         (after(nn.BatchNorm1d(4).eval()), r"module '1\.1', BatchNorm1d: it must take the 3 units"),
         (after(nn.Unflatten(1, (3, 1))), r"module '1\.1', Unflatten: an Unflatten must leave rows"),
         (after(nn.ReLU6()), r"module '1\.1', ReLU6: fastnn has no such layer"),
+        (after(nn.LogSoftmax(1)), r"module '1\.1', LogSoftmax: .*: leave it out, as the loss 'cross_entropy' takes"),
+        (after(quantized()), r"module '1\.1', Linear: it is no module of torch\.nn, but of .*quantized"),
         (after(nn.LazyLinear(3)), r"module '1\.1', LazyLinear: .*no values yet; call the module once on a batch"),
         (after(nn.Linear(3, 1), nn.Flatten(0), nn.Linear(1, 1)), r"module '1\.3', Linear: .*one dimension"),
         (after(nn.GELU(approximate="tanh")), r"module '1\.1', GELU: .*approximate='tanh'"),

@@ -185,10 +185,16 @@ def test_reading_leaves_the_module_alone():
     assert module.calls == 0
 
 
+def test_a_layer_called_by_the_name_of_its_input():
+    module = module_of(lambda self, x: self.fc2(input=self.fc1(input=x)), **parts(5, 3, 2))
+    assert fn.Network.from_torch(module).layers == (fn.Input(5), fn.Dense(3), fn.Dense(2))
+
+
 REFUSED = {
     "a skip": (lambda self, x: x + self.fc1(x), r"no sequence: add takes what came before"),
     "two heads": (lambda self, x: (self.fc1(x), x), r"no sequence|has 2 outputs"),
     "two outputs": (lambda self, x: (self.fc1(x), 1), r"forward pass has 2 outputs; pass a torch\.nn\.Sequential, or"),
+    "a dict": (lambda self, x: {"logits": self.fc1(x)}, r"forward pass gives its output in a dict; pass"),
     "what depends on values": (lambda self, x: self.fc1(x) if x.sum() > 0 else x, r"fastnn has no|cannot be followed"),
     "a function": (lambda self, x: torch.cos(self.fc1(x)), r"fastnn has no layer that computes cos"),
     "ReLU6": (lambda self, x: F.relu6(self.fc1(x)), r"no layer that computes relu6, ReLU between 0 and 6"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 FLOATS: dict[int, str] = {TensorProto.FLOAT: "float32", TensorProto.DOUBLE: "float64"}
 _CASTS = FLOATS | {TensorProto.INT32: "int32", TensorProto.INT64: "int64"}
 _NUMBERS = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
-_MOST = 2**28  # elements: a file of a few bytes can ask for more
+_MOST = 2**26  # elements: a file of a few bytes can ask for more
 
 Attributes = Mapping[str, Any]
 Array = np.ndarray
@@ -53,11 +54,27 @@ def evaluated(node: NodeProto, constants: Mapping[str, np.ndarray]) -> np.ndarra
     if node.op_type in _EVALUATIONS and not node.domain:
         try:
             inputs = [constants[name] if name else None for name in node.input]
+            _check_growth(node.op_type, [array for array in inputs if array is not None])
             with np.errstate(all="ignore"):
                 return np.asarray(_EVALUATIONS[node.op_type](attributes, *inputs))
         except (IndexError, KeyError, TypeError, ValueError, OverflowError):
             pass
     raise ValueError("fastnn cannot read constants that are computed so")
+
+
+def _check_growth(operator: str, arrays: list[Array]) -> None:
+    """Raise ValueError if a node makes far more of its constants than there is in the largest."""
+    sizes = [array.size for array in arrays]
+    if operator in _BROADCASTING:
+        size = math.prod(np.broadcast_shapes(*(array.shape for array in arrays)))
+    elif operator == "Concat":
+        size = sum(sizes)
+    elif operator == "Gather" and len(arrays) == 2:
+        size = sizes[0] * sizes[1]
+    else:
+        return
+    if size > max(_MOST, *sizes):
+        raise ValueError("too large")
 
 
 def _constant(attributes: Attributes) -> Array:
@@ -93,6 +110,7 @@ def _reshape(_: Attributes, array: Array, shape: Array) -> Array:
     return array.reshape([array.shape[place] if size == 0 else size for place, size in enumerate(shape.tolist())])
 
 
+_BROADCASTING = ("Add", "Sub", "Mul", "Div")
 _EVALUATIONS: dict[str, Callable[..., Array]] = {
     "Constant": _constant,
     "ConstantOfShape": _constant_of_shape,

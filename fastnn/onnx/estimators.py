@@ -99,12 +99,13 @@ def _of_one_output(graph: Graph, value: str, n_classes: int) -> tuple[str, int]:
 
 
 def _labels(classes: np.ndarray) -> np.ndarray:
-    """Return classes as ONNX can hold them: texts, whole numbers, floats or booleans."""
+    """Return classes as ONNX can hold them: texts, as which whole numbers beyond int64 go too, numbers or booleans."""
     kind = classes.dtype.kind
     if kind in "UT" or (kind == "O" and all(isinstance(name, str) for name in classes)):
         return classes.astype(object)
     if kind in "iu":
-        return classes.astype(np.int64)
+        beyond = classes.size and classes.max() > np.iinfo(np.int64).max
+        return classes.astype(str).astype(object) if beyond else classes.astype(np.int64)  # as for tables
     if kind == "f":
         return classes.astype(np.float64)
     if kind == "b":

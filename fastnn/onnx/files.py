@@ -135,7 +135,7 @@ def _parsed(content: bytes, name: str, folder: str | None) -> tuple[ModelProto, 
         if not model.graph.node:
             raise ValueError("it has no nodes")
     except Exception as error:  # the parser has its own exceptions, in a library below onnx
-        raise ValueError(f"{name!r} is damaged or not an ONNX model: {error}") from None
+        raise ValueError(f"{name!r} is damaged or not an ONNX model: {_line(error)}") from None
     try:
         if folder is not None:
             take_in(model, folder)
@@ -147,7 +147,12 @@ def _parsed(content: bytes, name: str, folder: str | None) -> tuple[ModelProto, 
         onnx.checker.check_model(model)
         return model, {entry.key: entry.value for entry in model.metadata_props}
     except Exception as error:  # as above
-        raise ValueError(f"{name!r} is damaged or not an ONNX model: {error}") from None
+        raise ValueError(f"{name!r} is damaged or not an ONNX model: {_line(error)}") from None
+
+
+def _line(error: Exception) -> str:
+    """Return what an error of the libraries below says, in one line."""
+    return " ".join(str(error).split())
 
 
 def _own(model: ModelProto, properties: dict[str, str], name: str) -> Network | TableModel | None:

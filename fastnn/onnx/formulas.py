@@ -32,6 +32,7 @@ class Product:
 
 _X = Product(1.0, ("x",))
 _LONGEST = 12  # values of a formula
+_LARGE = 20  # from there on softplus(x) is x but for rounding
 _HARD_SIGMOID = "minimum(maximum(x * alpha + beta, 0), 1)"
 _OF_OPERATORS = {kind.onnx: name for name, kind in ACTIVATIONS.items() if kind.onnx}
 
@@ -92,6 +93,11 @@ def _applied(operator: str, *values: Product | None) -> Product | None:
             return Product(number, tuple(sorted((*factors, f"inverse({divisor})"))))
         case "Sub", (Product() as first, Product() as second):
             return _applied("Add", first, _applied("Neg", second))
+        case "Greater", (Product() as first, Product(number, ())) if number >= _LARGE:
+            return Product(1.0, (f"large({first})",))
+        case "Where", (Product(1.0, (test,)), Product() as first, Product() as second) if test == f"large({first})":
+            # PyTorch's softplus, which is x itself where x is large.
+            return second if second == _activated("softplus", first) else None
         case (("Add" | "Max" | "Min"), (Product() as first, Product() as second)):
             return Product(1.0, (f"{operator.lower()}({', '.join(sorted((str(first), str(second))))})",))
         case (("Abs" | "Erf" | "Exp" | "Log"), (Product() as first,)):

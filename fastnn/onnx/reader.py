@@ -13,6 +13,11 @@ from fastnn.onnx.constants import FLOATS, attributes_of
 
 _OLDEST_OPSET = 7  # before, operators were told about broadcasting by attributes
 
+_HINTS = {
+    "ArgMax": ": it picks the label; the probabilities may be another output of the file",
+    "LogSoftmax": ": choose or export what goes into it, which is what the loss 'cross_entropy' takes",
+}
+
 
 def read_network(model: ModelProto, output: str | None = None) -> Network:
     """Return the network that a checked model is, up to one of its outputs.
@@ -64,8 +69,8 @@ def _read(chain: Chain, node: NodeProto) -> None:
     if len(users) > 1 or not _is_known(users[0]):
         if not _read_pattern(chain):
             if len(users) == 1:
-                domain = users[0].domain
-                raise ValueError("fastnn has no such layer" + (f" (of the domain {domain!r})" if domain else ""))
+                domain, hint = users[0].domain, _HINTS.get(users[0].op_type, "")
+                raise ValueError("fastnn has no such layer" + (f" (of the domain {domain!r})" if domain else "") + hint)
             others = ", ".join(map(named, users[1:3]))
             raise ValueError(f"its input goes into {others} too, which is no activation that fastnn has")
         return

@@ -66,7 +66,7 @@ def read_call(name: str, before: list[Any], after: list[Any], options: dict[str,
 
 
 _HINTS = {
-    "log_softmax": ": leave it out, as the loss 'cross_entropy' takes what goes into it",
+    "log_softmax": f": {modules.WITHOUT_LOG_SOFTMAX}",
     "relu6": ", ReLU between 0 and 6",
     "hardtanh": ", the identity between two bounds",
 }

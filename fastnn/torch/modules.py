@@ -13,6 +13,8 @@ from fastnn._lowering.imported_layers import ImportedLayers
 from fastnn.layers import LayerNorm, RMSNorm
 from fastnn.torch.activations import MODULES
 
+WITHOUT_LOG_SOFTMAX = "leave it out, as the loss 'cross_entropy' takes what goes into it"
+
 
 class Reading:
     """The layers found so far, and what a value is where they end.
@@ -60,6 +62,10 @@ def read_module(module: Any, reading: Reading) -> None:
     if name is None:
         if isinstance(module, (nn.ModuleList, nn.ModuleDict)):
             raise ValueError("it has no forward pass of its own; pass a torch.nn.Sequential of its modules")
+        if computes_as(module, nn.LogSoftmax):
+            raise ValueError(f"fastnn has no such layer: {WITHOUT_LOG_SOFTMAX}")
+        if type(module).__name__ in {cls.__name__ for cls in (*_READERS, *MODULES.values())}:
+            raise ValueError(f"it is no module of torch.nn, but of {type(module).__module__}")
         listed = ", ".join(cls.__name__ for cls in (*_READERS, *MODULES.values()))
         raise ValueError(f"fastnn has no such layer; it has {listed}")
     if name == "softmax":

@@ -115,7 +115,8 @@ class _Walk:
         if not node.users:
             raise ValueError(f"its forward pass computes {node}, which nothing takes; {_HOW}{_parts(self.module)}")
         if node.op == "call_module":
-            if node.args != (self.value,) or node.kwargs:
+            given = (*node.args, *(value for name, value in node.kwargs.items() if name == "input"))
+            if given != (self.value,) or len(node.args) + len(node.kwargs) != 1:
                 raise ValueError(f"its forward pass passes more than one argument to {node.target!r}")
             self.read_child(self.module.get_submodule(str(node.target)), str(node.target))
         else:
@@ -133,7 +134,9 @@ class _Walk:
         if given is self.value:
             return
         if isinstance(given, (tuple, list, dict)):
-            raise ValueError(f"its forward pass has {len(given)} outputs; {_HOW}{_parts(self.module)}")
+            kind = type(given).__name__.removeprefix("immutable_")
+            what = f"has {len(given)} outputs" if len(given) != 1 else f"gives its output in a {kind}"
+            raise ValueError(f"its forward pass {what}; {_HOW}{_parts(self.module)}")
         raise ValueError(f"its output is not what the last of its layers gives; {_HOW}{_parts(self.module)}")
 
     def _is_shape(self, node: fx.Node) -> bool:
