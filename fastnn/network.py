@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -70,6 +70,16 @@ class Network(Hinting):
     >>> net.parameters["0.weight"].shape
     (128, 64)
     """
+
+    _FIXED = frozenset(("layers", "seed", "dtype", "n_features", "n_outputs", "plan", "model"))
+    _INSTEAD: ClassVar = {
+        "layers": "fn.Network(layers) makes another network",
+        "dtype": 'net.astype("float64") makes another network',
+        "parameters": "net.parameters.update(…) sets several, net.parameters[name] = array sets one",
+        "weights": "net.parameters[name] = array sets parameters",
+        "trainable": "every parameter is trained",
+        "training": "no need; net.predict(X) leaves dropout out",
+    }
 
     @explained
     def __init__(self, layers: Sequence[Layer], seed: int = 0, dtype: DtypeName = "float32") -> None:

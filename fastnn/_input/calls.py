@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class Hinting:
-    """The base of classes whose objects are asked for what other libraries have."""
+    """The base of classes whose objects are asked for what other libraries have, or told by setting it."""
+
+    # What is set once, by the object itself; and what does what setting an attribute would be meant to do, by name.
+    _FIXED: ClassVar[frozenset[str]] = frozenset()
+    _INSTEAD: ClassVar[Mapping[str, str]] = {}
 
     if not TYPE_CHECKING:  # type checkers find such mistakes by themselves
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name in vars(self) if name in self._FIXED else name in self._INSTEAD:
+                instead = f": {self._INSTEAD[name]}" if name in self._INSTEAD else ""
+                raise AttributeError(f"{name!r} of a {type(self).__name__} cannot be set{instead}")
+            super().__setattr__(name, value)
 
         def __getattr__(self, name: str) -> NoReturn:
             from fastnn._input import suggestions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -93,6 +93,15 @@ class Trainer(Hinting):
     >>> trainer = fn.Trainer(net, loss="cross_entropy", optimizer=fn.Adam(1e-3), batch_size=64, seed=0)
     >>> history = trainer.fit(X, y, epochs=20, validation_data=(X_val, y_val), callbacks=[fn.EarlyStopping(patience=5)])
     """
+
+    _FIXED = frozenset(("network", "loss", "optimizer", "seed", "threads", "metrics", "class_weight", "state"))
+    _INSTEAD: ClassVar = {
+        **dict.fromkeys(("network", "loss", "seed", "threads", "metrics", "class_weight"), "make another Trainer"),
+        **dict.fromkeys(("optimizer", "learning_rate", "lr"), "trainer.set_learning_rate(rate) changes its rate"),
+        **dict.fromkeys(("stop_training", "should_stop"), "trainer.stop() ends the run"),
+        "model": "trainer.network is what it trains; make another Trainer",
+        "epochs": "fit takes it, trainer.fit(X, y, epochs=…)",
+    }
 
     @explained
     def __init__(
@@ -383,7 +392,8 @@ class Trainer(Hinting):
         rate = checks.number(rate, "rate", 0.0, above=scales)
         if scales:
             self.state.scale_momentum(rate)
-        self.optimizer = dataclasses.replace(self.optimizer, learning_rate=rate)  # type: ignore[call-arg]
+        optimizer: Optimizer = dataclasses.replace(self.optimizer, learning_rate=rate)  # type: ignore[call-arg]
+        vars(self)["optimizer"] = optimizer
         self.state.follow(self.optimizer.schedule)
 
     def abandon(self) -> None:
