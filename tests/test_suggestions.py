@@ -53,7 +53,7 @@ VALUES = [
     *(("weight_initializer", name, None) for name in ("ones", "truncated_normal")),
     *(("dtype", name, "float64") for name in ("double", "Float64")),
     *(("unit", name, expected) for name, expected in (("epochs", "epoch"), ("batch", "step"), ("week", None))),
-    *(("mode", name, expected) for name, expected in (("maximum", "max"), ("minimum", "min"), ("best", None))),
+    *(("mode", name, expected) for name, expected in (("maximum", "max"), ("minimize", "min"), ("best", None))),
 ]
 PLACES = {
     "loss": lambda name: fn.Trainer(NET, name),
@@ -83,6 +83,7 @@ ARGUMENTS = [
     *((fn.Adam, "clipnorm", "'clip_norm'"), (fn.SGD, "gamma", None), (fn.RMSprop, "alpha", "'smoothing'")),
     *((fn.Adam, "alpha", "'l2_total'"), (fn.RMSprop, "rho", "'smoothing'"), (fn.Adam, "rate", "'learning_rate'")),
     *((schedules.Step, "gamma", "'factor'"), (schedules.Step, "step_size", "'every'")),
+    *((schedules.Cosine, "epochs", 'unit="epoch"'), (fn.OneCycle, "total_epochs", None)),
     *((schedules.Cosine, "T_max", "'steps'"), (schedules.Cosine, "eta_min", "'minimum'")),
     *((schedules.OneCycle, "max_lr", "'learning_rate'"), (schedules.OneCycle, "pct_start", "'warmup_fraction'")),
     *((schedules.ReduceOnPlateau, "threshold", "'min_delta'"), (schedules.ReduceOnPlateau, "min_lr", "'minimum'")),
@@ -206,6 +207,13 @@ def test_objects_of_other_libraries():
     assert refusal(lambda: fn.Trainer(NET, "adam")).endswith("got 'adam': it is an optimizer, optimizer='adam'")
 
 
+@pytest.mark.parametrize("rate", ["cosine", lambda epoch: 0.1, "0.1"])
+def test_a_learning_rate_that_is_neither_a_number_nor_a_schedule(rate):
+    message = refusal(lambda: fn.Adam(rate))
+    assert message.startswith("learning_rate must be a number or a schedule; got ")
+    assert message.endswith(": schedules are objects, fn.schedules.Cosine(1e-3, steps)")
+
+
 @pytest.mark.parametrize(
     ("name", "hint"), [("acc", "(did you mean 'accuracy'?)"), ("val_loss", "no validation data"), (0, "got 0")]
 )
@@ -267,6 +275,6 @@ def test_places_are_calls_classes_or_arguments():
     for place in ELSEWHERE:
         name = place.removesuffix("()")
         if place.endswith("()"):
-            assert callable(calls.get(place) or getattr(fn, name)), place
+            assert callable(calls.get(place) or getattr(fn, name, None) or getattr(schedules, name)), place
         else:
             assert place in {*("fastnn", "Network", "Trainer", "History", "Layer", "Callback"), "loss", "optimizer"}

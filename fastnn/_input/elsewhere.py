@@ -177,6 +177,9 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         f"{name}()": {"schedule": f"the learning rate can be one, fn.{name}(fn.schedules.Cosine(1e-3, steps))"}
         for name in ("SGD", "Adam", "AdamW", "RAdam", "NAdam", "RMSprop", "Adagrad", "Lion")
     },
+    **{
+        f"{name}()": {"epochs": 'steps counts them, steps=…, unit="epoch"'} for name in ("Cosine", "OneCycle", "Warmup")
+    },
     "EarlyStopping()": {"verbose": "callbacks print nothing"},
     "Checkpoint()": {"save_best_only": 'monitor="val_loss" saves the best epochs only'},
     # values of arguments

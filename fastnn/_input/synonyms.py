@@ -75,6 +75,10 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "iteration": ("step",),
     "minimum": ("min",),
     "maximum": ("max",),
+    "minimize": ("min",),
+    "maximize": ("max",),
+    "minimise": ("min",),
+    "maximise": ("max",),
     "momentum": ("beta1", "sgd"),
     # arguments of networks and layers
     "randomstate": ("seed",),
