@@ -16,7 +16,7 @@ TEXTS = sorted(
 )
 # An install of fastnn by its name, with or without extras; not of a checkout, '.[cli]', nor of a file.
 FROM_AN_INDEX = re.compile(r"""pip3? install (-{1,2}[\w-]+ )*['"]?fastnn([\[\s'"`=<>~]|$)""")
-NAMES = {"onnx", "torch", "scikit-learn", "matplotlib", "polars", "tqdm"}
+NAMES = {"onnx", "torch", "scikit-learn", "matplotlib", "polars", "pyarrow", "tqdm"}
 
 
 def identity(path):
