@@ -36,7 +36,7 @@ def listed() -> list[str]:
     A module whose library is missing is left out: what asks for each name, such as ``help``, would end in an error.
     """
     missing = {name for name in _LIBRARIES if importlib.util.find_spec(name) is None}
-    return sorted({*vars(sys.modules["fastnn"]), *LAZY} - missing)
+    return sorted({*vars(sys.modules["fastnn"]), *LAZY} - missing - {"TYPE_CHECKING"})
 
 
 # `fastnn` imports this last, when these are loaded; those that load on first use do it themselves.
