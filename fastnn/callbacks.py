@@ -15,7 +15,7 @@ import numpy as np
 from fastnn import metrics
 from fastnn._engine.environment import standard_environment
 from fastnn._input import checks
-from fastnn._input.calls import explained
+from fastnn._input.calls import Hinting, explained
 from fastnn._storage import durable
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fastnn.training import Trainer
 
 
-class Callback:
+class Callback(Hinting):
     """The base of every callback; override what you need. Epochs and steps (updates) count from 1.
 
     ``trainer.stop()`` ends the run: from `on_epoch_end` after that epoch, from `on_step_end` after that step, in which
@@ -101,6 +101,9 @@ class LambdaCallback(Callback):
                     raise TypeError(f"{name} must be a function; got {checks.described(function)}")
                 setattr(self, name, function)
 
+    def __repr__(self) -> str:
+        return f"LambdaCallback({', '.join(f'{name}={function!r}' for name, function in vars(self).items())})"
+
 
 class EarlyStopping(Callback):
     """End a run that has stopped improving, and restore the best parameters.
@@ -150,6 +153,8 @@ class EarlyStopping(Callback):
         restore_best: bool = True,
         mode: ModeName = "auto",
     ) -> None:
+        if isinstance(patience, str):
+            raise TypeError(f"patience must be an integer; got {patience!r}: the column is given by monitor=")
         _check_monitor(monitor)
         self.patience = checks.integer(patience, "patience")
         self.monitor = monitor

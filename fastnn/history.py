@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastnn._input import checks
+from fastnn._input.calls import Hinting
 
 
-class History(dict[str, list[float]]):
+class History(Hinting, dict[str, list[float]]):
     """What `fastnn.Trainer.fit` records: a mapping of column → list, one entry for each completed epoch.
 
     Columns: ``"loss"`` (the mean over the epoch while it was trained on, by sample weight), ``"accuracy"``
@@ -77,7 +78,11 @@ class History(dict[str, list[float]]):
         try:
             return list(super().__getitem__(name))
         except (KeyError, TypeError):
-            raise KeyError(f"the columns are {', '.join(self) or 'none yet'}; got {name!r}") from None
+            hint = ""
+            if isinstance(name, str):
+                is_of_validation = name.startswith("val_") and "val_loss" not in self
+                hint = ": fit had no validation data" if is_of_validation else checks.hint(name, self, "column")
+            raise KeyError(f"the columns are {', '.join(self) or 'none yet'}; got {name!r}{hint}") from None
 
     def __iter__(self) -> Iterator[str]:
         return dict.__iter__(self)  # of a dict without an `__iter__` of its own, `dict` takes the very lists

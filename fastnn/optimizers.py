@@ -61,6 +61,11 @@ class Optimizer(Description):
                 raise TypeError(
                     f"learning_rate must be a number or a schedule, not a class: write {rate.__name__}(...)"
                 )
+            if isinstance(rate, str) or callable(rate):
+                raise TypeError(
+                    f"learning_rate must be a number or a schedule; got {checks.described(rate)}: "
+                    "schedules are objects, fn.schedules.Cosine(1e-3, steps)"
+                )
             rate = checks.number(rate, "learning_rate", 0.0)
         self._set(learning_rate=rate, decay_all=checks.boolean(self.decay_all, "decay_all"))
         self._numbers("l1", "l2", "l2_total", "weight_decay")

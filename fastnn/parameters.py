@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -42,6 +42,11 @@ class Parameters(MutableMapping[str, np.ndarray]):
         if not isinstance(getattr(network, "plan", None), Plan):
             raise TypeError(f"network must be a Network; got {checks.described(network)}")
         self._network = network
+
+    if not TYPE_CHECKING:
+
+        def __call__(self) -> NoReturn:
+            raise TypeError("parameters are not called: net.parameters.items() are names and arrays, .values() arrays")
 
     def __getitem__(self, name: str) -> np.ndarray:
         array = self._network.model.read(*self._tensor(name))

@@ -234,3 +234,44 @@ def test_bad_arguments(arguments, error, fragments):
         fn.EarlyStopping(**arguments)
     for fragment in fragments:
         assert fragment in str(caught.value)
+
+
+def callback(**methods):
+    return type("Mine", (fn.Callback,), methods)()
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        *(("on_train_begin", "on_fit_begin"), ("on_train_end", "on_fit_end"), ("on_train_batch_end", "on_step_end")),
+        *(("on_epoch_start", "on_epoch_begin"), ("on_epoch_ends", "on_epoch_end")),
+    ],
+)
+def test_methods_that_nothing_calls(name, ours):
+    def act(self, *arguments):
+        pass
+
+    X, y = np.ones((4, 3)), np.array([0, 1, 0, 1])
+    trainer = fn.Trainer(fn.Network([fn.Input(3), fn.Dense(2)]), "cross_entropy")
+    with pytest.raises(TypeError, match=rf"^nothing calls Mine\.{name} \(did you mean '{ours}'\?\)$"):
+        trainer.fit(X, y, callbacks=callback(**{name: act}))
+    assert trainer.epoch == 0
+    trainer.fit(X, y, callbacks=callback(**{name: act, ours: act}))  # it serves another library too
+    trainer.fit(X, y, callbacks=callback(on_my_own=act))
+
+
+def test_methods_with_the_arguments_of_another_library():
+    X, y = np.ones((4, 3)), np.array([0, 1, 0, 1])
+
+    def on_epoch_end(self, epoch, logs=None):
+        pass
+
+    def wrong(self, trainer, epoch, values):
+        len()
+
+    for given in (callback(on_epoch_end=on_epoch_end), fn.LambdaCallback(on_epoch_end=lambda epoch, logs: None)):
+        trainer = fn.Trainer(fn.Network([fn.Input(3), fn.Dense(2)]), "cross_entropy")
+        with pytest.raises(TypeError, match=r"on_epoch_end must take \(trainer, epoch, values\); .*takes"):
+            trainer.fit(X, y, callbacks=given)
+    with pytest.raises(TypeError, match=r"^len\(\) takes"):
+        fn.Trainer(trainer.network, "cross_entropy").fit(X, y, callbacks=callback(on_epoch_end=wrong))

@@ -134,7 +134,7 @@ def described():
 def public():
     """What ``import fastnn`` gives, and every description that a module has, by name."""
     for name, value in vars(fn).items():
-        if not name.startswith("_") and not isinstance(value, types.ModuleType):
+        if name in dir(fn) and not name.startswith("_") and not isinstance(value, types.ModuleType):
             yield name, value
     for module in (fn.onnx, fn.plot, fn.sklearn, fn.tables):
         for name, value in vars(module).items():

@@ -51,12 +51,36 @@ def test_names_are_listed():
     assert dir(fn) == sorted(dir(fn))
 
 
+@pytest.mark.parametrize(
+    ("module", "some"),
+    [
+        (fn.callbacks, {"Callback", "EarlyStopping"}),
+        (fn.data, {"load_digits", "split", "standardize"}),
+        (fn.losses, {"LOSSES", "CrossEntropy"}),
+        (fn.plot, {"network", "learning_curve"}),
+        (fn.sklearn, {"MLPClassifier", "MLPRegressor"}),
+    ],
+)
+def test_names_of_modules_are_their_own(module, some):
+    names = dir(module)
+    assert some <= set(names)
+    assert not {"np", "Any", "TYPE_CHECKING", "annotations", "checks", "explained", "Description"} & set(names)
+    assert all(hasattr(module, name) for name in names)
+
+
 @pytest.mark.parametrize(("name", "library"), LIBRARIES.items())
 def test_a_missing_library_is_named(name, library):
     done = process(f"import sys; sys.modules['{name}'] = None; import fastnn as fn; fn.{name}")
     *_, last = done.stderr.splitlines()
     assert last.startswith("ImportError: fastnn.")
     assert last.endswith(f": pip install {library}")
+
+
+def test_help_of_the_package_without_libraries():
+    missing = "".join(f"sys.modules[{name!r}] = None; " for name in LIBRARIES)
+    done = process(f"import pydoc, sys; {missing}import fastnn as fn; print(*dir(fn)); pydoc.render_doc(fn)")
+    assert done.stderr == ""
+    assert not set(LIBRARIES) & set(done.stdout.split())
 
 
 def test_an_unknown_name():

@@ -8,7 +8,8 @@ import fastnn as fn
 import fastnn.sklearn
 from fastnn import schedules
 from fastnn._input import suggestions
-from fastnn._input.synonyms import ELSEWHERE, LACKING, SYNONYMS
+from fastnn._input.elsewhere import ELSEWHERE
+from fastnn._input.synonyms import LACKING, SYNONYMS
 from fastnn.initializers import INITIALIZERS
 from fastnn.layers import ACTIVATIONS
 from fastnn.losses import LOSSES
@@ -17,6 +18,7 @@ from fastnn.optimizers import OPTIMIZERS
 
 NET = fn.Network([fn.Input(3), fn.Dense(4, "relu"), fn.Dense(2)])
 TRAINER = fn.Trainer(NET, "cross_entropy")
+HISTORY = fn.History({"loss": [2.0, 1.0], "accuracy": [0.5, 0.6]})
 X, Y = [[0.0, 1.0, 2.0]] * 4, [0, 1, 0, 1]
 
 
@@ -51,7 +53,7 @@ VALUES = [
     *(("weight_initializer", name, None) for name in ("ones", "truncated_normal")),
     *(("dtype", name, "float64") for name in ("double", "Float64")),
     *(("unit", name, expected) for name, expected in (("epochs", "epoch"), ("batch", "step"), ("week", None))),
-    *(("mode", name, expected) for name, expected in (("maximum", "max"), ("minimum", "min"), ("best", None))),
+    *(("mode", name, expected) for name, expected in (("maximum", "max"), ("minimize", "min"), ("best", None))),
 ]
 PLACES = {
     "loss": lambda name: fn.Trainer(NET, name),
@@ -81,6 +83,7 @@ ARGUMENTS = [
     *((fn.Adam, "clipnorm", "'clip_norm'"), (fn.SGD, "gamma", None), (fn.RMSprop, "alpha", "'smoothing'")),
     *((fn.Adam, "alpha", "'l2_total'"), (fn.RMSprop, "rho", "'smoothing'"), (fn.Adam, "rate", "'learning_rate'")),
     *((schedules.Step, "gamma", "'factor'"), (schedules.Step, "step_size", "'every'")),
+    *((schedules.Cosine, "epochs", 'unit="epoch"'), (fn.OneCycle, "total_epochs", None)),
     *((schedules.Cosine, "T_max", "'steps'"), (schedules.Cosine, "eta_min", "'minimum'")),
     *((schedules.OneCycle, "max_lr", "'learning_rate'"), (schedules.OneCycle, "pct_start", "'warmup_fraction'")),
     *((schedules.ReduceOnPlateau, "threshold", "'min_delta'"), (schedules.ReduceOnPlateau, "min_lr", "'minimum'")),
@@ -143,6 +146,23 @@ ATTRIBUTES = [
     *((fn, "ReLU", 'fn.Activation("relu")'), (fn, "MLPClassifier", "fn.sklearn.MLPClassifier")),
     *((fn, "optim", "fn.Adam"), (fn, "StepLR", "fn.schedules.Step"), (fn, "manual_seed", "seed=0")),
     *((fn, "Adamm", "'Adam'"), (fn, "dropout", "'Dropout'"), (fn, "load", "fn.Network.load")),
+    *((fn, "Flatten", "X.reshape(len(X), -1)"), (fn, "save", "net.save(path)"), (fn, "InputLayer", "'Input'")),
+    *((fn.layers, "Linear", "'Dense'"), (fn.layers, "Sequential", "fn.Network([fn.Input"), (fn.layers, "Conv2D", None)),
+    *(
+        (fn.losses, "MSELoss", "'MeanSquaredError'"),
+        (fn.optimizers, "adam", "'Adam'"),
+        (fn.callbacks, "Adam", "fn.Adam"),
+    ),
+    *((fn.callbacks, "ModelCheckpoint", "'Checkpoint'"), (fn.callbacks, "ReduceLROnPlateau", "fn.ReduceOnPlateau")),
+    *((fn.callbacks, "LearningRateScheduler", "fn.schedules.Cosine"), (fn.callbacks, "TensorBoard", None)),
+    *((fn.metrics, "accuracy_score", "'Accuracy'"), (fn.data, "train_test_split", "fn.data.split")),
+    *((fn.schedules, "StepLR", "'Step'"), (fn.schedules, "CosineAnnealingLR", "fn.schedules.Cosine")),
+    *((fn.plot, "history", "'learning_curve'"), (fn.onnx, "save", "'export'"), (fn.tables, "read_csv", None)),
+    *((fn.sklearn, name, "'MLPClassifier'") for name in ("MLPClassifer", "NeuralNetClassifier")),
+    *((HISTORY, "history", 'history["loss"]'), (HISTORY, "val_loss", 'history["val_loss"]'), (HISTORY, "zzz", None)),
+    *((HISTORY, "plot", "fn.plot.learning_curve(history)"), (HISTORY, "to_pandas", "pd.DataFrame(history)")),
+    *((fn.Dense(3), "weight", 'net.parameters["0.weight"]'), (fn.Adam(), "lr", "'learning_rate'")),
+    *((fn.Callback(), "model", "trainer"), (fn.Callback(), "zzz", None)),
     *((fn, name, None) for name in ("LSTM", "Conv2d", "BatchNorm", "Adamax", "PReLU", "array")),
 ]
 
@@ -150,9 +170,78 @@ ATTRIBUTES = [
 @pytest.mark.parametrize(("owner", "name", "expected"), ATTRIBUTES)
 def test_names_of_attributes(owner, name, expected):
     message = refusal(lambda: getattr(owner, name))
-    assert re.match(rf"(module 'fastnn'|'\w+' object) has no attribute '{name}'", message)
+    assert re.match(rf"(module '[\w.]+'|'\w+' object) has no attribute '{name}'", message)
     assert message.endswith(f"'{name}'") if expected is None else expected in message
     assert not hasattr(owner, name)
+
+
+# Attributes that are set: of what, which, and what the error says of it; None: it is set.
+SETTINGS = [
+    *((TRAINER, name, "trainer.stop()") for name in ("stop_training", "should_stop")),
+    *((TRAINER, name, "trainer.set_learning_rate(rate)") for name in ("learning_rate", "lr", "optimizer")),
+    *((TRAINER, "network", "make another Trainer"), (TRAINER, "state", "cannot be set"), (TRAINER, "note", None)),
+    *((NET, "layers", "fn.Network(layers)"), (NET, "dtype", "net.astype"), (NET, "seed", "cannot be set")),
+    *((NET, "parameters", "net.parameters.update(…)"), (NET, "trainable", "every"), (NET, "note", None)),
+]
+
+
+@pytest.mark.parametrize(("owner", "name", "expected"), SETTINGS)
+def test_setting_what_would_change_nothing(owner, name, expected):
+    before = getattr(owner, name, None)
+    if expected is None:
+        setattr(owner, name, 1)
+        delattr(owner, name)
+        return
+    message = refusal(lambda: setattr(owner, name, ()))
+    assert re.match(rf"'{name}' of a {type(owner).__name__} cannot be set(: |$)", message)
+    assert expected in message
+    assert repr(getattr(owner, name, None)) == repr(before)
+
+
+def test_objects_of_other_libraries():
+    CrossEntropyLoss = type("CrossEntropyLoss", (), {})
+    assert refusal(lambda: fn.Trainer(NET, CrossEntropyLoss())).endswith(" (did you mean 'cross_entropy'?)")
+    assert refusal(lambda: fn.Trainer(NET, CrossEntropyLoss)).endswith(" (did you mean 'cross_entropy'?)")
+    assert refusal(lambda: fn.Trainer(NET, ["mse"])).endswith("got list ['mse']")
+    assert refusal(lambda: fn.Trainer(NET, "adam")).endswith("got 'adam': it is an optimizer, optimizer='adam'")
+
+
+@pytest.mark.parametrize("rate", ["cosine", lambda epoch: 0.1, "0.1"])
+def test_a_learning_rate_that_is_neither_a_number_nor_a_schedule(rate):
+    message = refusal(lambda: fn.Adam(rate))
+    assert message.startswith("learning_rate must be a number or a schedule; got ")
+    assert message.endswith(": schedules are objects, fn.schedules.Cosine(1e-3, steps)")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("acc", "(did you mean 'accuracy'?)"), ("val_loss", "no validation data"), (0, "got 0")]
+)
+def test_columns_of_a_history(name, hint):
+    with pytest.raises(KeyError) as caught:
+        HISTORY[name]
+    assert caught.value.args[0].endswith(hint)
+
+
+def test_parameters_are_not_called():
+    assert "net.parameters.items()" in refusal(lambda: NET.parameters())
+
+
+def test_no_hint_leads_to_a_name_that_is_refused_too():
+    for estimator in (fastnn.sklearn.MLPClassifier, fastnn.sklearn.MLPRegressor):
+        assert refusal(lambda: estimator(loss="rmse").fit(X, Y)).endswith("got 'rmse'")  # noqa: B023
+    assert refusal(lambda: fastnn.sklearn.MLPClassifier(loss="mse").fit(X, Y)).endswith("got 'mse'")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "hint"),
+    [
+        ({"learning_rate": 0.01}, "got float 0.01: learning_rate_init is the rate"),
+        ({"learning_rate": schedules.Cosine(0.1, 9)}, "solver=fn.Adam(Cosine(0.1, 9)) has it"),
+        ({"hidden_layer_sizes": "64"}, "one for each hidden layer; got str '64'"),
+    ],
+)
+def test_parameters_of_estimators(parameters, hint):
+    assert refusal(lambda: fastnn.sklearn.MLPClassifier(**parameters).fit(X, Y)).endswith(hint)
 
 
 def test_nothing_known_is_refused():
@@ -185,6 +274,6 @@ def test_places_are_calls_classes_or_arguments():
     for place in ELSEWHERE:
         name = place.removesuffix("()")
         if place.endswith("()"):
-            assert callable(calls.get(place) or getattr(fn, name)), place
+            assert callable(calls.get(place) or getattr(fn, name, None) or getattr(schedules, name)), place
         else:
-            assert place in {"fastnn", "Network", "Trainer", "loss", "optimizer"}
+            assert place in {*("fastnn", "Network", "Trainer", "History", "Layer", "Callback"), "loss", "optimizer"}

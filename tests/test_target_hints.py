@@ -74,6 +74,7 @@ def test_data_in_pieces():
 @pytest.mark.parametrize(
     ("callbacks", "hint"),
     [
+        (fn.schedules.Cosine(0.1, 9), r"for the optimizer, optimizer=fn\.Adam\(Cosine\(0\.1, 9\)\)$"),
         (fn.EarlyStopping, r"write EarlyStopping\(\.\.\.\)$"),
         ("early_stopping", "got str 'early_stopping'$"),
         (lambda trainer, epoch, values: None, r"fn\.LambdaCallback\(on_epoch_end=…\) makes one of a function$"),
@@ -86,6 +87,11 @@ def test_callbacks(callbacks, hint):
     with pytest.raises((TypeError, ValueError)) as caught:
         trainer(2, "cross_entropy").fit(X, Y, callbacks=callbacks)
     assert re.search(hint, str(caught.value)), str(caught.value)
+
+
+def test_missing_labels():
+    with pytest.raises(ValueError, match=r"got float64 of shape .*: nan in row 1 is no label$"):
+        trainer(2, "cross_entropy").fit(X[:3], [0.0, np.nan, 1.0])
 
 
 def test_a_monitor_of_validation_data():

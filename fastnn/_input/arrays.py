@@ -45,7 +45,8 @@ def as_numbers(value: Any, argument: str) -> np.ndarray:
             hint = ": pyarrow.table() makes a table of it"
         elif _has(value, "__iter__"):
             hint = ": np.array(list(…)) makes an array of all rows, and Trainer.step takes one batch after the other"
-        came = "None" if value is None else f"a {type(value).__name__}"
+        kind = type(value).__name__
+        came = "None" if value is None else f"a{'n' * (kind[0].lower() in 'aeiou')} {kind}"
         raise TypeError(f"{argument} must be an array of real numbers; got {came}{hint}")
     is_plain = isinstance(value, (np.ndarray, list, tuple))
     came = f"an array of dtype {array.dtype}" if is_plain else f"a {_named(value)}"

@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
-from fastnn._input.synonyms import ELSEWHERE
+from fastnn._input.elsewhere import ELSEWHERE
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Class = TypeVar("_Class")
 
 
-class Elsewhere:
-    """An attribute of other libraries: reading it is an error that says how that is done here.
+class Guarded:
+    """The base of classes some of whose attributes would change nothing, or break the object, if they were set."""
 
-    A ``__getattr__`` of the class would do for any name, but makes every attribute slow to read, and a prediction
-    longer by a tenth.
-    """
+    # What is set once, by the object itself; and what does what setting an attribute would be meant to do, by name.
+    _FIXED: ClassVar[frozenset[str]] = frozenset()
+    _INSTEAD: ClassVar[Mapping[str, str]] = {}
+
+    if not TYPE_CHECKING:  # type checkers find such mistakes by themselves
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name in vars(self) if name in self._FIXED else name in self._INSTEAD:
+                instead = f": {self._INSTEAD[name]}" if name in self._INSTEAD else ""
+                raise AttributeError(f"{name!r} of a {type(self).__name__} cannot be set{instead}")
+            super().__setattr__(name, value)
+
+
+class Hinting:
+    """The base of classes whose objects are asked for what other libraries have."""
+
+    if not TYPE_CHECKING:  # type checkers find such mistakes by themselves
+
+        def __getattr__(self, name: str) -> NoReturn:
+            from fastnn._input import suggestions
+
+            raise suggestions.missing_attribute(f"{type(self).__name__!r} object", name, dir(self), type(self).__mro__)
+
+
+class Elsewhere:
+    """An attribute of other libraries: reading it is an error that says how that is done here."""
 
     def __init__(self, name: str, sentence: str) -> None:
         self.name, self.__doc__ = name, sentence
@@ -30,7 +53,10 @@ class Elsewhere:
 
 
 def hinting(cls: type[_Class]) -> type[_Class]:
-    """Let objects of ``cls`` say what to do instead where they are asked for what other libraries have."""
+    """Let objects of ``cls`` do as those of `Hinting`, for names that are known before.
+
+    A ``__getattr__`` makes every attribute slow to read, and a prediction longer by a tenth.
+    """
     known = ELSEWHERE[cls.__name__]
     for name, sentence in known.items():
         setattr(cls, name, Elsewhere(name, sentence))

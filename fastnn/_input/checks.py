@@ -177,7 +177,11 @@ def one_of(value: Any, base: type, choices: dict[str, Any], argument: str) -> An
         raise TypeError(f"{argument} must be an object, not a class: write {value.__name__}(...)")
     listed = ", ".join(map(repr, choices))
     article = "an" if base.__name__[0] in "AEIOU" else "a"
-    raise TypeError(f"{argument} must be one of {listed}, or {article} {base.__name__}; got {described(value)}")
+    kind = value if isinstance(value, type) else type(value)  # of another library, mostly
+    raise TypeError(
+        f"{argument} must be one of {listed}, or {article} {base.__name__}; "
+        f"got {described(value)}{hint(kind.__name__, choices, argument)}"
+    )
 
 
 def listed(value: Any, single: type | tuple[type, ...], argument: str) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
 """What an error adds about a name that is not known: what was meant, or how it is done here.
 
-A hint must not mislead. A name of another library leads to ours by `fastnn._input.synonyms`; what is spelt nearly like
-one of ours leads to that; for anything else there is no hint.
+A hint must not mislead. A name of another library leads to ours by `fastnn._input.synonyms`, or to another way by
+`fastnn._input.elsewhere`; what is spelt nearly like one of ours leads to that; for anything else there is no hint.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from fastnn._input.synonyms import ELSEWHERE, LACKING, SYNONYMS
+from fastnn._input.elsewhere import ELSEWHERE
+from fastnn._input.synonyms import LACKING, SYNONYMS
 
 _LIKE = 0.75  # how alike a slip is to what was meant, by difflib's ratio
 
@@ -47,7 +48,7 @@ def hint(name: str, choices: Iterable[str], place: str = "") -> str:
     place : str
         A key of ``ELSEWHERE``.
     """
-    sentence = _elsewhere(place, name)
+    choices, sentence = list(choices), _elsewhere(place, name)
     if sentence is None and (names := meant(name, choices)):
         return f" (did you mean {' and '.join(map(repr, names))}?)"
     if sentence is None:
@@ -56,7 +57,9 @@ def hint(name: str, choices: Iterable[str], place: str = "") -> str:
     if sentence is None and plain(name) not in LACKING:
         near = nearest(name, ELSEWHERE.get(place, ()), _LIKE)
         sentence = None if near is None else ELSEWHERE[place][near]
-    return "" if sentence is None else f": {sentence}"
+    if sentence is None or (sentence[0] == "'" and sentence.split("'")[1] not in choices):
+        return ""  # nothing is known, or it leads to a name that this place does not take
+    return f": {sentence}"
 
 
 def _elsewhere(place: str, name: str) -> str | None:
@@ -92,8 +95,20 @@ def bad_call(
     return TypeError(f"{place} takes at most {n_positional} positional arguments; got {n_given}{added}")
 
 
-def missing_name(name: str, choices: Iterable[str]) -> AttributeError:
-    """Make the error of a name that the package lacks; names with an underscore get no hint."""
-    added = "" if name.startswith("_") else hint(name, [choice for choice in choices if choice[0] != "_"], "fastnn")
-    # The name is told to Python without the module: it would add a guess of its own.
-    return AttributeError(f"module 'fastnn' has no attribute {name!r}{added}", name=name)
+def missing_name(module: str, name: str, own: Iterable[str], package: Iterable[str]) -> AttributeError:
+    """Make the error of a name that ``module`` of the package lacks: it has ``own``, and the package ``package``."""
+    added = ""
+    if name in package:
+        added = f": fn.{name}"
+    else:
+        added = "".join(f" (did you mean {choice!r}?)" for choice in meant(name, own)) or hint(name, (), "fastnn")
+        added = added or "".join(f" (did you mean fn.{choice}?)" for choice in meant(name, package))
+    return AttributeError(f"module {module!r} has no attribute {name!r}{added}", name=name)
+
+
+def missing_attribute(owner: str, name: str, choices: Iterable[str], classes: Iterable[type] = ()) -> AttributeError:
+    """Make the error of an attribute that ``owner``, of ``classes``, lacks; names with an underscore get no hint."""
+    place = next((cls.__name__ for cls in classes if cls.__name__ in ELSEWHERE), "fastnn")
+    added = "" if name.startswith("_") else hint(name, [choice for choice in choices if choice[0] != "_"], place)
+    # The name is told to Python without the object: it would add a guess of its own.
+    return AttributeError(f"{owner} has no attribute {name!r}{added}", name=name)

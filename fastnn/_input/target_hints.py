@@ -48,8 +48,11 @@ def of_labels(array: np.ndarray) -> str:
     """Hint at what labels look like."""
     if array.ndim == 2 and array.shape[1] > 1:
         return f": the network would have to end in fn.Dense({array.shape[1]})"
-    if array.ndim > 2 or not np.isfinite(array).all():
+    if array.ndim > 2:
         return ""
+    if not np.isfinite(array).all():
+        row = int((~np.isfinite(array)).reshape(-1).argmax())
+        return f": {array.reshape(-1)[row]} in row {row} is no label"
     if (array == np.floor(array)).all():
         return ": y.astype(int) makes labels of whole numbers"
     return ": numbers are for the loss 'mean_squared'"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from inspect import Parameter, Signature
-from typing import Any, dataclass_transform
+from typing import TYPE_CHECKING, Any, NoReturn, dataclass_transform
 
 from fastnn._engine.environment import standard_environment
 from fastnn._input import checks
@@ -62,8 +62,9 @@ class Description:
             object.__setattr__(self, field.name, value)
         if given or missing:
             raise self._bad_call(len(args), given, missing)
-        if hasattr(self, "__post_init__"):
-            self.__post_init__()
+        finish = getattr(type(self), "__post_init__", None)
+        if finish is not None:
+            finish(self)
 
     def _bad_call(self, n_given: int, unknown: Iterable[str] = (), missing: Iterable[str] = ()) -> TypeError:
         from fastnn._input import suggestions  # here, as only errors need it
@@ -72,6 +73,13 @@ class Description:
         n_positional = sum(not field.kw_only for field in fields)
         names = [field.name for field in sorted(fields, key=lambda field: bool(field.kw_only))]
         return suggestions.bad_call(type(self).__name__, unknown, missing, names, n_positional, n_given)
+
+    if not TYPE_CHECKING:  # type checkers find such mistakes by themselves
+
+        def __getattr__(self, name: str) -> NoReturn:
+            from fastnn._input import suggestions
+
+            raise suggestions.missing_attribute(f"{type(self).__name__!r} object", name, dir(self), type(self).__mro__)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in vars(self) or name not in self.__dataclass_fields__:

@@ -10,6 +10,9 @@ try:
 except ImportError as error:
     raise ImportError("fastnn.onnx needs onnx: pip install onnx") from error
 
+from fastnn._input import modules as _modules
 from fastnn.onnx.files import export, load
 
 __all__ = ["export", "load"]
+
+_modules.explain(__name__)

@@ -4,6 +4,7 @@ Every function draws on the Axes ``ax``, or on a new figure, and returns the Axe
 colours for a dark one. `page` puts all that can be drawn of a run into one HTML file.
 """
 
+from fastnn._input import modules as _modules
 from fastnn.plot._boundary import decision_boundary as decision_boundary
 from fastnn.plot._confusion import confusion_matrix as confusion_matrix
 from fastnn.plot._curves import best_epoch as best_epoch
@@ -17,3 +18,5 @@ from fastnn.plot._predicted import predicted as predicted
 from fastnn.plot._schedule import schedule as schedule
 from fastnn.plot._style import FIGURE_SIZE as FIGURE_SIZE
 from fastnn.plot._weights import weights as weights
+
+_modules.explain(__name__)

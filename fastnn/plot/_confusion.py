@@ -84,7 +84,8 @@ def _classes(value: ArrayLike, argument: str) -> np.ndarray:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
-        raise ValueError(f"{argument} must have shape (n,), a class a row; got shape {array.shape}")
+        hint = f": {argument}.argmax(axis=1) makes classes of outputs" if array.ndim == 2 else ""
+        raise ValueError(f"{argument} must have shape (n,), a class a row; got shape {array.shape}{hint}")
     if array.dtype.kind == "O" and all(isinstance(item, str) for item in array):
         array = array.astype(str)
     if array.dtype.kind == "b":

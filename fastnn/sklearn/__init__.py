@@ -12,8 +12,11 @@ try:
 except ImportError as error:
     raise ImportError("fastnn.sklearn needs scikit-learn: pip install scikit-learn") from error
 
+from fastnn._input import modules as _modules
 from fastnn.sklearn._classifier import MLPClassifier as MLPClassifier
 from fastnn.sklearn._regressor import MLPRegressor as MLPRegressor
 from fastnn.sklearn._workers import limit_threads
 
 limit_threads()  # of a worker process, which imports this to unpickle an estimator
+
+_modules.explain(__name__)

@@ -239,7 +239,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             )
         except DivergedError as error:
             if score is None:
-                raise ValueError(f"{_NOT_FINITE} {error}") from error
+                raise ValueError(
+                    f"{_NOT_FINITE} In iteration {self.n_iter_ + 1}, {error.what} became NaN or infinite. "
+                    "Lower learning_rate_init, or scale the data (sklearn.preprocessing.StandardScaler)."
+                ) from error
             monitor.end_diverged()
             warnings.warn(
                 f"Stochastic Optimizer: training diverged in iteration {self.n_iter_}: {error.what} became NaN or "

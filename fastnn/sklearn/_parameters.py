@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from numbers import Integral
+from numbers import Integral, Number
 from typing import Any
 
 from sklearn.utils import check_random_state
@@ -12,9 +12,11 @@ from sklearn.utils import check_random_state
 from fastnn._input import checks
 from fastnn.layers import ACTIVATIONS, Activation
 from fastnn.optimizers import OPTIMIZERS, Optimizer
+from fastnn.schedules import Schedule
 from fastnn.training.events import checked_callbacks
 
 SOLVERS = ("lbfgs", *OPTIMIZERS)
+_RATES = ("constant", "invscaling", "adaptive")
 HIDDEN_ACTIVATIONS = ("logistic", *(name for name in ACTIVATIONS if name != "softmax"))
 
 
@@ -46,7 +48,16 @@ def _or_integer(*choices: str, maximum: int | None = None) -> Callable[[Any, str
 
 
 def _sizes(value: Any, name: str) -> tuple[int, ...]:
+    if isinstance(value, (str, bytes)):
+        raise TypeError(f"{name} must be integers, one for each hidden layer; got {checks.described(value)}")
     return tuple(checks.integer(size, name) for size in (value if hasattr(value, "__iter__") else [value]))
+
+
+def _schedule_name(value: Any, name: str) -> str:
+    if isinstance(value, (Number, Schedule)):
+        instead = "learning_rate_init is the rate" if isinstance(value, Number) else f"solver=fn.Adam({value!r}) has it"
+        raise TypeError(f"{name} must be {', '.join(map(repr, _RATES))}; got {checks.described(value)}: {instead}")
+    return checks.choice(value, _RATES, name)
 
 
 def _activation(value: Any, name: str) -> Activation:
@@ -111,7 +122,7 @@ _CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "solver": _solver,
     "alpha": _number(0.0),
     "batch_size": _or_integer("auto"),
-    "learning_rate": _choice("constant", "invscaling", "adaptive"),
+    "learning_rate": _schedule_name,
     "learning_rate_init": _number(0.0, above=True),
     "power_t": _number(0.0),
     "max_iter": _integer,

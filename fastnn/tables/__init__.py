@@ -5,6 +5,7 @@
 >>> X = preprocessor.transform({"age": [40], "town": ["Bonn"]})
 """
 
+from fastnn._input import modules as _modules
 from fastnn.tables.cells import CellError as CellError
 from fastnn.tables.dates import Date as Date
 from fastnn.tables.encoders import Boolean as Boolean
@@ -16,3 +17,5 @@ from fastnn.tables.number_formats import NumberFormat as NumberFormat
 from fastnn.tables.preprocessor import Preprocessor as Preprocessor
 from fastnn.tables.targets import Classes as Classes
 from fastnn.tables.targets import Quantity as Quantity
+
+_modules.explain(__name__)

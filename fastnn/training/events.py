@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import FunctionType
@@ -9,6 +10,9 @@ from typing import Any
 
 from fastnn._input import checks
 from fastnn.callbacks import Callback
+from fastnn.schedules import Schedule
+
+_EVENTS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 
 class Event:
@@ -35,7 +39,15 @@ class Event:
         """Call the method of each that waits."""
         while self.waiting:
             callback: Any = self.waiting.pop(0)
-            getattr(callback, self.name)(trainer, *self.arguments)
+            try:
+                getattr(callback, self.name)(trainer, *self.arguments)
+            except TypeError as error:
+                if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                    raise  # from within the method
+                given = ", ".join(inspect.signature(getattr(Callback, self.name)).parameters)
+                raise TypeError(
+                    f"{type(callback).__name__}.{self.name} must take ({given.removeprefix('self, ')}); {error}"
+                ) from None
 
     def narrow_to(self, named: Mapping[str, Callback]) -> None:
         """Let these callbacks, by key, be the ones there are now; others will not hear of it."""
@@ -59,11 +71,23 @@ def overrides(callback: Callback, name: str) -> bool:
 
 def checked_callbacks(callbacks: Any) -> tuple[Callback, ...]:
     """Return ``callbacks`` as a tuple; one callback stands for itself."""
-    given = checks.listed(callbacks, (Callback, type, str, FunctionType), "callbacks")
+    given = checks.listed(callbacks, (Callback, Schedule, type, str, FunctionType), "callbacks")
     for callback in given:
         if not isinstance(callback, Callback):
             hint = f": write {callback.__name__}(...)" if isinstance(callback, type) else ""
             if isinstance(callback, FunctionType):
                 hint = ": fn.LambdaCallback(on_epoch_end=…) makes one of a function"
+            if isinstance(callback, Schedule):
+                hint = f": it is for the optimizer, optimizer=fn.Adam({callback!r})"
             raise TypeError(f"callbacks must hold fastnn.Callback objects; got {checks.described(callback)}{hint}")
+        _check_events(callback)
     return given
+
+
+def _check_events(callback: Callback) -> None:
+    """Raise if a method has the name of an event elsewhere, or nearly that of one here: nothing would call it."""
+    for name in dir(type(callback)):
+        if name.startswith("on_") and name not in _EVENTS:
+            hint = checks.hint(name, _EVENTS, "event")
+            if hint and not any(overrides(callback, event) for event in _EVENTS if repr(event) in hint):
+                raise TypeError(f"nothing calls {type(callback).__name__}.{name}{hint}")

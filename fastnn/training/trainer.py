@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from fastnn._engine.random import first_nonfinite
 from fastnn._engine.training import Diverged
 from fastnn._input import checks, rows
-from fastnn._input.calls import explained, hinting
+from fastnn._input.calls import Guarded, explained, hinting
 from fastnn.callbacks import Callback
 from fastnn.history import History
 from fastnn.losses import LOSSES, Loss
@@ -36,7 +36,7 @@ _ndarray = np.ndarray  # looked up faster
 
 
 @hinting
-class Trainer:
+class Trainer(Guarded):
     """Trains a network: batch, stochastic or mini-batch gradient descent, by ``batch_size``.
 
     Parameters
@@ -94,6 +94,15 @@ class Trainer:
     >>> trainer = fn.Trainer(net, loss="cross_entropy", optimizer=fn.Adam(1e-3), batch_size=64, seed=0)
     >>> history = trainer.fit(X, y, epochs=20, validation_data=(X_val, y_val), callbacks=[fn.EarlyStopping(patience=5)])
     """
+
+    _FIXED = frozenset(("network", "loss", "optimizer", "seed", "threads", "metrics", "class_weight", "state"))
+    _INSTEAD: ClassVar = {
+        **dict.fromkeys(("network", "loss", "seed", "threads", "metrics", "class_weight"), "make another Trainer"),
+        **dict.fromkeys(("optimizer", "learning_rate", "lr"), "trainer.set_learning_rate(rate) changes its rate"),
+        **dict.fromkeys(("stop_training", "should_stop"), "trainer.stop() ends the run"),
+        "model": "trainer.network is what it trains; make another Trainer",
+        "epochs": "fit takes it, trainer.fit(X, y, epochs=…)",
+    }
 
     @explained
     def __init__(
@@ -384,7 +393,8 @@ class Trainer:
         rate = checks.number(rate, "rate", 0.0, above=scales)
         if scales:
             self.state.scale_momentum(rate)
-        self.optimizer = dataclasses.replace(self.optimizer, learning_rate=rate)  # type: ignore[call-arg]
+        optimizer: Optimizer = dataclasses.replace(self.optimizer, learning_rate=rate)  # type: ignore[call-arg]
+        vars(self)["optimizer"] = optimizer
         self.state.follow(self.optimizer.schedule)
 
     def abandon(self) -> None:
