@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from fastnn._engine.model import Model
 from fastnn._engine.random import first_nonfinite
 from fastnn._input import checks, memory_maps, rows, sparse
 from fastnn._input.calls import Guarded, explained, hinting
+from fastnn._input.elsewhere import INSTEAD
 from fastnn._lowering import random_streams
 from fastnn._lowering.plan import Plan
 from fastnn._runtime import instruction_sets
@@ -73,14 +74,7 @@ class Network(Guarded):
     """
 
     _FIXED = frozenset(("layers", "seed", "dtype", "n_features", "n_outputs", "plan", "model"))
-    _INSTEAD: ClassVar = {
-        "layers": "fn.Network(layers) makes another network",
-        "dtype": 'net.astype("float64") makes another network',
-        "parameters": "net.parameters.update(…) sets several, net.parameters[name] = array sets one",
-        "weights": "net.parameters[name] = array sets parameters",
-        "trainable": "every parameter is trained",
-        "training": "no need; net.predict(X) leaves dropout out",
-    }
+    _INSTEAD = INSTEAD["Network"]
 
     @explained
     def __init__(self, layers: Sequence[Layer], seed: int = 0, dtype: DtypeName = "float32") -> None:

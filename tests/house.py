@@ -15,6 +15,7 @@ PYTHON = sorted(path for path in PACKAGE.rglob("*.py") if not {"_engine", "_kern
 ADAPTERS = {
     "fastnn.cli": {"click", "rich", "matplotlib"},
     "fastnn._readers.polars_tables": {"polars"},
+    "fastnn._readers.polars_writing": {"polars"},
     "fastnn._readers.arrow_stream": {"pyarrow", "polars"},
     "fastnn.plot": {"matplotlib"},
     "fastnn.sklearn": {"sklearn", "scipy", "threadpoolctl"},  # scikit-learn itself needs the other two

@@ -13,7 +13,7 @@ PRIVATE = {
     ("fastnn.torch.reading", "_modules"): "named_children leaves out a module that occurs twice",
     ("fastnn.sklearn._hooks", "_init_callback_context"): "scikit-learn's own protocol for estimators",
     ("fastnn.tables.model", "_repr_html_"): "the protocol of notebooks",
-    ("fastnn.training.trainer", "_repr_html_"): "the protocol of notebooks",
+    ("fastnn.training.shown", "_repr_html_"): "the protocol of notebooks",
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastnn._readers import polars_tables
+from fastnn._readers import polars_writing
 from fastnn._readers.polars_tables import TableFile
 from fastnn.tables.cells import cells
 from fastnn.tables.texts import Rules, decided
@@ -281,7 +281,7 @@ def batches(n=5):
 @pytest.mark.parametrize("ending", ["csv", "tsv", "parquet", "arrow"])
 def test_what_is_written_is_read_back(tmp_path, ending):
     path = str(tmp_path / f"t.{ending}")
-    polars_tables.write(path, WRITTEN, batches())
+    polars_writing.write(path, WRITTEN, batches())
     assert os.listdir(tmp_path) == [f"t.{ending}"]
     readers = {
         "csv": pl.read_csv,
@@ -308,7 +308,7 @@ def test_an_error_on_the_way_leaves_the_old_file(tmp_path, ending):
         raise ValueError("column 'a', row 7: no")
 
     with pytest.raises(ValueError, match=r"^column 'a', row 7: no$"):
-        polars_tables.write(str(path), WRITTEN, broken())
+        polars_writing.write(str(path), WRITTEN, broken())
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == [path.name]
 
@@ -316,12 +316,12 @@ def test_an_error_on_the_way_leaves_the_old_file(tmp_path, ending):
 def test_folders_that_are_not_there(tmp_path):
     path = str(tmp_path / "none" / "t.csv")
     with pytest.raises(FileNotFoundError, match=re.escape(path)):
-        polars_tables.write(path, WRITTEN, batches())
+        polars_writing.write(path, WRITTEN, batches())
 
 
 def test_csv_text():
     (batch,) = batches(1)
-    assert polars_tables.csv_text(WRITTEN, batch, header=True).startswith(
+    assert polars_writing.csv_text(WRITTEN, batch, header=True).startswith(
         'label,n,p,ok\na,0,0.1,true\n"q""x,\n",0,0.333'
     )
-    assert polars_tables.csv_text(WRITTEN, batch, header=False).startswith("a,0,0.1,true\n")
+    assert polars_writing.csv_text(WRITTEN, batch, header=False).startswith("a,0,0.1,true\n")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import fastnn as fn
 from fastnn import tables
-from fastnn.tables import scores, targets
+from fastnn.tables import scores, target_cells
 
 
 def made(n=300, seed=0):
@@ -136,7 +136,7 @@ def test_classes_are_counted_in_the_training_rows():
     ],
 )
 def test_what_looks_like_classes(values, expected):
-    assert targets.is_classes("t", values) is expected
+    assert target_cells.is_classes("t", values) is expected
 
 
 def test_a_quantity_there_and_back():
@@ -184,8 +184,8 @@ def test_sigmoids_that_all_underflow_know_nothing():
         (lambda: tables.Quantity.fit("t", [2, 2]), "must have different values; every row is 2"),
         (lambda: tables.Quantity.fit("t", []), "at least one row"),
         (lambda: tables.Quantity.fit("t", [1.7e308, -1.7e308, 1.6e308]), "too large to take mean and deviation"),
-        (lambda: targets.is_classes("t", [None, None]), "has no value in any row"),
-        (lambda: targets.is_classes("t", ["2020-01-01"]), "got dates"),
+        (lambda: target_cells.is_classes("t", [None, None]), "has no value in any row"),
+        (lambda: target_cells.is_classes("t", ["2020-01-01"]), "got dates"),
         (lambda: tables.Classes("t", ["a"], "text", [1]), "two different ones"),
         (lambda: tables.Classes("t", ["a", "b"], "number", [1, 1]), "could not convert"),
         (lambda: tables.Quantity("t", 0, 1, [1, 2]), "a number for each output"),

@@ -192,3 +192,22 @@ ELSEWHERE: dict[str, dict[str, str]] = {
     },
     "optimizer": {"lbfgs": "the estimators of fastnn.sklearn have it, solver='lbfgs'"},
 }
+
+# Attributes that cannot be set: a class → a name → what to do instead.
+INSTEAD: dict[str, dict[str, str]] = {
+    "Network": {
+        "layers": "fn.Network(layers) makes another network",
+        "dtype": 'net.astype("float64") makes another network',
+        "parameters": "net.parameters.update(…) sets several, net.parameters[name] = array sets one",
+        "weights": "net.parameters[name] = array sets parameters",
+        "trainable": "every parameter is trained",
+        "training": "no need; net.predict(X) leaves dropout out",
+    },
+    "Trainer": {
+        **dict.fromkeys(("network", "loss", "seed", "threads", "metrics", "class_weight"), "make another Trainer"),
+        **dict.fromkeys(("optimizer", "learning_rate", "lr"), "trainer.set_learning_rate(rate) changes its rate"),
+        **dict.fromkeys(("stop_training", "should_stop"), "trainer.stop() ends the run"),
+        "model": "trainer.network is what it trains; make another Trainer",
+        "epochs": "fit takes it, trainer.fit(X, y, epochs=…)",
+    },
+}

@@ -1,18 +1,15 @@
-"""Tables in files: CSV, TSV, Parquet and Arrow, read whole or in batches and written, by Polars."""
+"""Tables in files: CSV, TSV, Parquet and Arrow, read whole or in batches, by Polars."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from fastnn._readers import delimited, delimited_rows
-from fastnn._storage import durable
 from fastnn.tables import frames, number_formats
 from fastnn.tables.cells import EXACT, Cells, cells, number_text
 from fastnn.tables.number_formats import NumberFormat
@@ -20,7 +17,6 @@ from fastnn.tables.number_texts import counted
 
 try:
     import polars as pl
-    from polars.io.plugins import register_io_source
 except ModuleNotFoundError as error:
     if error.name != "polars":
         raise
@@ -30,7 +26,6 @@ OLD_MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "No
 PLAIN = NumberFormat()
 MOST_WORDS = 50  # that are looked at here; columns of more are texts, or numbers written in other ways
 BATCH_ROWS = 50_000
-_TYPES = {"text": pl.String, "integer": pl.Int64, "number": pl.Float64, "boolean": pl.Boolean}
 
 
 @dataclass(frozen=True)
@@ -355,57 +350,3 @@ def _array(series: pl.Series) -> np.ndarray:
     elif dtype == pl.Boolean and series.null_count():
         return np.array(series.to_list(), dtype=object)
     return frames.array(series.name, series)[0]
-
-
-# ----------------------------------------------------------------------- writing
-
-
-def write(path: str, kinds: Mapping[str, Any], batches: Iterable[Mapping[str, Any]]) -> None:
-    """Write a table by the ending of ``path``, batch by batch; an existing file is replaced in one go.
-
-    Parameters
-    ----------
-    path : str
-        Ends in ``.csv``, ``.tsv``, ``.parquet`` or ``.arrow``.
-    kinds : mapping of str to str
-        For each column ``"text"``, ``"integer"``, ``"number"`` or ``"boolean"``; or a type of Polars.
-    batches : iterable of mapping
-        The columns of consecutive rows. An error it raises is passed on, and nothing is written.
-    """
-    raised: list[BaseException] = []
-
-    def source(*_: Any) -> Iterator[pl.DataFrame]:
-        try:
-            for columns in batches:
-                yield _frame(kinds, columns)
-        except BaseException as error:
-            raised.append(error)
-            raise
-
-    lazy = register_io_source(source, schema={name: _type(kind) for name, kind in kinds.items()})
-    sinks: dict[str, Callable[[str], Any]] = {
-        ".csv": lazy.sink_csv,
-        ".tsv": lambda part: lazy.sink_csv(part, separator="\t"),
-        ".parquet": lazy.sink_parquet,
-        ".arrow": lazy.sink_ipc,
-    }
-    if not os.path.isdir(os.path.dirname(path) or "."):  # Polars would name the temporary file
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-    with durable.replacing(path) as part:
-        try:
-            sinks[os.path.splitext(path)[1].lower()](part)
-        except pl.exceptions.PolarsError as error:
-            raise (raised[0] if raised else ValueError(f"{path}: {str(error).splitlines()[0]}")) from None
-
-
-def csv_text(kinds: Mapping[str, Any], columns: Mapping[str, Any], header: bool) -> str:
-    """Write rows as CSV."""
-    return _frame(kinds, columns).write_csv(include_header=header)
-
-
-def _frame(kinds: Mapping[str, Any], columns: Mapping[str, Any]) -> pl.DataFrame:
-    return pl.DataFrame({name: pl.Series(name, columns[name], _type(kind)) for name, kind in kinds.items()})
-
-
-def _type(kind: Any) -> Any:
-    return _TYPES[kind] if isinstance(kind, str) else kind

@@ -86,15 +86,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     progress : bool or "auto", default False
         Whether to show a bar.
     threads : int or "auto", default "auto"
-        The most threads to use. The result does not depend on it. In a worker process, of joblib's for example,
-        ``"auto"`` means one.
+        The most threads to use; the result does not depend on it. In a worker process ``"auto"`` means one.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
     network_ : Network
-        The trained network. Its outputs are probabilities: of the second of two classes, of each of more, of each
-        label.
+        The trained network. It gives probabilities: of the second of two classes, of each of more, of each label.
     trainer_ : Trainer
         The trainer that fitted it. Neither this nor the next one exists after ``"lbfgs"``.
     history_ : History
@@ -117,9 +115,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Epochs or iterations.
     t_ : int
         Rows seen.
-    n_layers_, n_outputs_ : int
+    n_layers_, n_outputs_, n_features_in_ : int
     out_activation_ : str
-    n_features_in_ : int
     feature_names_in_ : ndarray of str
         If ``X`` had names of strings.
 
@@ -137,8 +134,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     - Data of a single class have a ``predict_proba`` of one column.
 
     Reproducibility: the same data and ``random_state`` give the same bits on every machine, by any number of threads or
-    worker processes, except with ``solver="lbfgs"``, whose vectors SciPy works on, ``max_seconds``, and scorers of
-    others.
+    processes, except with ``solver="lbfgs"``, whose vectors SciPy works on, ``max_seconds``, and scorers of others.
 
     Examples
     --------

@@ -18,12 +18,11 @@ from fastnn.tables import cells as _cells
 from fastnn.tables import frames, scores
 from fastnn.tables.cells import CellError, Cells, known_text, number_text
 from fastnn.tables.encoders import WHOLE, Boolean, checked_format, median, read_numbers
-from fastnn.tables.number_formats import HINT, NumberFormat
-from fastnn.tables.texts import Rules, cleaned, decided
+from fastnn.tables.number_formats import NumberFormat
+from fastnn.tables.target_cells import FEW_CLASSES, as_classes, as_quantity, complete, complete_numbers
+from fastnn.tables.texts import Rules, cleaned
 
 KINDS = ("text", "number", "boolean")
-FEW_CLASSES = 10  # whole numbers of at most so many values are taken for classes
-ROWS_OF_A_CLASS = 5
 
 
 class Target(Description):
@@ -108,7 +107,7 @@ class Classes(Target):
 
         The texts ``missing`` mean that there is no class; see `Preprocessor`.
         """
-        cells = _complete(as_classes(checks.text(name, "name"), column, Rules.of(missing)))
+        cells = complete(as_classes(checks.text(name, "name"), column, Rules.of(missing)))
         texts = cells.as_texts()
         if training is not None:
             training = checks.places(training, len(texts), "training")
@@ -138,7 +137,7 @@ class Classes(Target):
 
     def encode(self, column: Any) -> np.ndarray:
         """Return labels 0, 1, … of shape (n,), int64."""
-        texts = _complete(self._cells(column)).as_texts()
+        texts = complete(self._cells(column)).as_texts()
         places: dict[str | None, int] = {label: place for place, label in enumerate(self.labels)}
         found = {text: places.get(known_text(text, places), -1) for text in set(texts)}
         result = np.array([found[text] for text in texts], dtype=np.int64)
@@ -286,7 +285,7 @@ class Quantity(Target):
         ``missing`` and ``decimal`` say how texts are read; see `Preprocessor`.
         """
         cells = as_quantity(checks.text(name, "name"), column, Rules.of(missing, decimal))
-        numbers = _complete_numbers(cells)
+        numbers = complete_numbers(cells)
         absolute = checks.boolean(absolute, "absolute")
         log, rate = checks.boolean(log, "log"), checks.boolean(rate, "rate")
         if (log or rate) and (numbers < 0).any():
@@ -327,7 +326,7 @@ class Quantity(Target):
         return self._cells(column).present
 
     def values(self, column: Any) -> np.ndarray:
-        return _complete_numbers(self._cells(column))
+        return complete_numbers(self._cells(column))
 
     def encode(self, column: Any) -> np.ndarray:
         """Return ``(y - mean) / scale``, of log(1 + y) where that is learnt: float64 of shape (n,)."""
@@ -358,66 +357,6 @@ class Quantity(Target):
 
 
 TARGETS = (Classes, Quantity)
-
-
-def is_classes(name: str, column: Any, rules: Rules = Rules()) -> bool:  # noqa: B008
-    """Return whether a column looks like classes: texts, truth values, or few whole numbers with several rows each.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be a target: no cell has a value, it holds dates, or numbers in most rows only.
-    """
-    cells = decided(_cells.cells(name, column), rules.strict)
-    if cells.kind in ("none", "date"):
-        problem = "has no value in any row" if cells.kind == "none" else "must be numbers or classes; got dates"
-        raise ValueError(f"the target {name!r} {problem}")
-    if cells.kind != "number":
-        _check_not_mixed(cells)
-        return True
-    assert cells.numbers is not None
-    numbers = cells.numbers[cells.present]
-    different = np.unique(numbers)
-    is_whole = all(float(x).is_integer() for x in different[: FEW_CLASSES + 1].tolist())
-    n = len(set(cells.as_texts()) - {None}) if cells.holds_integers else len(different)
-    return is_whole and n <= FEW_CLASSES and len(numbers) >= ROWS_OF_A_CLASS * n
-
-
-def as_classes(name: str, column: Any, rules: Rules) -> Cells:
-    """Return the cells of a target that is known to be classes: texts, but for numbers as Python writes them."""
-    return decided(_cells.cells(name, column), rules.strict, "text")
-
-
-def as_quantity(name: str, column: Any, rules: Rules) -> Cells:
-    """Return the cells of a target that is known to be a number."""
-    cells = decided(_cells.cells(name, column), rules.strict, "number")
-    _check_not_mixed(cells)
-    return cells
-
-
-def _check_not_mixed(cells: Cells) -> None:
-    if cells.odd is not None:
-        problem = f"expected a number, written as in most rows; got {cells.odd}{HINT}"
-        raise CellError(cells.name, cells.odd.row, problem)
-
-
-def _complete(cells: Cells) -> Cells:
-    """Return the cells of a target, each of which has a value."""
-    if cells.kind == "date":
-        raise ValueError(f"the target {cells.name!r} must be numbers or classes; got dates")
-    there = cells.present
-    if not there.all():
-        raise CellError(cells.name, int((~there).argmax()), "expected a value of the target; got a missing cell")
-    return cells
-
-
-def _complete_numbers(cells: Cells) -> np.ndarray:
-    cells = _complete(cells)
-    if not len(cells):
-        raise ValueError(f"the target {cells.name!r} must have at least one row; got none")
-    if cells.numbers is None:
-        raise CellError(cells.name, 0, f"expected a number; got {cells.as_texts()[0]!r}")
-    return cells.numbers
 
 
 def _logarithms(numbers: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from fastnn._engine.random import first_nonfinite
 from fastnn._engine.training import Diverged
 from fastnn._input import checks, rows
 from fastnn._input.calls import Guarded, explained, hinting
+from fastnn._input.elsewhere import INSTEAD
 from fastnn.callbacks import Callback
 from fastnn.history import History
 from fastnn.losses import LOSSES, Loss
@@ -55,32 +56,22 @@ class Trainer(Guarded):
         Decides the order of the rows, the dropout masks and the rows that ``validation_fraction`` holds out.
     threads : int or "auto", default "auto"
         The most threads to use; ``"auto"``: at most `get_num_threads`, and one for little work. Where several may be
-        used, one thread and several are timed while training, and the faster way runs. The result does not depend on
-        it.
+        used, both ways are timed and the faster one runs. The result does not depend on it.
     shuffle : bool, default True
         Whether each epoch has its own random order of the rows.
     metrics : sequence of (str or Metric), default ()
         ``"accuracy"``, ``"top_k"``, ``"mae"``, ``"rmse"``, ``"r2"``, or objects of `fastnn.metrics`: computed on
         validation data and by `evaluate`. Classifiers report their accuracy unasked.
     class_weight : dict, array_like or "balanced", optional
-        Factor of the sample weights of each class, in training only. A dict maps labels to factors (1 for labels left
-        out); an array has one factor for each class; ``"balanced"`` is n / (classes · rows of the class). Validation
-        and `evaluate` leave it out.
+        Factor of the sample weights of each class, in training only: a dict of labels and factors (1 for labels left
+        out), an array of one for each class, or ``"balanced"``: n / (classes · rows of the class).
 
     Attributes
     ----------
     network, loss, optimizer, batch_size, seed, shuffle, metrics
         As given, strings resolved.
-    history : History
-        Of all epochs so far.
-    epoch, steps : int
-        Epochs completed and updates made so far.
-    columns : tuple of str
-        Those of the history that an epoch of the latest `fit` fills.
-    max_epochs : int or None
-        As given to the latest `fit`.
     state : RunState
-        All of this that changes, and the rest of it, for what saves and restores runs.
+        All that changes, for what saves and restores runs.
 
     Reproducibility
     ---------------
@@ -96,13 +87,7 @@ class Trainer(Guarded):
     """
 
     _FIXED = frozenset(("network", "loss", "optimizer", "seed", "threads", "metrics", "class_weight", "state"))
-    _INSTEAD: ClassVar = {
-        **dict.fromkeys(("network", "loss", "seed", "threads", "metrics", "class_weight"), "make another Trainer"),
-        **dict.fromkeys(("optimizer", "learning_rate", "lr"), "trainer.set_learning_rate(rate) changes its rate"),
-        **dict.fromkeys(("stop_training", "should_stop"), "trainer.stop() ends the run"),
-        "model": "trainer.network is what it trains; make another Trainer",
-        "epochs": "fit takes it, trainer.fit(X, y, epochs=…)",
-    }
+    _INSTEAD = INSTEAD["Trainer"]
 
     @explained
     def __init__(
@@ -393,42 +378,22 @@ class Trainer(Guarded):
         rate = checks.number(rate, "rate", 0.0, above=scales)
         if scales:
             self.state.scale_momentum(rate)
-        optimizer: Optimizer = dataclasses.replace(self.optimizer, learning_rate=rate)  # type: ignore[call-arg]
-        vars(self)["optimizer"] = optimizer
+        optimizer = dataclasses.replace(self.optimizer, learning_rate=rate)  # type: ignore[call-arg]
+        object.__setattr__(self, "optimizer", optimizer)
         self.state.follow(self.optimizer.schedule)
 
     def abandon(self) -> None:
-        """Give up an interrupted `fit`: forget its callbacks, and that an epoch was under way.
-
-        The next `fit` begins a new epoch and may have other data.
-        """
+        """Give up an interrupted `fit`, its callbacks and its epoch: the next one may have other data."""
         if self.state.is_fitting:
             raise RuntimeError("abandon cannot be called while this trainer is fitting")
         self.state.end_epoch()
         self.state.callbacks, self.state.untold = (), None
 
     def _repr_html_(self) -> str:
-        from fastnn._display import notebook  # here, as `import fastnn` does without it
+        from fastnn.training import shown  # here, as `import fastnn` does without it
 
-        latest = {name.replace("_", " "): notebook.number(value) for name, value in self.history.last().items()}
-        network = self.network
-        features, outputs, parameters = map(
-            notebook.counted,
-            (network.n_features, network.n_outputs, network.n_parameters),
-            ("feature", "output", "parameter"),
-        )
-        facts = {
-            "loss": repr(self.loss),
-            "optimizer": repr(self.optimizer),
-            "batch size": self.batch_size,
-            "seed": self.seed,
-            "network": f"{features}, {outputs}, {parameters}",
-            "trained": f"{notebook.counted(self.epoch, 'epoch')}, {notebook.counted(self.steps, 'step')}",
-            **({"latest epoch": ", ".join(f"{name} {value}" for name, value in latest.items())} if latest else {}),
-        }
-        layers = notebook.folded("Layers", self.network._repr_html_())
-        return notebook.shown(notebook.facts("Trainer", facts), layers)
+        return shown.trainer(self)
 
     def __repr__(self) -> str:
-        given = f"loss={self.loss!r}, optimizer={self.optimizer!r}, batch_size={self.batch_size!r}, seed={self.seed}"
-        return f"Trainer({self.network!r}, {given}, epoch={self.epoch}, steps={self.steps})"
+        given = f"{self.network!r}, loss={self.loss!r}, optimizer={self.optimizer!r}, batch_size={self.batch_size!r}"
+        return f"Trainer({given}, seed={self.seed}, epoch={self.epoch}, steps={self.steps})"

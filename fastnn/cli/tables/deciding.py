@@ -12,7 +12,7 @@ from fastnn._input import checks
 from fastnn.cli import objectives
 from fastnn.cli.tables.files import in_file
 from fastnn.cli.tables.options import TableOptions
-from fastnn.tables import cells, targets
+from fastnn.tables import cells, target_cells
 from fastnn.tables.cells import Cells
 from fastnn.tables.texts import Rules
 
@@ -68,7 +68,7 @@ def decide(path: str, part: Part, options: TableOptions, loss: str | None) -> De
         column = as_target(part, name, task, options.rules)
         there = column.present
         if not there.any():
-            targets.is_classes(name, column)  # which says that there is none
+            target_cells.is_classes(name, column)  # which says that there is none
     return Decision(column, task, loss, there)
 
 
@@ -80,7 +80,7 @@ def as_target(part: Part, name: str, task: str, rules: Rules) -> Cells:
     ValueError
         If a cell is not what the task is about.
     """
-    read = targets.as_classes if task == "classification" else targets.as_quantity
+    read = target_cells.as_classes if task == "classification" else target_cells.as_quantity
     return read(name, part.columns[name], rules)
 
 
@@ -114,7 +114,7 @@ def _task_of(loss: str | None, options: TableOptions, name: str, column: np.ndar
         return next((task for task, known in objectives.TASKS.items() if loss in known), "regression")
     if options.quantiles is not None:
         return "regression"
-    return "classification" if targets.is_classes(name, column, options.rules) else "regression"
+    return "classification" if target_cells.is_classes(name, column, options.rules) else "regression"
 
 
 def _loss_of(task: str, options: TableOptions) -> str:

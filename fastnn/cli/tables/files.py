@@ -25,7 +25,7 @@ def is_table(path: str) -> bool:
 
 
 def adapter() -> ModuleType:
-    """Import the module that reads and writes files, `fastnn._readers.polars_tables`.
+    """Import the module that reads files, `fastnn._readers.polars_tables`.
 
     Raises
     ------
@@ -37,6 +37,20 @@ def adapter() -> ModuleType:
     except ImportError as error:
         raise Failure(error) from None
     return polars_tables
+
+
+def writer() -> ModuleType:
+    """Import the module that writes files, `fastnn._readers.polars_writing`.
+
+    Raises
+    ------
+    Failure
+        If polars is not installed.
+    """
+    adapter()
+    from fastnn._readers import polars_writing
+
+    return polars_writing
 
 
 def open_table(path: str, separator: str | None = None) -> TableFile:

@@ -51,13 +51,13 @@ class TablePredictions:
 
     def texts(self) -> Iterator[str]:
         """Write all rows as CSV, part by part."""
-        to_text, kinds = files.adapter().csv_text, self._kinds()
+        to_text, kinds = files.writer().csv_text, self._kinds()
         for number, columns in enumerate(self._columns()):
             yield to_text(kinds, columns, header=number == 0)
 
     def write(self, path: str) -> None:
         """Write all rows to a table."""
-        files.adapter().write(path, self._kinds(), self._columns())
+        files.writer().write(path, self._kinds(), self._columns())
 
     def notes(self) -> Iterator[str]:
         """Say what is worth saying about the rows."""
