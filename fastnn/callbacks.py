@@ -35,7 +35,7 @@ class Callback(Hinting):
         """Act before the first update of a ``fit``; its arguments have been checked."""
 
     def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
-        """Act before the first update of an epoch; not when an epoch that was interrupted goes on."""
+        """Act before the first update of an epoch; not when an interrupted epoch is resumed."""
 
     def on_step_end(self, trainer: Trainer, step: int) -> None:
         """Act after update number ``step`` of the trainer."""

@@ -160,3 +160,10 @@ def test_metadata_travel_with_the_file_and_change_nothing_else(tmp_path):
     assert loaded.metadata == {"classes": ["no", "yes"], "scale": 0.5}
     assert loaded.digest() == digest
     assert fn.Network([fn.Input(3), fn.Dense(2)]).metadata == {}
+
+
+def test_an_onnx_file_is_told_from_a_damaged_one(tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"\x08\x09\x12\x07example" * 9)
+    with pytest.raises(ValueError, match=r"not a fastnn model .*; fn\.onnx\.load reads ONNX files$"):
+        fn.Network.load(path)

@@ -87,7 +87,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "predict_proba": "trainer.network.predict(X) computes the outputs",
         "train": "trainer.fit(X, y) trains, trainer.step(X, y) makes one update",
         "train_on_batch": "trainer.step(X, y)",
-        "partial_fit": "trainer.fit(X, y, epochs=1) goes on, trainer.step(X, y) makes one update",
+        "partial_fit": "trainer.fit(X, y, epochs=1) continues, trainer.step(X, y) makes one update",
         "compile": "no need; trainer.fit(X, y) trains",
         "score": "trainer.evaluate(X, y)",
         "test": "trainer.evaluate(X, y)",

@@ -134,7 +134,8 @@ def _read(name: str, kinds: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, 
             entries = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a mapping
     except (SafetensorError, KeyError, TypeError) as error:  # the latter two for dtypes that NumPy does not have
-        raise ValueError(f"{name!r} is truncated, damaged or not a fastnn model ({error})") from None
+        hint = "; fn.onnx.load reads ONNX files" if name.endswith(".onnx") else ""
+        raise ValueError(f"{name!r} is truncated, damaged or not a fastnn model ({error}){hint}") from None
     if _KEY not in entries:
         raise ValueError(f"{name!r} is a safetensors file but not a fastnn model")
     metadata = _parsed(entries[_KEY], name)

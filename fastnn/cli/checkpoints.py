@@ -1,4 +1,4 @@
-"""Checkpoints of ``fastnn train``: saving a run while it trains, and going on with one that was broken off."""
+"""Checkpoints of ``fastnn train``: saving a run while it trains, and resuming an interrupted one."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class RunCheckpoint(callbacks.Checkpoint):
 
 
 def begin(run: Run, folder: Path, every: Mapping[str, Any] | None, resume: bool) -> tuple[Run, RunCheckpoint | None]:
-    """Put a run where it stood, if it is to go on, and make what saves it while it trains, if anything.
+    """Put a run where it stood, if it is resumed, and make what saves it while it trains, if anything.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def begin(run: Run, folder: Path, every: Mapping[str, Any] | None, resume: bool)
     folder : Path
         Of the run.
     every : mapping, optional
-        An interval, as `fastnn.Checkpoint` takes it. A run that goes on keeps the one it had.
+        An interval, as `fastnn.Checkpoint` takes it. A resumed run keeps the one it had.
     resume : bool
 
     Raises
@@ -90,11 +90,11 @@ def begin(run: Run, folder: Path, every: Mapping[str, Any] | None, resume: bool)
         _compare(path, said[_RUN], described)
         run = dataclasses.replace(run, trainer=trainer)
         every = said[_EVERY] if every is None else every
-        click.echo(f"fastnn: goes on from {path}: {trainer.epoch} epochs, {trainer.steps:,} steps", err=True)
+        click.echo(f"fastnn: resumes from {path}: {trainer.epoch} epochs, {trainer.steps:,} steps", err=True)
     elif resume:
         click.echo(f"fastnn: there is no {path}; the run starts from the beginning", err=True)
     elif is_there and every is not None:
-        raise Failure(f"{path} is of a run that has not ended: add --resume to go on with it, or remove it")
+        raise Failure(f"{path} is of a run that has not ended: add --resume to resume it, or remove the file")
     if every is None:
         return run, None
     run.trainer.network.metadata = {_RUN: described, _EVERY: dict(every)}
@@ -134,7 +134,7 @@ def _load(path: Path, threads: int | Literal["auto"]) -> tuple[Trainer, dict[str
 
 
 def _compare(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Refuse to go on with another run."""
+    """Refuse to resume another run."""
     differing = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if not differing:
         return

@@ -67,8 +67,8 @@ def train(
     Writes model.safetensors, record.json and learning_curve.png. `fastnn predict` applies the model, to a table as it
     is: what was done to the columns is in the model file.
 
-    With --checkpoint-every it saves checkpoint.safetensors while it trains. Should the run be broken off, the same
-    command with --resume goes on from there, and ends with the same bits; then the checkpoint is removed.
+    With --checkpoint-every it saves checkpoint.safetensors while it trains. If the run is interrupted, the
+    same command with --resume continues from there, and ends with the same bits; then the checkpoint is removed.
     """
     by_hand = {name for name in given if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT}
     out = display.console(quiet)

@@ -258,7 +258,7 @@ OPTIONS = (
         without="never",
         help="Save the run so often while it trains: 90, 30s, 5m, 2h, 10epochs.",
     ),
-    in_output("--resume", is_flag=True, help="Go on with a run that was broken off, from its checkpoint."),
+    in_output("--resume", is_flag=True, help="Resume an interrupted run from its checkpoint."),
     in_output("--quiet", "-q", is_flag=True, help="Print one line at the end."),
 )
 
