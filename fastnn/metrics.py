@@ -15,7 +15,9 @@ import math
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from fastnn._engine.environment import standard_environment
 from fastnn._engine.random import lane_sum
 from fastnn._input import checks
 from fastnn._storage.descriptions import Description, description
@@ -86,7 +88,7 @@ class TopK(Metric):
         ahead = np.count_nonzero(outputs > own, axis=1)
         earlier = np.arange(outputs.shape[1]) < labels[:, None]
         ahead += np.count_nonzero((outputs == own) & earlier, axis=1)
-        return mean((ahead < self.k).astype(np.float64), weights)
+        return _mean((ahead < self.k).astype(np.float64), weights)
 
 
 @description
@@ -126,9 +128,9 @@ class R2(Metric):
         values = np.empty(errors.shape[1])
         for column in range(errors.shape[1]):
             y = targets[:, column].astype(np.float64)
-            centred = y - mean(y, weights)
-            spread = mean(centred * centred, weights)
-            left = mean(errors[:, column] * errors[:, column], weights)
+            centred = y - _mean(y, weights)
+            spread = _mean(centred * centred, weights)
+            left = _mean(errors[:, column] * errors[:, column], weights)
             if spread == 0.0:
                 values[column] = float(left == 0.0)
             else:
@@ -136,25 +138,32 @@ class R2(Metric):
         return lane_sum(values) / len(values)
 
 
-def mean(values: np.ndarray, weights: np.ndarray | None = None) -> float:
+def mean(values: ArrayLike, weights: ArrayLike | None = None) -> float:
     """Compute the mean of a vector by the sums of the numerics contract: for metrics of your own.
 
     Parameters
     ----------
-    values : float64 ndarray, shape (n,)
-    weights : float64 ndarray, shape (n,), optional
+    values : array-like, shape (n,)
+        Real numbers, taken as float64.
+    weights : array-like, shape (n,), optional
+        At least 0, not all 0.
 
     Returns
     -------
     float
+
+    Raises
+    ------
+    TypeError
+        If ``values`` or ``weights`` are not real numbers.
+    ValueError
+        If they have other shapes, or weights are below 0 or all 0.
     """
-    values = np.ascontiguousarray(values)
-    if weights is None:
-        return lane_sum(values) / len(values)
-    total = lane_sum(weights)
-    if total == 0.0:
-        raise ValueError("weights must not be 0 in every row")
-    return lane_sum(values * weights) / total
+    array = checks.numeric(values, "values")
+    if array.ndim != 1 or not array.size:
+        raise ValueError(f"values must have shape (n,), n at least 1; got shape {array.shape}")
+    with standard_environment():
+        return _mean(array.astype(np.float64), checks.sample_weight(weights, len(array), "weights"))
 
 
 METRICS: dict[str, type[Metric]] = {
@@ -192,6 +201,14 @@ def _errors(outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None
     return outputs.astype(np.float64) - targets, targets, weights
 
 
+def _mean(values: np.ndarray, weights: np.ndarray | None) -> float:
+    """Return the mean of float64 values, by weights that have been checked."""
+    values = np.ascontiguousarray(values)
+    if weights is None:
+        return lane_sum(values) / len(values)
+    return lane_sum(values * weights) / lane_sum(weights)
+
+
 def _mean_over_columns(values: np.ndarray, weights: np.ndarray | None) -> float:
-    columns = np.array([mean(values[:, column], weights) for column in range(values.shape[1])])
+    columns = np.array([_mean(values[:, column], weights) for column in range(values.shape[1])])
     return lane_sum(columns) / len(columns)

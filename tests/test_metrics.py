@@ -107,7 +107,14 @@ def test_metrics_that_do_not_fit(loss, given, error, fragments):
         assert fragment in str(caught.value)
 
 
-def test_a_mean_by_weights_of_0_says_so():
-    assert fn.metrics.mean(np.array([1.0, 3.0]), np.array([0.0, 2.0])) == 3.0
+def test_a_mean_of_ones_own():
+    values = np.array([1.0, 3.0])
+    assert fn.metrics.mean([1, 3]) == 2.0
+    assert fn.metrics.mean(values, [0.0, 2.0]) == 3.0
     with pytest.raises(ValueError, match="weights must not be 0 in every row"):
-        fn.metrics.mean(np.array([1.0, 3.0]), np.zeros(2))
+        fn.metrics.mean(values, np.zeros(2))
+    with pytest.raises(ValueError, match="weights must have shape"):  # rather than be stretched over the rows
+        fn.metrics.mean(values, [1.0])
+    for none in ([], [values, values]):
+        with pytest.raises(ValueError, match="values must have shape"):
+            fn.metrics.mean(none)

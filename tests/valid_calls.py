@@ -50,7 +50,7 @@ CLASSES = tables.Classes.fit("kind", TABLE["kind"])
 QUANTITY = tables.Quantity.fit("size", TABLE["size"])
 MODEL = tables.TableModel(PREPROCESSOR, fn.Network([fn.Input(3), fn.Dense(3)]), CLASSES)
 DATE = {"name": "sold", "first": "2020-01-01", "fill": "2020-01-03T10:30:00", "parts": ["days", "month"]}
-DATE |= {"mean": [3.5], "scale": [0.5], "indicator": True}
+DATE |= {"mean": [3.5], "scale": [0.5], "indicator": True, "format": tables.NumberFormat(words=["unknown"])}
 AXES = Figure().subplots()
 CLASSIFIER = fastnn.sklearn.MLPClassifier((4,), max_iter=1, tol=0.0, random_state=0, batch_size=4)
 REGRESSOR = fastnn.sklearn.MLPRegressor("squared_error", (4,), max_iter=1, tol=0.0, random_state=0, batch_size=4)
@@ -130,6 +130,7 @@ CALLS = [
     (metrics.MeanAbsoluteError().__call__, VALUES),
     (metrics.RootMeanSquaredError().__call__, VALUES),
     (metrics.R2().__call__, VALUES),
+    (metrics.mean, {"values": NUMBERS, "weights": W}),
     (initializers.Constant, {"value": 0.1}),
     (initializers.Orthogonal, {"gain": 0.1}),
     (initializers.GlorotUniform().values, DRAWN),

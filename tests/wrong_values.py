@@ -99,7 +99,7 @@ TAKEN = {
     r"tables\.targets\.Classes\.decode\(numbers\)": {"deeper"},
     # What a network that has diverged gives has to be looked at too.
     r"losses\..*\.predictions\(outputs\)": {"number", "nan", "deeper"},
-    r"metrics\..*\((outputs|targets)\)|tables\.scores\..*\((probabilities|predicted|y)\)": {"nan"},
+    r"metrics\..*\((outputs|targets|values)\)|tables\.scores\..*\((probabilities|predicted|y)\)": {"nan"},
 }
 
 
