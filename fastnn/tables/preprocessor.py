@@ -20,7 +20,7 @@ from fastnn.tables.number_formats import NumberFormat
 from fastnn.tables.texts import Rules, cleaned, decided
 
 VERSION = 2
-VERSIONS = (1, VERSION)  # in 1 are no dates; texts kept the spaces at their ends, and an empty one was a category
+VERSIONS = (1, VERSION)  # what they mean: `Preprocessor.describe`
 ENCODERS = (Numeric, Boolean, Categorical, Date)
 
 
@@ -243,9 +243,14 @@ class Preprocessor:
         ]
         return [dict(zip(("column", "used_as", "explanation", "features"), row, strict=True)) for row in noted]
 
+    @property
+    def is_old(self) -> bool:
+        """Whether its description is of version 1, which reads texts otherwise; see `describe`."""
+        return self.version == 1
+
     def _cells(self, name: str, columns: Mapping[str, Any]) -> Cells:
         cells = _cells.cells(name, columns[name])
-        return cells if self.version == 1 else cleaned(cells)
+        return cells if self.is_old else cleaned(cells)
 
     def check_columns(self, names: Iterable[str], argument: str = "table") -> None:
         """Raise ValueError unless every column that is needed is among ``names``."""
@@ -277,8 +282,8 @@ class Preprocessor:
         Returns
         -------
         dict
-            ``"version"``: 2. ``"columns"``: in the order of the matrix, for each column of the table that is used one
-            of ::
+            ``"version"``: 2, or 1 if it was fitted before there was 2. ``"columns"``: in the order of the matrix, for
+            each column of the table that is used one of ::
 
                 {"type": "Numeric", "name": str, "fill": float, "mean": float, "scale": float, "indicator": bool,
                  "format": None or {"type": "NumberFormat", "decimal": str, "unit": str, "words": [str, …],
@@ -296,6 +301,10 @@ class Preprocessor:
             ``missing`` if there is one, and else as a category that has none; so do the empty text and one of
             ``words``, spaces at the ends aside. All else is 0. What becomes of a date: see `Date`.
             ``"unused"``: ``{"type": "Unused", "name": str, "reason": str, "detail": str}`` for each column left out.
+
+            In version 1 there is no ``Date``. Texts keep the spaces at their ends, and an empty one is a category like
+            others. In a delimited file, words such as ``NA`` and ``?`` are missing cells in every column, and a comma
+            may be the decimal sign unless it separates the cells.
         """
         self._check_fitted()
         return {

@@ -70,8 +70,7 @@ def batches(
     )
     has_target = name in file.names
     wanted = kinds(model, with_target and has_target)
-    old = model.preprocessor.version == 1
-    for part in file.batches(wanted, head=head, keep=keep, old=old):
+    for part in file.batches(wanted, head=head, keep=keep, old=model.preprocessor.is_old):
         columns = dict(part.columns)
         target = columns.pop(name) if with_target and has_target else None
         with in_file(path, part.rows):

@@ -89,13 +89,12 @@ def kinds(model: TableModel, with_target: bool) -> dict[str, str | NumberFormat]
             if isinstance(encoder, Boolean):
                 kind = "boolean"
             elif isinstance(encoder, Numeric):
-                kind = "number" if model.preprocessor.version == 1 else encoder.format or NumberFormat()
+                kind = "number" if model.preprocessor.is_old else encoder.format or NumberFormat()
             result[encoder.name] = kind
     if with_target:
         target = model.target
         if isinstance(target, Classes):
             result[target.name] = "text" if target.kind == "text" else "name"
         else:
-            is_old = model.preprocessor.version == 1
-            result[target.name] = "number" if is_old else target.format or NumberFormat()
+            result[target.name] = "number" if model.preprocessor.is_old else target.format or NumberFormat()
     return result
