@@ -37,13 +37,13 @@ def as_numbers(value: Any, argument: str) -> np.ndarray:
         return array
     if array.dtype.name == "bfloat16":  # as JAX has it, of the package ml_dtypes; exact
         return array.astype(np.float32)
-    if _has(value, "toarray"):
+    if has(value, "toarray"):
         raise TypeError(f"{argument} must be a dense array; got a sparse {type(value).__name__}: use .toarray()")
     if array.ndim == 0 and array.dtype.kind == "O":
         hint = ""
-        if _has(value, "__arrow_c_stream__"):
+        if has(value, "__arrow_c_stream__"):
             hint = ": pyarrow.table() makes a table of it"
-        elif _has(value, "__iter__"):
+        elif has(value, "__iter__"):
             hint = ": np.array(list(…)) makes an array of all rows, and Trainer.step takes one batch after the other"
         kind = type(value).__name__
         came = "None" if value is None else f"a{'n' * (kind[0].lower() in 'aeiou')} {kind}"
@@ -55,21 +55,21 @@ def as_numbers(value: Any, argument: str) -> np.ndarray:
 
 def column_names(value: Any) -> list[Any] | None:
     """Return the names of a data frame's columns; None for anything else."""
-    if isinstance(value, np.ndarray) or not _has(value, "__array__"):
+    if isinstance(value, np.ndarray) or not has(value, "__array__"):
         return None
-    if _has(value, "column_names"):  # pyarrow
+    if has(value, "column_names"):  # pyarrow
         return list(value.column_names)
-    return list(value.columns) if _has(value, "columns", "dtypes") else None
+    return list(value.columns) if has(value, "columns", "dtypes") else None
 
 
-def _has(value: Any, *names: str) -> bool:
+def has(value: Any, *names: str) -> bool:
     """Return whether the class of ``value`` has these; pandas makes an attribute of any column besides."""
     return all(hasattr(type(value), name) for name in names)
 
 
 def _check_readable(value: Any, argument: str) -> None:
     """Raise if the values lie where NumPy cannot read them, or would be read without something that matters."""
-    if _has(value, "filled", "mask") and np.asarray(value.mask).any():
+    if has(value, "filled", "mask") and np.asarray(value.mask).any():
         raise ValueError(f"{argument} must not have masked values; fill them in, or leave their rows out")
     if getattr(value, "requires_grad", False) is True:
         raise TypeError(f"{argument} must not require a gradient; got a {_named(value)} that does: use .detach()")
@@ -85,10 +85,10 @@ def _check_readable(value: Any, argument: str) -> None:
 
 
 def _read(value: Any, argument: str) -> np.ndarray:
-    if "bfloat16" in str(getattr(value, "dtype", "")) and _has(value, "float"):  # PyTorch's, which NumPy lacks
+    if "bfloat16" in str(getattr(value, "dtype", "")) and has(value, "float"):  # PyTorch's, which NumPy lacks
         value = value.float()
     try:
-        if _has(value, "__dlpack__") and not _has(value, "__array__"):
+        if has(value, "__dlpack__") and not has(value, "__array__"):
             return np.from_dlpack(value)
         return np.asarray(value)
     except ValueError as error:
@@ -104,7 +104,7 @@ def _read(value: Any, argument: str) -> np.ndarray:
 
 def _of_columns(frame: Any, names: list[Any], argument: str) -> np.ndarray:
     """Return the values of a data frame of numbers, in one piece where they lie so."""
-    dtypes = list(frame.schema.types if _has(frame, "column_names") else frame.dtypes)
+    dtypes = list(frame.schema.types if has(frame, "column_names") else frame.dtypes)
     for name, dtype in zip(names, dtypes, strict=True):
         if str(dtype).lower().startswith(_CATEGORIES):
             raise TypeError(
@@ -127,9 +127,9 @@ def _of_columns(frame: Any, names: list[Any], argument: str) -> np.ndarray:
 
 
 def _column(frame: Any, position: int) -> Any:
-    if _has(frame, "iloc"):  # pandas, where names need not be unique
+    if has(frame, "iloc"):  # pandas, where names need not be unique
         return frame.iloc[:, position]
-    return frame.to_series(position) if _has(frame, "to_series") else frame.column(position)
+    return frame.to_series(position) if has(frame, "to_series") else frame.column(position)
 
 
 def _missing_among(array: np.ndarray) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from inspect import Parameter, Signature
-from typing import TYPE_CHECKING, Any, NoReturn, dataclass_transform
+from typing import Any, dataclass_transform
 
 from fastnn._engine.environment import standard_environment
 from fastnn._input import checks
+from fastnn._input.calls import Hinting
 
 
 @dataclass_transform(frozen_default=True)
@@ -38,7 +39,7 @@ class _Signature:
 
 
 @description
-class Description:
+class Description(Hinting):
     """The base of every description."""
 
     __signature__ = _Signature()
@@ -73,13 +74,6 @@ class Description:
         n_positional = sum(not field.kw_only for field in fields)
         names = [field.name for field in sorted(fields, key=lambda field: bool(field.kw_only))]
         return suggestions.bad_call(type(self).__name__, unknown, missing, names, n_positional, n_given)
-
-    if not TYPE_CHECKING:  # type checkers find such mistakes by themselves
-
-        def __getattr__(self, name: str) -> NoReturn:
-            from fastnn._input import suggestions
-
-            raise suggestions.missing_attribute(f"{type(self).__name__!r} object", name, dir(self), type(self).__mro__)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in vars(self) or name not in self.__dataclass_fields__:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._input import checks
+from fastnn._input.arrays import has
 
 EXACT = float(2**53)  # whole numbers below it are exact
 _CATEGORIES = ("categor", "dictionary", "enum")  # how a dtype begins of which NumPy would be given something else
@@ -68,28 +69,23 @@ def _by_name(table: Any, argument: str) -> dict[Any, Any]:
         return dict(table)
     if isinstance(table, np.ndarray) and table.dtype.names is not None:
         return {name: table[name] for name in table.dtype.names}
-    if _has(table, "collect", "collect_schema"):  # a LazyFrame
+    if has(table, "collect", "collect_schema"):  # a LazyFrame
         table = table.collect()
-    if _has(table, "column_names", "column"):  # of pyarrow
+    if has(table, "column_names", "column"):  # of pyarrow
         names, column = list(table.column_names), table.column
         _check_different(names, argument)
         return {name: column(place) for place, name in enumerate(names)}
-    if _has(table, "columns", "__getitem__"):
+    if has(table, "columns", "__getitem__"):
         names = list(table.columns)
         _check_different(names, argument)
         return {name: table[name] for name in names}
-    if _has(table, "__arrow_c_stream__"):
+    if has(table, "__arrow_c_stream__"):
         from fastnn._readers import arrow_stream
 
         return arrow_stream.columns(table, argument)
     raise TypeError(
         f"{argument} must be a mapping of column names to arrays, or a DataFrame; got {checks.described(table)}"
     )
-
-
-def _has(value: Any, *names: str) -> bool:
-    """Return whether the class of ``value`` has these; pandas makes an attribute of any column besides."""
-    return all(hasattr(type(value), name) for name in names)
 
 
 def _check_different(names: list[Any], argument: str) -> None:
@@ -107,7 +103,7 @@ def array(name: str, values: Any) -> tuple[np.ndarray, bool]:
     ------
     UnreadableColumn
     """
-    if _has(values, "mask", "filled"):
+    if has(values, "mask", "filled"):
         values = values.tolist()
     if isinstance(values, np.ndarray):
         return values, False
@@ -118,7 +114,7 @@ def array(name: str, values: Any) -> tuple[np.ndarray, bool]:
     if kind.partition("[")[0].partition("<")[0].partition("(")[0] in _UNREADABLE or dtype == "Object":
         raise UnreadableColumn(name, dtype)
     is_category = kind.startswith(_CATEGORIES)
-    if is_category and _has(values, "to_pylist"):  # of pyarrow, which would fill missing cells with the last category
+    if is_category and has(values, "to_pylist"):  # of pyarrow, which would fill missing cells with the last category
         values = values.cast(values.type.value_type)
         kind = str(values.type)
     if kind.startswith(("int128", "uint128")):
@@ -129,9 +125,9 @@ def array(name: str, values: Any) -> tuple[np.ndarray, bool]:
 
 
 def _to_numpy(values: Any, kind: str) -> np.ndarray:
-    if _has(values, "to_pylist"):
+    if has(values, "to_pylist"):
         return values.to_numpy(zero_copy_only=False)
-    if not _has(values, "to_numpy"):
+    if not has(values, "to_numpy"):
         return np.asarray(values)
     if kind.startswith("datetime64[") and "," in kind:  # of pandas, with a zone: in UTC
         return values.to_numpy(dtype=f"{kind.partition(',')[0]}]")
@@ -139,7 +135,7 @@ def _to_numpy(values: Any, kind: str) -> np.ndarray:
 
 
 def _listed(values: Any) -> list[Any]:
-    return values.to_pylist() if _has(values, "to_pylist") else values.to_list()
+    return values.to_pylist() if has(values, "to_pylist") else values.to_list()
 
 
 def objects(values: list[Any] | tuple[Any, ...]) -> np.ndarray:
