@@ -18,8 +18,9 @@ USUAL_WORDS = ("na", "n/a", "n.a.", "#n/a", "nan", "null", "none", "nil", "<na>"
 HINT = "; if that means missing, name it in missing (fastnn train --missing)"
 DECIMALS = {".": "points", ",": "commas"}
 _USUAL = frozenset((*USUAL_WORDS, *NO_DATES))
-_CODES = "AED|ARS|AUD|BRL|CAD|CHF|CLP|CNY|CZK|DKK|EUR|GBP|HKD|HUF|IDR|ILS|INR|JPY|KRW|MXN|NOK|NZD|PHP|PLN|RON|RUB|"
-_CURRENCY = rf"(?:[$€£¥₹₩₽₺₴₫₪₱฿]|{_CODES}SEK|SGD|THB|TRY|TWD|UAH|USD|ZAR)"
+_CODES = "AED|ARS|AUD|BRL|CAD|CHF|CLP|CNY|CZK|DKK|EUR|GBP|HKD|HUF|IDR|ILS|INR|JPY|KRW|MXN|NOK|NZD|PHP|PLN|RON|RUB"
+_CODES += "|SEK|SGD|THB|TRY|TWD|UAH|USD|ZAR"
+_CURRENCY = rf"(?:[$€£¥₹₩₽₺₴₫₪₱฿]|{_CODES})"
 # Spaces and apostrophes that do not break a line, and the minus sign of typographers.
 _PLAINER = str.maketrans({"\u2212": "-", "’": "'", "\u02bc": "'", **dict.fromkeys("\u00a0\u202f\u2009\u2007", " ")})
 _PLAIN = re.compile(r"[0-9+\-.eE\n]*")
