@@ -1,8 +1,8 @@
 """ONNX models made by hand, and what onnxruntime computes from them."""
 
 import numpy as np
-import pytest
 from onnx import TensorProto, helper, numpy_helper
+from runtime import session_of
 
 ELEMENT_TYPES = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
 
@@ -31,7 +31,6 @@ def node(operator, inputs, output="y", **attributes):
 
 def run(path, X, output=None):
     """The only output that onnxruntime gives for the only input, or one by name."""
-    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: nothing to compare with")
-    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = session_of(path)
     (result,) = session.run(None if output is None else [output], {session.get_inputs()[0].name: X})
     return result

@@ -9,10 +9,15 @@ import fastnn as fn
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 
 
+def session_of(path):
+    """A session of onnxruntime with a file."""
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: nothing to compare with")
+    return runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+
 def run(path, X):
     """What onnxruntime computes."""
-    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: nothing to compare with")
-    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = session_of(path)
     return session.run(None, {session.get_inputs()[0].name: X})[0]
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from runtime import session_of
 
 import fastnn as fn
 
@@ -31,10 +32,9 @@ def positions(X, n_classes):
 
 
 def run(model, X, folder):
-    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: nothing to compare with")
     fn.onnx.export(model, folder / "model.onnx")
     onnx.checker.check_model(onnx.load(folder / "model.onnx"), full_check=True)
-    session = runtime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+    session = session_of(folder / "model.onnx")
     assert [entry.name for entry in session.get_inputs()] == ["X"]
     return dict(zip([entry.name for entry in session.get_outputs()], session.run(None, {"X": X}), strict=True))
 

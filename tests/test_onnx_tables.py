@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from runtime import session_of
 
 import fastnn as fn
 from fastnn import tables
@@ -71,8 +72,7 @@ def feeds(model, columns):
 
 
 def run(path, inputs):
-    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: nothing to compare with")
-    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = session_of(path)
     assert {entry.name: entry.shape for entry in session.get_inputs()} == {name: ["n", 1] for name in inputs}
     return dict(zip([entry.name for entry in session.get_outputs()], session.run(None, inputs), strict=True))
 
