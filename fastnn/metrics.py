@@ -12,15 +12,17 @@ are the same on every machine. In a metric of your own, NumPy's sums and means d
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from fastnn._engine.environment import standard_environment
 from fastnn._engine.random import lane_sum
 from fastnn._input import checks
 from fastnn._storage.descriptions import Description, description
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 class Metric(Description):

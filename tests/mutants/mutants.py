@@ -243,8 +243,8 @@ MUTANTS = [
         [
             (
                 f"{P}/metrics.py",
-                "return lane_sum(values) / len(values)\n    total",
-                "return float(np.sum(values)) / len(values)\n    total",
+                "return lane_sum(values) / len(values)\n    return",
+                "return float(np.sum(values)) / len(values)\n    return",
             )
         ],
     ),
