@@ -142,6 +142,8 @@ def gradient(
     ------
     TypeError, ValueError
         If an argument does not fit.
+    FloatingPointError
+        If the loss is not finite.
 
     Reproducibility
     ---------------
