@@ -55,3 +55,14 @@ def rounded(x, bits):
 def fma(a, b, c, bits):
     """a * b + c rounded once to so many bits."""
     return mp.fadd(mp.fmul(a, b, exact=True), c, prec=bits)
+
+
+def lane_sum(values):
+    """The contract's sum: 16 lanes by index mod 16, joined 8-4-2-1."""
+    lanes = [0.0] * 16
+    for i, value in enumerate(values):
+        lanes[i % 16] += value
+    while len(lanes) > 1:
+        half = len(lanes) // 2
+        lanes = [a + b for a, b in zip(lanes[:half], lanes[half:], strict=True)]
+    return lanes[0]

@@ -10,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from exact import lane_sum
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,17 +21,6 @@ UTC = datetime.UTC
 MICROSECOND = datetime.timedelta(microseconds=1)
 WHEN = [datetime.datetime(2019, 11, 3, 5, 30) + datetime.timedelta(days=37 * i, hours=7 * i) for i in range(24)]
 DAYS = [time.date() for time in WHEN]
-
-
-def lane_sum(values):
-    """The contract's sum: 16 lanes by index mod 16, joined 8-4-2-1."""
-    lanes = [0.0] * 16
-    for i, value in enumerate(values):
-        lanes[i % 16] += value
-    while len(lanes) > 1:
-        half = len(lanes) // 2
-        lanes = [a + b for a, b in zip(lanes[:half], lanes[half:], strict=True)]
-    return lanes[0]
 
 
 def standardised(values, others):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from exact import lane_sum
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.compose import ColumnTransformer
@@ -180,23 +181,12 @@ def test_rows_do_not_depend_on_one_another(dtype):
     assert np.concatenate(parts).tobytes() == whole.tobytes()
 
 
-def sum_of_lanes(values):
-    """The contract's sum: 16 lanes by index mod 16, joined 8-4-2-1."""
-    lanes = [0.0] * 16
-    for i, value in enumerate(values):
-        lanes[i % 16] += value
-    while len(lanes) > 1:
-        half = len(lanes) // 2
-        lanes = [a + b for a, b in zip(lanes[:half], lanes[half:], strict=True)]
-    return lanes[0]
-
-
 def test_the_bits_are_those_of_the_contract():
     values = [0.1 * i * i for i in range(100)]
     column = tables.Preprocessor().fit({"x": [*values, None]}).encoders[0]
     filled = [*values, (values[49] + values[50]) / 2]
-    mean = sum_of_lanes(filled) / 101
-    scale = (sum_of_lanes([(x - mean) * (x - mean) for x in filled]) / 101) ** 0.5
+    mean = lane_sum(filled) / 101
+    scale = (lane_sum([(x - mean) * (x - mean) for x in filled]) / 101) ** 0.5
     assert column == tables.Numeric("x", filled[-1], mean, scale, True)
 
 

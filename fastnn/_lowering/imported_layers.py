@@ -66,6 +66,22 @@ class ImportedLayers:
             self._take(units)
         self._keep(layer, *tensors.values())
 
+    def arithmetic(self, kind: str, constant: np.ndarray, comes_first: bool, dtype: str) -> None:
+        """Add ``"add"``, ``"sub"``, ``"mul"`` or ``"div"`` of each unit and a float64 constant, in the order told."""
+        factor, shift = None, None
+        if kind == "add":
+            shift = constant
+        elif kind == "sub":
+            factor, shift = (np.array([-1.0]), constant) if comes_first else (None, -constant)
+        elif kind == "mul":
+            factor = constant
+        elif comes_first:
+            raise ValueError("fastnn has no layer for a number divided by what varies")
+        else:
+            with np.errstate(divide="ignore"):
+                factor = 1.0 / constant
+        self.affine(factor, shift, dtype)
+
     def dropout(self, rate: float) -> None:
         """Add a dropout."""
         layer = Dropout(rate)

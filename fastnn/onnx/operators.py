@@ -65,21 +65,8 @@ def _arithmetic(chain: Chain, node: NodeProto, _: Attributes) -> None:
     given = chain.input(node, 1 if node.input[0] == chain.value else 0)
     if given is None:
         raise ValueError("it must take one value and a constant")
-    array = _broadcast(chain, given)
-    reverse = node.input[0] != chain.value
-    factor, shift = None, None
-    if node.op_type == "Add":
-        shift = array
-    elif node.op_type == "Sub":
-        factor, shift = (np.array([-1.0]), array) if reverse else (None, -array)
-    elif node.op_type == "Mul":
-        factor = array
-    elif reverse:
-        raise ValueError("fastnn has no layer for a number divided by what varies")
-    else:
-        with np.errstate(divide="ignore"):
-            factor = 1.0 / array
-    chain.found.affine(factor, shift, given.dtype.name)
+    comes_first = node.input[0] != chain.value
+    chain.found.arithmetic(node.op_type.lower(), _broadcast(chain, given), comes_first, given.dtype.name)
 
 
 def _broadcast(chain: Chain, array: np.ndarray) -> np.ndarray:

@@ -136,19 +136,7 @@ def _arithmetic(kind: str, before: list[Any], *after: Any, reading: Reading, alp
         return
     (other,) = arguments
     array, dtype = _constant(other, reading)
-    factor, shift = None, None
-    if kind == "add":
-        shift = array
-    elif kind == "sub":
-        factor, shift = (np.array([-1.0]), array) if before else (None, -array)
-    elif kind == "mul":
-        factor = array
-    elif before:
-        raise ValueError("fastnn has no layer for a number divided by what varies")
-    else:
-        with np.errstate(divide="ignore"):
-            factor = 1.0 / array
-    reading.found.affine(factor, shift, dtype)
+    reading.found.arithmetic(kind, array, bool(before), dtype)
 
 
 def _constant(value: Any, reading: Reading) -> tuple[np.ndarray, str]:
