@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnn._display import notebook
 from fastnn._input import checks
 from fastnn.plot import _style
 
@@ -75,7 +76,7 @@ def confusion_matrix(
         bar = ax.figure.colorbar(image, ax=ax, label="share of the true class", ticks=ticks, format=percent)
         bar.outline.set_visible(False)
     hits = int(counts.trace())
-    _style.title(ax, f"accuracy {hits / len(true):.1%}: {hits:,} of {_style.counted(len(true), 'row')}")
+    _style.title(ax, f"accuracy {hits / len(true):.1%}: {hits:,} of {notebook.counted(len(true), 'row')}")
     return ax
 
 

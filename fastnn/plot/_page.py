@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn import inspection
+from fastnn._display import notebook
 from fastnn._input import checks
 from fastnn._storage import durable
 from fastnn._version import __version__
@@ -114,7 +115,7 @@ def page(
         for heading, caption, inches, draw in _panels(found, rows, image_shape, missing):
             pictures.append(_html.figure(heading, *_drawn(draw, inches), caption=caption))
     network = found.network
-    size = _style.counted(network.n_features, "feature"), _style.counted(network.n_outputs, "output"), network.dtype
+    size = notebook.counted(network.n_features, "feature"), notebook.counted(network.n_outputs, "output"), network.dtype
     body = [
         _html.tiles(_summary(found)),
         _html.section("Pictures", "pictures", pictures),
@@ -163,7 +164,7 @@ def _panels(
         missing.append(f"No weights, activations and gradients: there is no {_run.MODEL} beside the record.")
     else:
         first = next(layer for layer in network.layers if isinstance(layer, Dense))
-        of_units = f"Of the first dense layer, {_style.counted(first.units, 'unit')}: blue positive, orange negative."
+        of_units = f"Of the first dense layer, {notebook.counted(first.units, 'unit')}: blue positive, orange negative."
         features = run.features if first is network.layers[1] else None
         yield (
             "Weights of the first layer",
@@ -216,7 +217,7 @@ def _of_history(run: _run.Run, missing: list[str]) -> Iterator[_Panel]:
 def _of_data(run: _run.Run, rows: _Rows, missing: list[str]) -> Iterator[_Panel]:
     """Yield what takes rows of data."""
     network, loss, size = run.network, run.loss, _style.FIGURE_SIZE
-    caption = f"Of {_style.counted(len(rows.X), 'row')} given."
+    caption = f"Of {notebook.counted(len(rows.X), 'row')} given."
     classes = _classes(run, rows)
     if classes is not None:
         names: Sequence[Any] = run.classes or range(max(2, network.n_outputs))
@@ -233,7 +234,7 @@ def _of_data(run: _run.Run, rows: _Rows, missing: list[str]) -> Iterator[_Panel]
             size,
             lambda ax: decision_boundary(network, rows.X, y, ax, labels=run.classes if classes is not None else None),
         )
-    caption = f"Of {_style.counted(len(rows.X), 'row')} given. A dead unit puts out 0 for each of them."
+    caption = f"Of {notebook.counted(len(rows.X), 'row')} given. A dead unit puts out 0 for each of them."
     n_computing = len(inspection.dead_units(network, rows.X[:1]))
     height = _distributions.size_of(n_computing)
     yield "Activations", caption, height, lambda ax: _distributions.activations(network, rows.X, ax)

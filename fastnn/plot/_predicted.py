@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastnn import metrics
+from fastnn._display import notebook
 from fastnn._input import checks
 from fastnn.plot import _style
 
@@ -52,7 +53,7 @@ def predicted(
     points = outputs[:, middle]
     r2, rmse = (metric(outputs[:, [middle]], true) for metric in (metrics.R2(), metrics.RootMeanSquaredError()))
     true = true[:, 0]
-    said = [f"R² {r2:.3f}", f"RMSE {rmse:.4g}", _style.counted(len(true), "row")]
+    said = [f"R² {r2:.3f}", f"RMSE {rmse:.4g}", notebook.counted(len(true), "row")]
 
     ax = _style.axes(ax)
     colours = _style.palette(ax)

@@ -191,11 +191,6 @@ def classes(labels: Any) -> list[Any]:
     return list(labels)
 
 
-def counted(n: int, noun: str) -> str:
-    """Return a number of things in words."""
-    return f"{n:,} {noun}{'s' * (n != 1)}"
-
-
 def numbers(values: Sequence[int], length: int = 44) -> str:
     """Return whole numbers, ascending, as text: runs as "3–7", and the rest counted if there is no room for all."""
     runs: list[list[int]] = []
